@@ -1,0 +1,68 @@
+// The settings at start: YAML file, environment over it, secrets from their files, then everything that is wrong in
+// one answer. Names and meanings are docs/configuration.md.
+
+import { checkAccess, compileRules } from './access-rules.ts'
+import { assembleSettings } from './assemble-settings.ts'
+import { checkRequired, checkTogether, warningsAbout } from './check-together.ts'
+import type { Settings } from './config.ts'
+import { readConfigFile } from './config-file.ts'
+import { readEnvironment, type Environment } from './environment.ts'
+import { refuseNotYet } from './not-yet.ts'
+import { unlessTold, type Problem } from './problem.ts'
+import { readWritten } from './read-written.ts'
+import { SETTINGS } from './schema.ts'
+import { readSecretFiles } from './secret-files.ts'
+import { removeAt, setAt, valueAt, type Tree } from './tree.ts'
+
+export interface SettingsSource {
+  readonly env: Environment
+  /** What `--config` names; undefined: GATEWAY_CONFIG, if that is set. */
+  readonly configFile: string | undefined
+}
+
+export type SettingsResult =
+  | { readonly ok: true; readonly settings: Settings; readonly warnings: string[] }
+  | { readonly ok: false; readonly problems: string[] }
+
+export function loadSettings({ env, configFile }: SettingsSource): SettingsResult {
+  const environment = readEnvironment(env)
+  const file = readConfigFile(configFile ?? environment.configFile)
+  if (!file.ok) return refused([...environment.problems, ...file.problems])
+
+  const tree = overlay(file.tree, environment.tree)
+  const secretProblems = readSecretFiles(tree)
+  const { written, problems: unsound } = readWritten(tree, file.locate)
+  const told = [...environment.problems, ...secretProblems, ...unsound]
+  if (written === undefined) return refused(told)
+
+  const rules = compileRules(written)
+  const problems = [
+    ...told,
+    ...unlessTold(told, [
+      ...checkRequired(tree),
+      ...checkTogether(written, rules),
+      ...checkAccess(written, tree),
+      ...refuseNotYet(written, tree),
+    ]),
+  ]
+  const settings = assembleSettings(written, rules)
+  if (problems.length > 0 || settings === undefined) return refused(problems)
+  return { ok: true, settings, warnings: warningsAbout(written) }
+}
+
+function refused(problems: readonly Problem[]): SettingsResult {
+  return { ok: false, problems: problems.map(({ sentence }) => sentence) }
+}
+
+/** The environment wins. Of a secret it wins in either form, so that a file in YAML and a value outside do not clash. */
+function overlay(file: Tree, environment: Tree): Tree {
+  const tree = structuredClone(file)
+  for (const { path, secret } of SETTINGS) {
+    const forms = secret ? [path, `${path}File`] : [path]
+    const given = forms.filter((form) => valueAt(environment, form) !== undefined)
+    if (given.length === 0) continue
+    for (const form of forms) removeAt(tree, form.split('.'))
+    for (const form of given) setAt(tree, form, valueAt(environment, form))
+  }
+  return tree
+}

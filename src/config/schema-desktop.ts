@@ -1,0 +1,74 @@
+// `desktop:` The server behind the gateway, and who the gateway is there.
+
+import * as z from 'zod'
+
+import { choice, flag, line, map } from './leaf.ts'
+import { fingerprint, username } from './secret-leaves.ts'
+import { byDefault, optional, required } from './setting.ts'
+import { desktopUrl } from './web-leaves.ts'
+import type { WrittenSettings } from './written-settings.ts'
+
+export const desktopSchema: z.ZodType<WrittenSettings['desktop']> = map({
+  url: required(desktopUrl, {
+    env: 'GATEWAY_DESKTOP_URL',
+    meaning: 'The desktop server: `http://host:6901` or `https://host:6901`.',
+  }),
+  kind: byDefault(choice('kasmvnc', 'rfb'), 'kasmvnc', {
+    env: 'GATEWAY_DESKTOP_KIND',
+    meaning: '`kasmvnc`, or `rfb` for standard RFB over WebSocket (noVNC, websockify).',
+  }),
+  username: optional(username, 'none', {
+    env: 'GATEWAY_DESKTOP_USERNAME',
+    meaning: 'User name of the Basic credentials sent for role `control`.',
+  }),
+  password: optional(line, 'none', {
+    env: 'GATEWAY_DESKTOP_PASSWORD',
+    secret: true,
+    meaning: 'Password of the Basic credentials sent for role `control`.',
+  }),
+  viewer: map({
+    username: optional(username, 'none', {
+      env: 'GATEWAY_DESKTOP_VIEWER_USERNAME',
+      meaning: 'User name for role `view`: a desktop user without write permission.',
+    }),
+    password: optional(line, 'none', {
+      env: 'GATEWAY_DESKTOP_VIEWER_PASSWORD',
+      secret: true,
+      meaning: 'Password for role `view`.',
+    }),
+  }).prefault({}),
+  owner: map({
+    username: optional(username, 'none', {
+      env: 'GATEWAY_DESKTOP_OWNER_USERNAME',
+      meaning: "User name for role `owner` and for reading KasmVNC's own figures.",
+    }),
+    password: optional(line, 'none', {
+      env: 'GATEWAY_DESKTOP_OWNER_PASSWORD',
+      secret: true,
+      meaning: 'Password for role `owner`.',
+    }),
+  }).prefault({}),
+  tls: map({
+    caFile: optional(line, 'system roots', {
+      env: 'GATEWAY_DESKTOP_CA_FILE',
+      meaning: 'PEM certificates trusted for an https desktop.',
+    }),
+    fingerprint: optional(fingerprint, 'none', {
+      env: 'GATEWAY_DESKTOP_TLS_FINGERPRINT',
+      meaning:
+        "SHA-256 fingerprint of the desktop's certificate, 64 hex digits with or without colons.",
+    }),
+    insecure: byDefault(flag, 'false', {
+      env: 'GATEWAY_DESKTOP_TLS_INSECURE',
+      meaning: '`true` accepts any certificate: whoever is on the wire can be the desktop.',
+    }),
+  }).prefault({}),
+  routes: optional(z.array(z.unknown(), 'must be a list of routes'), 'none', {
+    env: undefined,
+    meaning: 'Further upstreams by path (audio, upload, microphone).',
+  }),
+  csp: optional(line, "the desktop kind's own policy", {
+    env: undefined,
+    meaning: "Content-Security-Policy put on the desktop's documents instead of the built-in one.",
+  }),
+})

@@ -1,0 +1,57 @@
+// Keys, credentials and what else must not be repeated to whoever reads the log.
+
+import * as z from 'zod'
+
+import { readLine, text } from './leaf.ts'
+
+const LEAST_SECRET_BYTES = 32
+
+/** The session secrets, newest first: one a line, or a list. */
+export const sessionSecrets: z.ZodType<readonly [string, ...string[]]> = z
+  .union([z.string(), z.array(z.string())], 'must be text or a list of texts')
+  .transform((written, { issues }) => {
+    const [first, ...older] = [written]
+      .flat()
+      .flatMap((entry) => entry.split(/\r?\n/))
+      .filter((secret) => secret !== '')
+    const refuse = (message: string): never => {
+      issues.push({ code: 'custom', message, input: undefined })
+      return z.NEVER
+    }
+    if (first === undefined) return refuse('must not be empty')
+    const short = [first, ...older].some((secret) => Buffer.byteLength(secret) < LEAST_SECRET_BYTES)
+    if (short) {
+      return refuse('must be at least 32 bytes each, such as openssl rand -base64 32 prints')
+    }
+    return [first, ...older]
+  })
+
+const STORE = /^(memory|sqlite:.+|(redis|rediss|redis\+sentinel):\/\/[^\s/?#]+\S*)$/
+
+/** Where sessions are kept; a Redis URL holds a password, so that a refusal quotes nothing of it. */
+export const sessionStore: z.ZodType<string> = text(
+  'must be text',
+  (written, refuse) =>
+    STORE.test(written)
+      ? written
+      : refuse('must be memory, sqlite:PATH, redis://…, rediss://… or redis+sentinel://…'),
+  () => undefined,
+)
+
+/** In Basic credentials the first colon ends the name (RFC 7617, section 2); what follows it may be a password. */
+export const username: z.ZodType<string> = text(
+  'must be text',
+  (written, refuse) =>
+    written.includes(':')
+      ? refuse('must not contain a colon, where Basic credentials end the user name')
+      : readLine(written, refuse),
+  () => undefined,
+)
+
+/** SHA-256 of a certificate as `openssl x509 -fingerprint` prints it or plain, made plain lower case. */
+export const fingerprint: z.ZodType<string> = text('must be text', (written, refuse) => {
+  const digits = written.replaceAll(':', '').toLowerCase()
+  return /^[0-9a-f]{64}$/.test(digits)
+    ? digits
+    : refuse('must be the SHA-256 fingerprint of the certificate: 64 hex digits')
+})

@@ -1,0 +1,68 @@
+// What a login asks the provider for, and how the people and domains that rules name are written.
+
+import * as z from 'zod'
+
+import { text } from './leaf.ts'
+
+/** Scopes separated by single blanks; `openid` is what makes it OpenID Connect. */
+export const scopes: z.ZodType<string> = text('must be text', (written, refuse) => {
+  const all = written.split(/\s+/).filter((scope) => scope !== '')
+  return all.includes('openid') ? all.join(' ') : refuse('must contain openid, separated by spaces')
+})
+
+/** Each login makes these anew or depends on them, so nobody may override them. */
+const OWNED: ReadonlySet<string> = new Set([
+  'client_id',
+  'redirect_uri',
+  'response_type',
+  'response_mode',
+  'scope',
+  'state',
+  'nonce',
+  'code_challenge',
+  'code_challenge_method',
+  'request',
+  'request_uri',
+])
+
+/** Parameters added to the authorization request. */
+export const authorizationParams: z.ZodType<Readonly<Record<string, string>>> = z
+  .record(
+    z.string(),
+    z.union([z.string(), z.number(), z.boolean()], 'must be text, a number, true or false'),
+    'must be a map of parameters',
+  )
+  .transform((params, { issues }) => {
+    for (const [name, value] of Object.entries(params)) {
+      const message = refuseParameter(name, String(value))
+      if (message !== undefined) {
+        issues.push({ code: 'custom', message, path: [name], input: undefined })
+      }
+    }
+    return Object.fromEntries(Object.entries(params).map(([name, value]) => [name, String(value)]))
+  })
+
+function refuseParameter(name: string, value: string): string | undefined {
+  if (name === 'scope') return 'must be removed; set GATEWAY_OIDC_SCOPES (oidc.scopes) instead'
+  if (OWNED.has(name)) return 'must be removed; the gateway sets this parameter itself'
+  if (name === 'max_age' && !/^\d{1,9}$/.test(value)) return 'must be a whole number of seconds'
+  return undefined
+}
+
+/** One person's address, in lower case. */
+export const email: z.ZodType<string> = text('must be an e-mail address', (written, refuse) =>
+  /^[^@\s]+@[^@\s]+$/.test(written)
+    ? written.toLowerCase()
+    : refuse('must be an e-mail address with exactly one @'),
+)
+
+/** `example.com`, in lower case: what follows the @, whole. */
+export const emailDomain: z.ZodType<string> = text('must be a domain', (written, refuse) => {
+  if (written.startsWith('@')) return refuse('must be a domain without the leading @')
+  if (written.includes('@'))
+    return refuse('must be a domain; an address goes into the list of e-mail addresses')
+  if (written.includes('*')) return refuse('must be a whole domain; list each subdomain by itself')
+  if (!/^[^\s.,/]+(\.[^\s.,/]+)*$/.test(written))
+    return refuse('must be a domain such as example.com')
+  return written.toLowerCase()
+})

@@ -1,0 +1,59 @@
+// The settings as nested plain objects before anybody has judged them, addressed by paths such as
+// `session.secret` or `access[0].match.groups`.
+
+export type Tree = Record<string, unknown>
+
+export type Path = readonly PropertyKey[]
+
+/** A map, and neither a list nor a plain value. */
+export function isTree(value: unknown): value is Tree {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** `['access', 0, 'role']` as people write it: `access[0].role`. */
+export function formatPath(path: Path): string {
+  return path.reduce<string>((text, part) => {
+    if (typeof part === 'number') return `${text}[${part}]`
+    return text === '' ? String(part) : `${text}.${String(part)}`
+  }, '')
+}
+
+/** The value at a dotted path without list indexes, or undefined. */
+export function valueAt(tree: Tree, path: string): unknown {
+  return path
+    .split('.')
+    .reduce<unknown>((node, key) => (isTree(node) ? node[key] : undefined), tree)
+}
+
+/** Puts `value` at a dotted path; where a section on the way is not a map, that mistake is left to be told. */
+export function setAt(tree: Tree, path: string, value: unknown): void {
+  const keys = path.split('.')
+  const last = keys.pop()
+  let node = tree
+  for (const key of keys) {
+    const next = (node[key] ??= {})
+    if (!isTree(next)) return
+    node = next
+  }
+  if (last !== undefined) node[last] = value
+}
+
+/** Takes away what is at `path`, list indexes included. */
+export function removeAt(tree: Tree, path: Path): void {
+  const parent = path
+    .slice(0, -1)
+    .reduce<unknown>((node, key) => (node as Record<PropertyKey, unknown> | undefined)?.[key], tree)
+  const last = path.at(-1)
+  if (isTree(parent) && last !== undefined) delete (parent as Record<PropertyKey, unknown>)[last]
+}
+
+/** A copy without keys that have nothing after the colon: in YAML that is how a key is left unset. */
+export function withoutNulls(tree: Tree): Tree {
+  const kept = Object.entries(tree).filter(([, value]) => value !== null)
+  return Object.fromEntries(kept.map(([key, value]) => [key, withoutNullsIn(value)]))
+}
+
+function withoutNullsIn(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNullsIn)
+  return isTree(value) ? withoutNulls(value) : value
+}

@@ -1,0 +1,14 @@
+// What the gateway must know of a kind of desktop server before it lets a request through to it.
+
+/** What a path of the desktop's is for. */
+export type PathMeaning = 'client' | 'download' | 'owner-api'
+
+export interface KindOfDesktop {
+  /** Client headers that may travel on, canonical spelling. Nothing else does. */
+  readonly forwardedHeaders: readonly string[]
+  /** HEAD is asked as GET, and the body dropped. */
+  readonly headAsGet: boolean
+  /** `Content-Security-Policy` of everything the desktop serves. */
+  readonly csp: string
+  meaningOf(path: string): PathMeaning
+}

@@ -1,0 +1,31 @@
+// What KasmVNC is, as far as requests go. Its server searches the raw request text by substring (websocket.c:1963-2109),
+// so every header it does not need is a way in: it gets none of the client's.
+
+import type { KindOfDesktop } from './desktop-kind.ts'
+
+export const kasmvnc: KindOfDesktop = {
+  forwardedHeaders: [],
+  // HEAD is answered 404 with a body (websocket.c knows GET and POST only).
+  headAsGet: true,
+  // The client has inline scripts, handlers and styles, fetches `data:` to detect codecs, and runs blob workers and
+  // wasm. `connect-src 'self'` stops `?host=elsewhere` from taking the session to another server.
+  csp: [
+    "default-src 'self'",
+    "script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval' blob:",
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data: blob:",
+    "font-src 'self' data:",
+    "media-src 'self' data: blob:",
+    "connect-src 'self' data:",
+    "worker-src 'self' blob:",
+    "frame-ancestors 'self'",
+    "base-uri 'none'",
+    "object-src 'none'",
+  ].join('; '),
+  // Anywhere in the path, as the server itself looks for them (websocket.c:859, 2109), and in any case, as it decodes.
+  meaningOf(path) {
+    const lower = path.toLowerCase()
+    if (lower.includes('/api/')) return 'owner-api'
+    return lower.includes('downloads/') ? 'download' : 'client'
+  },
+}

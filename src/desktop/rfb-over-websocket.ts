@@ -1,0 +1,11 @@
+// Standard RFB over WebSocket: noVNC's pages from a plain file server, websockify beside it. No API, no downloads.
+
+import type { KindOfDesktop } from './desktop-kind.ts'
+import { kasmvnc } from './kasmvnc.ts'
+
+export const rfbOverWebSocket: KindOfDesktop = {
+  forwardedHeaders: ['Accept', 'Accept-Encoding', 'If-Modified-Since', 'If-None-Match', 'Range'],
+  headAsGet: false,
+  csp: kasmvnc.csp,
+  meaningOf: () => 'client',
+}

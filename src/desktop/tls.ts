@@ -1,0 +1,50 @@
+// How the gateway trusts a desktop's certificate: the system's roots, a CA of its own, one pinned certificate, or none.
+
+import { readFileSync } from 'node:fs'
+import { Agent as HttpAgent, type AgentOptions } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
+import { connect, rootCertificates, type ConnectionOptions, type TLSSocket } from 'node:tls'
+import type { Duplex } from 'node:stream'
+import type { DesktopTls } from '../config/config.ts'
+
+/** An agent for the desktop's scheme that checks its certificate as the settings say. */
+export function createAgent(url: URL, tls: DesktopTls, options: AgentOptions): HttpAgent {
+  if (url.protocol === 'http:') return new HttpAgent(options)
+  if (tls.fingerprint !== undefined) return new PinnedAgent(tls.fingerprint, options)
+  return new HttpsAgent({
+    ...options,
+    rejectUnauthorized: !tls.insecure,
+    ...(tls.caFile === undefined
+      ? {}
+      : { ca: [...rootCertificates, readFileSync(tls.caFile, 'utf8')] }),
+  })
+}
+
+type Connected = (error: Error | null, socket: Duplex) => void
+
+// The pin replaces the chain and the name: kasmweb images sign their certificate themselves, for no name at all.
+class PinnedAgent extends HttpsAgent {
+  readonly #fingerprint: string
+
+  constructor(fingerprint: string, options: AgentOptions) {
+    super({ ...options, maxCachedSessions: 0 })
+    this.#fingerprint = fingerprint
+  }
+
+  override createConnection(options: ConnectionOptions, connected?: Connected): undefined {
+    const socket: TLSSocket = connect({ ...options, rejectUnauthorized: false })
+    const fail = (error: Error): void => connected?.(error, socket)
+    socket.once('error', fail)
+    // Not a byte of the request leaves before the certificate is the pinned one.
+    socket.once('secureConnect', () => {
+      const found = socket.getPeerCertificate().fingerprint256?.replaceAll(':', '').toLowerCase()
+      if (found === this.#fingerprint) {
+        socket.off('error', fail)
+        connected?.(null, socket)
+      } else {
+        socket.destroy(new Error(`desktop certificate ${found ?? '(none)'} is not the pinned one`))
+      }
+    })
+    return undefined
+  }
+}

@@ -1,0 +1,84 @@
+// The gate: the one place that lets a request or an upgrade through. session → policy → what the path means; the first
+// "no" is the answer.
+
+import type { Role, SettingsHolder } from '../config/config.ts'
+import type { Desktop } from '../desktop/desktop.ts'
+import { GatewayError } from '../lib/errors.ts'
+import type { Log } from '../observability/log.ts'
+import type { Metrics } from '../observability/metrics.ts'
+import { decide, type RefusalReason } from '../policy/policy.ts'
+import { readCookie, type Cookies } from '../session/cookie.ts'
+import type { EndReason, Session } from '../session/session.ts'
+import type { Sessions } from '../session/sessions.ts'
+
+export type Authorization =
+  | { readonly outcome: 'granted'; readonly session: Session; readonly role: Role }
+  | {
+      readonly outcome: 'unauthenticated'
+      /** Why the session that the cookie names ended, where it did. */
+      readonly ended: EndReason | undefined
+    }
+  | {
+      readonly outcome: 'forbidden'
+      readonly session: Session
+      readonly reason: RefusalReason | 'owner-api'
+    }
+  | { readonly outcome: 'store-unavailable' }
+
+/** `path` is canonical (net/target.ts). Never rejects. */
+export type Authorize = (cookieHeader: string | undefined, path: string) => Promise<Authorization>
+
+export interface GateParts {
+  readonly settings: SettingsHolder
+  readonly cookies: Cookies
+  readonly sessions: Sessions
+  readonly desktop: Desktop
+  readonly metrics: Metrics
+  readonly log: Log
+}
+
+export function createAuthorize(parts: GateParts): Authorize {
+  const { settings, cookies, sessions, desktop, metrics, log } = parts
+
+  async function judge(cookieHeader: string | undefined, path: string): Promise<Authorization> {
+    const cookie = readCookie(cookieHeader, cookies.sessionName)
+    if (cookie === undefined) return { outcome: 'unauthenticated', ended: undefined }
+    const found = await sessions.find(cookie)
+    if (found.state === 'none') return { outcome: 'unauthenticated', ended: undefined }
+    if (found.state === 'ended') return { outcome: 'unauthenticated', ended: found.reason }
+
+    const { session } = found
+    const decision = decide(session.identity, settings.current.access)
+    if (!decision.allowed) return { outcome: 'forbidden', session, reason: decision.reason }
+    if (desktop.kind.meaningOf(path) === 'owner-api' && decision.role !== 'owner') {
+      return { outcome: 'forbidden', session, reason: 'owner-api' }
+    }
+    return { outcome: 'granted', session, role: decision.role }
+  }
+
+  return async function authorize(cookieHeader, path) {
+    let authorization: Authorization
+    try {
+      authorization = await judge(cookieHeader, path)
+    } catch (error) {
+      if (!(error instanceof GatewayError)) log.error({ err: error }, 'the gate failed')
+      // Closed, but no logout: the cookie stays, and the next request asks again.
+      authorization = { outcome: 'store-unavailable' }
+    }
+    metrics.authorizations.inc({ decision: authorization.outcome, reason: reasonOf(authorization) })
+    return authorization
+  }
+}
+
+function reasonOf(authorization: Authorization): string {
+  switch (authorization.outcome) {
+    case 'granted':
+      return authorization.role
+    case 'unauthenticated':
+      return authorization.ended ?? 'no-session'
+    case 'forbidden':
+      return authorization.reason
+    case 'store-unavailable':
+      return 'store'
+  }
+}

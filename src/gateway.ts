@@ -1,0 +1,194 @@
+// The one composition root: every part is made here, in the order of the house, and handed to those that use it.
+
+import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { getRequestListener } from '@hono/node-server'
+import type { Settings, SettingsHolder } from './config/config.ts'
+import { createDesktop } from './desktop/desktop.ts'
+import { createAuthorize } from './gate/authorize.ts'
+import { createAdminApp } from './http/admin.ts'
+import { createApp } from './http/app.ts'
+import { createClientOf } from './net/forwarded.ts'
+import { createAttemptLimiter } from './net/limits.ts'
+import { createAudit, subjectOf } from './observability/audit.ts'
+import { createLog } from './observability/log.ts'
+import { createMetrics } from './observability/metrics.ts'
+import { createFinishLogin } from './oidc/callback.ts'
+import { createBeginLogin } from './oidc/login.ts'
+import { endSessionUrl } from './oidc/logout.ts'
+import { createRelyingParty } from './oidc/relying-party.ts'
+import { createRefuse } from './proxy/refuse.ts'
+import { Tunnels } from './proxy/tunnels.ts'
+import { createUpgrade } from './proxy/upgrade.ts'
+import { createWeb } from './proxy/web.ts'
+import { startAdminServer, startPublicServer } from './server.ts'
+import { createCookies } from './session/cookie.ts'
+import { createLoginStates } from './session/login-state.ts'
+import { createMemoryStore } from './session/memory-store.ts'
+import { Sessions } from './session/sessions.ts'
+
+export const VERSION: string = (
+  JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+).version
+
+export interface GatewayOptions {
+  /** Where log and audit lines go; stdout unless told otherwise. */
+  readonly output?: NodeJS.WritableStream
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number
+}
+
+export interface Gateway {
+  readonly publicPort: number
+  readonly adminPort: number
+  /** Resolves when the provider has answered and the gateway can sign people in. */
+  ready(): Promise<void>
+  /** Drains and ends; resolves when nothing is left, within `drain.delay` + `drain.timeout`. */
+  stop(): Promise<void>
+}
+
+export async function startGateway(
+  settings: Settings,
+  options: GatewayOptions = {},
+): Promise<Gateway> {
+  const { output = process.stdout, now = Date.now } = options
+  const holder: SettingsHolder = { current: settings }
+  const log = createLog(settings.logLevel, output)
+  const metrics = createMetrics(VERSION)
+  const audit = createAudit(output, settings.audit.file, now, (error) =>
+    log.error({ err: error }, 'the audit file cannot be written'),
+  )
+  const clientOf = createClientOf(settings.trustedProxies)
+
+  const cookies = createCookies(settings.publicUrl)
+  const store = createMemoryStore(now)
+  const sessions = new Sessions(holder, store, now)
+  const loginStates = createLoginStates(settings.session.secrets, cookies, now)
+
+  const relyingParty = await createRelyingParty(holder, log, metrics)
+  const limiter = createAttemptLimiter(() => holder.current.loginLimit, now)
+  const beginLogin = createBeginLogin({ settings: holder, relyingParty, loginStates, limiter, log })
+  const finishLogin = createFinishLogin(holder, relyingParty, now)
+
+  const desktop = createDesktop(holder, now)
+  const authorize = createAuthorize({ settings: holder, cookies, sessions, desktop, metrics, log })
+  const tunnels = new Tunnels(metrics, audit, desktop.url.host, now)
+
+  sessions.onEnded((session, reason) => {
+    tunnels.closeSession(session.id, reason)
+    metrics.sessionsEnded.inc({ reason })
+    audit.write({ event: 'session_ended', ...subjectOf(session), address: session.address, reason })
+  })
+  tunnels.onExpired = (sessionId) => {
+    sessions.end(sessionId, 'expired').catch((error: unknown) => {
+      log.warn({ err: error }, 'the store did not take the end of a session')
+    })
+  }
+  const storeAnswers = (): Promise<number | undefined> =>
+    sessions.countActive().catch(() => undefined)
+  metrics.observe({
+    tunnelsByRole: () => tunnels.countByRole(),
+    tunnelBytes: () => tunnels.countBytes(),
+    activeSessions: storeAnswers,
+    desktopUp: () => desktop.isUp(),
+  })
+
+  const refuse = createRefuse({ settings: holder, cookies, beginLogin, audit, log })
+  const app = createApp({
+    settings: holder,
+    cookies,
+    sessions,
+    loginStates,
+    authorize,
+    beginLogin,
+    finishLogin,
+    endSessionUrl: (session, vault) => endSessionUrl(holder, relyingParty, session, vault),
+    clientOf,
+    metrics,
+    audit,
+    log,
+  })
+  // The library would put its own Request and Response in place of the process's.
+  const listener = { overrideGlobalObjects: false }
+  const publicServer = await startPublicServer(settings, {
+    handleOwn: (request, response) => void getOwn(request, response),
+    handleWeb: createWeb({ settings: holder, authorize, desktop, refuse, metrics, log }),
+    handleUpgrade: createUpgrade({
+      settings: holder,
+      authorize,
+      desktop,
+      tunnels,
+      clientOf,
+      metrics,
+      audit,
+      log,
+    }),
+    refuse,
+    clientOf,
+    log,
+  })
+  const getOwn = getRequestListener(app.fetch, listener)
+
+  let isStarted = false
+  let stopping: Promise<void> | undefined
+  relyingParty.ready.then(
+    () => (isStarted = true),
+    () => {},
+  )
+  const admin = createAdminApp({
+    metrics,
+    isReady: () => isStarted && stopping === undefined,
+    parts: async () => ({
+      provider: relyingParty.isUp,
+      store: (await storeAnswers()) !== undefined,
+      desktop: await desktop.isUp(),
+    }),
+  })
+  const adminListener = getRequestListener(admin.fetch, listener)
+  const adminServer = await startAdminServer(
+    settings.adminListen,
+    (request, response) => void adminListener(request, response),
+  )
+  log.info(
+    {
+      version: VERSION,
+      publicUrl: settings.publicUrl.origin,
+      port: publicServer.port,
+      adminPort: adminServer.port,
+    },
+    'listening',
+  )
+
+  async function stop(): Promise<void> {
+    const { delay, timeout } = holder.current.drain
+    log.info({ delay, timeout, tunnels: tunnels.size }, 'draining')
+    // Unready first: new people are sent elsewhere while this replica still answers those that come.
+    await sleep(delay)
+    const answered = publicServer.drain()
+    tunnels.drain()
+    const abandon = new AbortController()
+    await Promise.race([
+      answered,
+      sleep(timeout, undefined, { signal: abandon.signal }).catch(() => {}),
+    ])
+    abandon.abort()
+    publicServer.close()
+    desktop.close()
+    await relyingParty.stop()
+    await store.close()
+    const adminEnded = adminServer.drain()
+    adminServer.close()
+    await adminEnded
+    log.info('stopped')
+    await audit.close()
+  }
+
+  return {
+    publicPort: publicServer.port,
+    adminPort: adminServer.port,
+    ready: () => relyingParty.ready,
+    stop: () => (stopping ??= stop()),
+  }
+}

@@ -1,0 +1,44 @@
+// GET /oauth2/auth: the gate's answer for another proxy (nginx auth_request, Traefik ForwardAuth, Envoy ext_authz over
+// HTTP). It decides when a stream opens; a stream that the other proxy holds is not ended from here.
+
+import type { Handle, HttpContext, HttpParts } from './context.ts'
+
+export function createAuthRequest({ settings, authorize }: HttpParts): Handle {
+  return async function authRequest(context: HttpContext): Promise<Response> {
+    context.header('cache-control', 'no-store')
+    const { headers } = context.env.incoming
+    const { origin } = settings.current.publicUrl
+    // The subrequest of an upgrade carries the browser's Origin: another site's page must not get a stream.
+    if (headers.upgrade !== undefined || headers['sec-websocket-key'] !== undefined) {
+      if (headers.origin !== origin) return context.body(null, 403)
+    }
+    // No forwarded address is read: a client could write it. The gate judges the person, for the front page.
+    const authorization = await authorize(headers.cookie, '/')
+    switch (authorization.outcome) {
+      case 'granted': {
+        const { email, sub, groups, preferredUsername } = authorization.session.identity
+        const set = (name: string, values: readonly (string | undefined)[]): void => {
+          const text = values.flatMap((value) => (value === undefined ? [] : [headerValue(value)]))
+          if (text.length > 0) context.header(`X-Auth-Request-${name}`, text.join(','))
+        }
+        set('User', [sub])
+        set('Email', [email])
+        set('Groups', groups)
+        set('Preferred-Username', [preferredUsername])
+        return context.body(null, 202)
+      }
+      case 'unauthenticated':
+        return context.body(null, 401)
+      case 'forbidden':
+        return context.body(null, 403)
+      case 'store-unavailable':
+        context.header('retry-after', '5')
+        return context.body(null, 503)
+    }
+  }
+}
+
+// A header holds ASCII; a comma separates groups; and a percent sign must stay one.
+function headerValue(value: string): string {
+  return value.replaceAll(/[^ -~]|[%,]/gu, (character) => encodeURIComponent(character))
+}

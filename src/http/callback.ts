@@ -1,0 +1,118 @@
+// GET /oauth2/callback: the authorization response. The state is compared before the code is redeemed, the rules are
+// asked before a session exists, and a new session gets a new cookie.
+
+import { readCookie } from '../session/cookie.ts'
+import { decide } from '../policy/policy.ts'
+import { deniedPage, failurePage, type FailureKind } from '../pages/pages.ts'
+import { subjectOf } from '../observability/audit.ts'
+import type { LoginState, TakenLogin } from '../session/login-state.ts'
+import type { Identity, Vault } from '../session/session.ts'
+import { sendPage, sendTo, type Handle, type HttpContext, type HttpParts } from './context.ts'
+
+const UNUSABLE: Readonly<Record<Exclude<TakenLogin['outcome'], 'taken'>, FailureKind>> = {
+  missing: 'login-cookie-missing',
+  forged: 'login-invalid',
+  expired: 'login-expired',
+  used: 'login-used',
+}
+
+export function createCallback(parts: HttpParts): Handle {
+  const { settings, cookies, sessions, loginStates, finishLogin, clientOf, metrics, audit, log } =
+    parts
+
+  return async function callback(context: HttpContext): Promise<Response> {
+    const query = new URL(context.req.url).searchParams
+    const cookieHeader = context.req.header('cookie')
+    const state = query.get('state') ?? ''
+    const taken = await loginStates.take(cookieHeader, state)
+    if (taken.outcome !== 'taken') {
+      // Back button, bookmark, second click: whoever is signed in is where they wanted to be.
+      if (
+        (taken.outcome === 'used' || taken.outcome === 'missing') &&
+        (await isSignedIn(cookieHeader))
+      ) {
+        return sendTo('/')
+      }
+      return fail(context, UNUSABLE[taken.outcome], '/', [])
+    }
+    const { login } = taken
+    const finished = await finishLogin(query, login)
+    const done = [loginStates.finish(state)]
+    switch (finished.outcome) {
+      case 'failed':
+        return fail(context, finished.failure.kind, login.returnTo, done, finished.failure.cause)
+      case 'provider-starting':
+        return fail(context, 'provider-starting', login.returnTo, done)
+      case 'signed-in':
+        return enter(context, finished.identity, finished.vault, login, done)
+    }
+  }
+
+  async function enter(
+    context: HttpContext,
+    identity: Identity,
+    vault: Vault,
+    login: LoginState,
+    done: readonly string[],
+  ): Promise<Response> {
+    const requestId = context.get('requestId')
+    const { address } = clientOf(context.env.incoming)
+    const { sub, email } = identity
+    const decision = decide(identity, settings.current.access)
+    const old = readCookie(context.req.header('cookie'), cookies.sessionName)
+    // Whoever signs in leaves the session they had, also when the new account may not enter.
+    if (old !== undefined) await endOld(old)
+    if (!decision.allowed) {
+      metrics.logins.inc({ outcome: 'refused', reason: decision.reason })
+      audit.write({
+        event: 'login_refused',
+        request: requestId,
+        sub,
+        email,
+        address,
+        reason: decision.reason,
+      })
+      const who = identity.name ?? identity.preferredUsername ?? email ?? sub
+      const page = deniedPage({ who, email, requestId, returnTo: login.returnTo })
+      return sendPage(page, [...done, cookies.clear(cookies.sessionName)])
+    }
+    const { role, rule } = decision
+    const opened = await sessions.open({ identity, role, rule, address, vault })
+    metrics.logins.inc({ outcome: 'ok', reason: rule })
+    audit.write({
+      event: 'login',
+      request: requestId,
+      ...subjectOf(opened.session),
+      address,
+      reason: rule,
+    })
+    const round = await loginStates.countRound(context.req.header('cookie'))
+    return sendTo(login.returnTo, [...done, round, cookies.set(cookies.sessionName, opened.cookie)])
+  }
+
+  async function isSignedIn(cookieHeader: string | undefined): Promise<boolean> {
+    const cookie = readCookie(cookieHeader, cookies.sessionName)
+    return cookie !== undefined && (await sessions.find(cookie)).state === 'live'
+  }
+
+  async function endOld(cookie: string): Promise<void> {
+    const found = await sessions.find(cookie)
+    if (found.state === 'live') await sessions.end(found.session.id, 'signed-out')
+  }
+
+  function fail(
+    context: HttpContext,
+    kind: FailureKind,
+    returnTo: string,
+    done: readonly string[],
+    cause?: unknown,
+  ): Response {
+    const requestId = context.get('requestId')
+    const { address } = clientOf(context.env.incoming)
+    metrics.logins.inc({ outcome: 'failed', reason: kind })
+    audit.write({ event: 'login_refused', request: requestId, address, reason: kind })
+    const isOurs = kind === 'provider-misconfigured' || kind === 'clock'
+    log[isOurs ? 'error' : 'info']({ request: requestId, kind, err: cause }, 'login failed')
+    return sendPage(failurePage({ kind, requestId, returnTo }), done)
+  }
+}

@@ -1,0 +1,58 @@
+// What the handlers under /oauth2/ share: the parts they are given, and how they answer with a page.
+
+import type { HttpBindings } from '@hono/node-server'
+import type { Context } from 'hono'
+import type { SettingsHolder } from '../config/config.ts'
+import type { Authorize } from '../gate/authorize.ts'
+import type { Client } from '../net/forwarded.ts'
+import type { Audit } from '../observability/audit.ts'
+import type { Log } from '../observability/log.ts'
+import type { Metrics } from '../observability/metrics.ts'
+import type { FinishLogin } from '../oidc/callback.ts'
+import type { BeginLogin } from '../oidc/login.ts'
+import type { Session, Vault } from '../session/session.ts'
+import type { Page } from '../pages/pages.ts'
+import type { Cookies } from '../session/cookie.ts'
+import type { LoginStates } from '../session/login-state.ts'
+import type { Sessions } from '../session/sessions.ts'
+
+export interface HttpParts {
+  readonly settings: SettingsHolder
+  readonly cookies: Cookies
+  readonly sessions: Sessions
+  readonly loginStates: LoginStates
+  readonly authorize: Authorize
+  readonly beginLogin: BeginLogin
+  readonly finishLogin: FinishLogin
+  /** Where the provider's own session is ended; undefined where it offers no such place. */
+  readonly endSessionUrl: (session: Session, vault: Vault | undefined) => string | undefined
+  readonly clientOf: (request: HttpBindings['incoming']) => Client
+  readonly metrics: Metrics
+  readonly audit: Audit
+  readonly log: Log
+}
+
+export interface HttpEnv {
+  readonly Bindings: HttpBindings
+  readonly Variables: { requestId: string }
+}
+
+export type HttpContext = Context<HttpEnv>
+
+export type Handle = (context: HttpContext) => Response | Promise<Response>
+
+export function sendPage(page: Page, setCookies: readonly string[] = []): Response {
+  const headers = new Headers(page.headers)
+  for (const cookie of setCookies) headers.append('set-cookie', cookie)
+  return new Response(page.html, { status: page.status, headers })
+}
+
+export function sendTo(location: string, setCookies: readonly string[] = []): Response {
+  const headers = new Headers({
+    location,
+    'cache-control': 'no-store',
+    'referrer-policy': 'no-referrer',
+  })
+  for (const cookie of setCookies) headers.append('set-cookie', cookie)
+  return new Response(null, { status: 302, headers })
+}

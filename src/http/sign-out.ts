@@ -1,0 +1,39 @@
+// GET and POST /oauth2/sign_out: asks once, then ends the session and its tunnels, then the provider's session
+// (OpenID Connect RP-Initiated Logout 1.0). GET alone never signs out: an image on another site could ask for it.
+
+import { isSameOrigin } from '../net/navigation.ts'
+import { failurePage, signedOutHerePage, signOutPage } from '../pages/pages.ts'
+import { readCookie } from '../session/cookie.ts'
+import { sendPage, sendTo, type Handle, type HttpContext, type HttpParts } from './context.ts'
+
+export function createSignOut(parts: HttpParts): { ask: Handle; signOut: Handle } {
+  const { settings, cookies, sessions, loginStates, endSessionUrl } = parts
+
+  async function ask(context: HttpContext): Promise<Response> {
+    const cookie = readCookie(context.req.header('cookie'), cookies.sessionName)
+    const found = cookie === undefined ? undefined : await sessions.find(cookie)
+    if (found?.state !== 'live') return sendTo('/oauth2/sign_in?reason=signed-out')
+    const { name, preferredUsername, email, sub } = found.session.identity
+    return sendPage(signOutPage({ who: name ?? preferredUsername ?? email ?? sub }))
+  }
+
+  async function signOut(context: HttpContext): Promise<Response> {
+    if (!isSameOrigin(context.env.incoming.headers, settings.current.publicUrl.origin)) {
+      return sendPage(failurePage({ kind: 'cross-site', requestId: context.get('requestId') }))
+    }
+    const forget = [cookies.clear(cookies.sessionName), loginStates.clearRounds()]
+    const cookie = readCookie(context.req.header('cookie'), cookies.sessionName)
+    const found = cookie === undefined ? undefined : await sessions.find(cookie)
+    if (cookie === undefined || found?.state !== 'live') {
+      return sendTo('/oauth2/sign_in?reason=signed-out', forget)
+    }
+    // Read before the end, which throws the tokens away.
+    const vault = await sessions.openVault(cookie)
+    await sessions.end(found.session.id, 'signed-out')
+    const location = endSessionUrl(found.session, vault)
+    if (location === undefined) return sendPage(signedOutHerePage(), forget)
+    return sendTo(location, forget)
+  }
+
+  return { ask, signOut }
+}

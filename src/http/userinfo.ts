@@ -1,0 +1,26 @@
+// GET /oauth2/userinfo: who the page is talking to, for scripts.
+
+import { readCookie } from '../session/cookie.ts'
+import type { Handle, HttpContext, HttpParts } from './context.ts'
+
+export function createUserinfo({ cookies, sessions }: HttpParts): Handle {
+  return async function userinfo(context: HttpContext): Promise<Response> {
+    const cookie = readCookie(context.req.header('cookie'), cookies.sessionName)
+    const found = cookie === undefined ? undefined : await sessions.find(cookie)
+    context.header('cache-control', 'no-store')
+    if (found?.state !== 'live') {
+      return context.json({ error: 'unauthenticated', sign_in: '/oauth2/sign_in' }, 401)
+    }
+    const { identity, role, expiresAt } = found.session
+    const { sub, email, name, groups } = identity
+    return context.json({
+      sub,
+      email: email ?? null,
+      name: name ?? null,
+      groups,
+      role,
+      expiresAt: new Date(expiresAt).toISOString(),
+      idleExpiresAt: null,
+    })
+  }
+}

@@ -1,0 +1,27 @@
+// Failures carry a code of ours, a message that is safe to show, and their cause.
+// Expected outcomes (no session, no matching rule) are values and never come through here.
+
+export type GatewayErrorCode =
+  | 'settings-invalid'
+  | 'provider-unavailable'
+  | 'provider-refused'
+  | 'store-unavailable'
+  | 'desktop-unreachable'
+  | 'desktop-refused'
+  | 'desktop-broken'
+
+export class GatewayError extends Error {
+  readonly code: GatewayErrorCode
+
+  constructor(code: GatewayErrorCode, message: string, options?: { cause: unknown }) {
+    super(message, options)
+    this.name = 'GatewayError'
+    this.code = code
+  }
+}
+
+/** The `code` another library or Node put on an error, if there is one. */
+export function codeOf(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined
+  return typeof error.code === 'string' ? error.code : undefined
+}

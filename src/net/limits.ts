@@ -1,0 +1,48 @@
+// A bounded count of attempts per client address: a fixed window, forgotten when it ends.
+
+import { isIP } from 'node:net'
+import type { RateLimit } from '../config/config.ts'
+
+/** Addresses kept at once; the oldest window goes first. */
+const MOST_ADDRESSES = 10_000
+
+export interface AttemptLimiter {
+  /** Counts one attempt; the seconds to wait when it is one too many, else undefined. */
+  attempt(address: string): number | undefined
+}
+
+export function createAttemptLimiter(
+  limit: () => RateLimit | undefined,
+  now: () => number,
+): AttemptLimiter {
+  const windows = new Map<string, { endsAt: number; count: number }>()
+  return {
+    attempt(address) {
+      const rate = limit()
+      if (rate === undefined) return undefined
+      const key = networkOf(address)
+      const time = now()
+      let window = windows.get(key)
+      if (window === undefined || window.endsAt <= time) {
+        windows.delete(key)
+        const [oldest] = windows.keys()
+        if (windows.size >= MOST_ADDRESSES && oldest !== undefined) windows.delete(oldest)
+        window = { endsAt: time + rate.windowMs, count: 0 }
+        windows.set(key, window)
+      }
+      window.count += 1
+      return window.count > rate.count ? Math.ceil((window.endsAt - time) / 1_000) : undefined
+    },
+  }
+}
+
+// One household or phone holds a whole /64: counting single IPv6 addresses would count nothing.
+function networkOf(address: string): string {
+  if (isIP(address) !== 6) return address
+  const groups = address.split('::')
+  const head = (groups[0] ?? '').split(':').filter((group) => group !== '')
+  const tail = (groups[1] ?? '').split(':').filter((group) => group !== '')
+  const zeros = Array.from({ length: 8 - head.length - tail.length }, () => '0')
+  const full = groups.length === 1 ? head : [...head, ...zeros, ...tail]
+  return full.slice(0, 4).join(':')
+}

@@ -1,0 +1,152 @@
+// The gateway's figures, in Prometheus' text format. Names are part of the contract with dashboards: docs/metrics.md.
+
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+
+/** Asked at each scrape. */
+export interface Gauges {
+  tunnelsByRole(): ReadonlyMap<string, number>
+  /** Bytes of open and closed tunnels since the start. */
+  tunnelBytes(): { toBrowser: number; toDesktop: number }
+  /** Undefined when the store does not answer. */
+  activeSessions(): Promise<number | undefined>
+  desktopUp(): Promise<boolean>
+}
+
+const PREFIX = 'ghostwire_'
+
+export interface Metrics {
+  readonly registry: Registry
+  readonly tunnelDuration: Histogram
+  readonly tunnelsClosed: Counter<'reason'>
+  readonly upgradesRefused: Counter<'reason'>
+  readonly sessionsEnded: Counter<'reason'>
+  readonly logins: Counter<'outcome' | 'reason'>
+  readonly authorizations: Counter<'decision' | 'reason'>
+  readonly oidcRequestDuration: Histogram<'operation' | 'outcome'>
+  readonly desktopRequestDuration: Histogram
+  readonly providerUp: Gauge
+  /** Wires the figures that are read at scrape time. */
+  observe(gauges: Gauges): void
+}
+
+export function createMetrics(version: string): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry })
+  new Gauge({
+    name: `${PREFIX}build_info`,
+    help: 'Always 1; the version is in the label.',
+    labelNames: ['version'],
+    registers,
+  }).set({ version }, 1)
+
+  return {
+    registry,
+    tunnelDuration: new Histogram({
+      name: `${PREFIX}tunnel_duration_seconds`,
+      help: 'How long closed tunnels were open.',
+      buckets: [1, 10, 60, 300, 900, 3_600, 14_400, 43_200],
+      registers,
+    }),
+    tunnelsClosed: new Counter({
+      name: `${PREFIX}tunnels_closed_total`,
+      help: 'Closed tunnels by reason.',
+      labelNames: ['reason'],
+      registers,
+    }),
+    upgradesRefused: new Counter({
+      name: `${PREFIX}upgrades_refused_total`,
+      help: 'WebSocket upgrades that were refused, by reason.',
+      labelNames: ['reason'],
+      registers,
+    }),
+    sessionsEnded: new Counter({
+      name: `${PREFIX}sessions_ended_total`,
+      help: 'Ended sessions by reason.',
+      labelNames: ['reason'],
+      registers,
+    }),
+    logins: new Counter({
+      name: `${PREFIX}logins_total`,
+      help: 'Finished sign-ins by outcome and reason.',
+      labelNames: ['outcome', 'reason'],
+      registers,
+    }),
+    authorizations: new Counter({
+      name: `${PREFIX}authorizations_total`,
+      help: 'Decisions of the gate, for requests and upgrades alike.',
+      labelNames: ['decision', 'reason'],
+      registers,
+    }),
+    oidcRequestDuration: new Histogram({
+      name: `${PREFIX}oidc_request_duration_seconds`,
+      help: 'Requests to the OpenID Provider.',
+      labelNames: ['operation', 'outcome'],
+      buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers,
+    }),
+    desktopRequestDuration: new Histogram({
+      name: `${PREFIX}desktop_request_duration_seconds`,
+      help: 'Requests to the desktop, until its answer began.',
+      buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30],
+      registers,
+    }),
+    providerUp: new Gauge({
+      name: `${PREFIX}provider_up`,
+      help: '1 while the OpenID Provider answers.',
+      registers,
+    }),
+    observe: (gauges) => observe(registry, gauges),
+  }
+}
+
+function observe(registry: Registry, gauges: Gauges): void {
+  const registers = [registry]
+  new Gauge({
+    name: `${PREFIX}tunnels_open`,
+    help: 'Open tunnels on this replica.',
+    labelNames: ['role'],
+    registers,
+    collect() {
+      this.reset()
+      for (const [role, count] of gauges.tunnelsByRole()) this.set({ role }, count)
+    },
+  })
+  new Counter({
+    name: `${PREFIX}tunnel_bytes_total`,
+    help: 'Bytes relayed, by direction: to_browser, to_desktop.',
+    labelNames: ['direction'],
+    registers,
+    collect() {
+      const { toBrowser, toDesktop } = gauges.tunnelBytes()
+      this.reset()
+      this.inc({ direction: 'to_browser' }, toBrowser)
+      this.inc({ direction: 'to_desktop' }, toDesktop)
+    },
+  })
+  new Gauge({
+    name: `${PREFIX}store_up`,
+    help: '1 while the session store answers.',
+    registers,
+    async collect() {
+      this.set((await gauges.activeSessions()) === undefined ? 0 : 1)
+    },
+  })
+  new Gauge({
+    name: `${PREFIX}sessions_active`,
+    help: 'Sessions in the store: take the maximum over replicas.',
+    registers,
+    async collect() {
+      const active = await gauges.activeSessions()
+      if (active !== undefined) this.set(active)
+    },
+  })
+  new Gauge({
+    name: `${PREFIX}desktop_up`,
+    help: '1 while the desktop accepts connections.',
+    registers,
+    async collect() {
+      this.set((await gauges.desktopUp()) ? 1 : 0)
+    },
+  })
+}

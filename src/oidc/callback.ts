@@ -1,0 +1,96 @@
+// Finishes a login: the authorization response against what was asked (RFC 6749 4.1.2, RFC 9207), the code for tokens,
+// the ID token's checks (OpenID Connect Core 3.1.3.7) and the claims the rules need.
+
+import * as oidc from 'openid-client'
+import type { SettingsHolder } from '../config/config.ts'
+import { claimsNamedBy, needsOf } from '../policy/policy.ts'
+import type { LoginState } from '../session/login-state.ts'
+import type { Identity, Vault } from '../session/session.ts'
+import { failureOf, type LoginFailure } from './failure.ts'
+import { claimAt, toIdentity, type Claims } from './identity.ts'
+import { CALLBACK_PATH } from './login.ts'
+import type { RelyingParty } from './relying-party.ts'
+
+/** Seconds an ID token may claim to have been issued ahead of our clock. */
+const MOST_AHEAD_S = 60
+
+export type LoginFinish =
+  | { readonly outcome: 'signed-in'; readonly identity: Identity; readonly vault: Vault }
+  | { readonly outcome: 'failed'; readonly failure: LoginFailure }
+  | { readonly outcome: 'provider-starting' }
+
+/** `query` is the authorization response; its `state` has been compared with `login.state` before this is called. */
+export type FinishLogin = (query: URLSearchParams, login: LoginState) => Promise<LoginFinish>
+
+export function createFinishLogin(
+  settings: SettingsHolder,
+  relyingParty: RelyingParty,
+  now: () => number,
+): FinishLogin {
+  return async function finishLogin(query, login) {
+    const { configuration } = relyingParty
+    if (configuration === undefined) return { outcome: 'provider-starting' }
+    // The address as the provider knows it, whatever Host the request came with.
+    const response = new URL(CALLBACK_PATH, settings.current.publicUrl)
+    response.search = query.toString()
+    const maxAge = settings.current.oidc.authorizationParams['max_age']
+    try {
+      const tokens = await oidc.authorizationCodeGrant(configuration, response, {
+        expectedState: login.state,
+        expectedNonce: login.nonce,
+        pkceCodeVerifier: login.codeVerifier,
+        idTokenExpected: true,
+        ...(maxAge === undefined ? {} : { maxAge: Number(maxAge) }),
+      })
+      const idToken = tokens.claims() as oidc.IDToken
+      if (idToken.iat > now() / 1_000 + MOST_AHEAD_S) {
+        return {
+          outcome: 'failed',
+          failure: { kind: 'clock', cause: `iat ${idToken.iat} is ahead` },
+        }
+      }
+      return {
+        outcome: 'signed-in',
+        identity: await identify(configuration, idToken, tokens.access_token),
+        vault: { idToken: tokens.id_token, refreshToken: tokens.refresh_token },
+      }
+    } catch (error) {
+      return { outcome: 'failed', failure: failureOf(error) }
+    }
+  }
+
+  async function identify(
+    configuration: oidc.Configuration,
+    idToken: oidc.IDToken,
+    accessToken: string,
+  ): Promise<Identity> {
+    const { access, oidc: wanted } = settings.current
+    const options = {
+      groupsClaim: wanted.groupsClaim,
+      emailVerified: wanted.emailVerified,
+      claimNames: claimsNamedBy(access),
+    }
+    const isMissing = (name: string): boolean => claimAt(idToken, name) === undefined
+    const needed = needsOf(access)
+    const ask =
+      (needed.groups && isMissing(wanted.groupsClaim)) ||
+      (needed.email &&
+        (isMissing('email') ||
+          (wanted.emailVerified === 'required' && isMissing('email_verified')))) ||
+      // Asked for by the scope, shown on pages and named in the audit.
+      (wanted.scopes.split(' ').includes('email') && isMissing('email')) ||
+      [...options.claimNames].some(isMissing)
+
+    let claims: Claims = idToken
+    if (ask && configuration.serverMetadata().userinfo_endpoint !== undefined) {
+      // The expected subject stops a token of somebody else from naming this person (Core 5.3.2).
+      const userinfo = await oidc.fetchUserInfo(configuration, accessToken, idToken.sub)
+      // An address and its "verified" must come from one answer, or one could vouch for the other's address.
+      const email = isMissing('email_verified')
+        ? { email: userinfo.email, email_verified: userinfo.email_verified }
+        : {}
+      claims = { ...userinfo, ...idToken, ...email }
+    }
+    return toIdentity(claims, options)
+  }
+}

@@ -1,0 +1,108 @@
+// Begins a login: an authorization request (OpenID Connect Core 3.1.2.1) with PKCE S256 (RFC 7636) and a nonce,
+// pushed to the provider first where it offers that (RFC 9126).
+
+import * as oidc from 'openid-client'
+import type { SettingsHolder } from '../config/config.ts'
+import type { Client } from '../net/forwarded.ts'
+import type { AttemptLimiter } from '../net/limits.ts'
+import type { Log } from '../observability/log.ts'
+import type { LoginStates } from '../session/login-state.ts'
+import { failureOf, type LoginFailure } from './failure.ts'
+import type { RelyingParty } from './relying-party.ts'
+
+/** Where the provider sends people back to. */
+export const CALLBACK_PATH = '/oauth2/callback'
+
+/** What a link of ours may ask the provider for; everything else is the operator's `authorizationParams`. */
+export type Prompt = 'select_account' | 'login'
+
+export interface LoginRequest {
+  /** Already a path of this origin (net/return-to.ts). */
+  readonly returnTo: string
+  readonly prompt: Prompt | undefined
+  readonly cookieHeader: string | undefined
+  readonly client: Client
+  /** The gateway sends the person itself, nobody pressed a button: such a login may go round in circles. */
+  readonly automatic: boolean
+}
+
+export type LoginStart =
+  | {
+      readonly outcome: 'redirect'
+      readonly location: string
+      readonly setCookies: readonly string[]
+    }
+  | { readonly outcome: 'login-limit'; readonly retryAfter: number }
+  | { readonly outcome: 'failed'; readonly failure: LoginFailure }
+  | { readonly outcome: 'provider-starting' | 'login-loop' }
+
+export interface LoginParts {
+  readonly settings: SettingsHolder
+  readonly relyingParty: RelyingParty
+  readonly loginStates: LoginStates
+  readonly limiter: AttemptLimiter
+  readonly log: Log
+}
+
+export type BeginLogin = (request: LoginRequest) => Promise<LoginStart>
+
+export function createBeginLogin(parts: LoginParts): BeginLogin {
+  const { settings, relyingParty, loginStates, limiter, log } = parts
+  let hasWarned = false
+
+  return async function beginLogin({ returnTo, prompt, cookieHeader, client, automatic }) {
+    if (automatic && (await loginStates.isLooping(cookieHeader))) return { outcome: 'login-loop' }
+
+    if (client.behindUndeclaredProxy) {
+      // One address stands for everybody behind that proxy: a limit would lock the whole team out.
+      if (!hasWarned) {
+        log.warn(
+          { peer: client.address },
+          'a peer sends X-Forwarded-For but is not in GATEWAY_TRUSTED_PROXIES: login attempts through it are not limited',
+        )
+        hasWarned = true
+      }
+    } else {
+      const retryAfter = limiter.attempt(client.address)
+      if (retryAfter !== undefined) return { outcome: 'login-limit', retryAfter }
+    }
+
+    const { configuration } = relyingParty
+    if (configuration === undefined) return { outcome: 'provider-starting' }
+
+    const codeVerifier = oidc.randomPKCECodeVerifier()
+    const nonce = oidc.randomNonce()
+    const { login, setCookies } = await loginStates.begin(cookieHeader, {
+      nonce,
+      codeVerifier,
+      returnTo,
+    })
+    const { publicUrl, oidc: wanted } = settings.current
+    const parameters = {
+      ...wanted.authorizationParams,
+      ...(prompt === undefined ? {} : { prompt: supported(prompt, configuration) }),
+      redirect_uri: new URL(CALLBACK_PATH, publicUrl).href,
+      scope: wanted.scopes,
+      state: login.state,
+      nonce,
+      code_challenge: await oidc.calculatePKCECodeChallenge(codeVerifier),
+      code_challenge_method: 'S256',
+    }
+    try {
+      const pushes =
+        configuration.serverMetadata().pushed_authorization_request_endpoint !== undefined
+      const location = pushes
+        ? await oidc.buildAuthorizationUrlWithPAR(configuration, parameters)
+        : oidc.buildAuthorizationUrl(configuration, parameters)
+      return { outcome: 'redirect', location: location.href, setCookies }
+    } catch (error) {
+      return { outcome: 'failed', failure: failureOf(error) }
+    }
+  }
+}
+
+// A provider that lists its prompts and not this one would refuse the request; signing in anew asks for an account too.
+function supported(prompt: Prompt, configuration: oidc.Configuration): Prompt {
+  const listed = configuration.serverMetadata()['prompt_values_supported']
+  return Array.isArray(listed) && !listed.includes(prompt) ? 'login' : prompt
+}

@@ -1,0 +1,208 @@
+// This gateway as an OpenID Connect relying party: discovery (OpenID Connect Discovery 1.0) kept up in the background,
+// client authentication, and every request to the provider under one deadline, counted and timed.
+
+import { createPrivateKey } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { rootCertificates } from 'node:tls'
+import * as oidc from 'openid-client'
+import { importPKCS8 } from 'jose'
+import { Agent, fetch as undiciFetch } from 'undici'
+import type { ClientAuth, Settings, SettingsHolder } from '../config/config.ts'
+import { GatewayError } from '../lib/errors.ts'
+import type { Log } from '../observability/log.ts'
+import type { Metrics } from '../observability/metrics.ts'
+
+/** Seconds a request to the provider may take. */
+const DEADLINE_S = 10
+const CLOCK_TOLERANCE_S = 60
+const FIRST_RETRY_MS = 1_000
+const LONGEST_RETRY_MS = 30_000
+const REDISCOVER_MS = 60 * 60_000
+/** No answer of a provider needs more. */
+const MOST_BYTES = 1_048_576
+
+export interface RelyingParty {
+  /** Undefined until the provider answered once. A later outage leaves the last known one in place. */
+  readonly configuration: oidc.Configuration | undefined
+  /** The provider answered the last time it was asked. */
+  readonly isUp: boolean
+  /** Resolves once the provider has answered. */
+  readonly ready: Promise<void>
+  stop(): Promise<void>
+}
+
+/** Starts discovery at once and goes on trying; it never rejects because the provider is down. */
+export async function createRelyingParty(
+  settings: SettingsHolder,
+  log: Log,
+  metrics: Metrics,
+): Promise<RelyingParty> {
+  const { oidc: wanted } = settings.current
+  const agent = new Agent({
+    connect: { timeout: DEADLINE_S * 1_000, ...trust(wanted.caFile) },
+    headersTimeout: DEADLINE_S * 1_000,
+    bodyTimeout: DEADLINE_S * 1_000,
+    maxResponseSize: MOST_BYTES,
+  })
+  const authenticate = await clientAuthentication(wanted)
+  // A token just expired, by a clock a little off, is no attack.
+  const client = { [oidc.clockTolerance]: CLOCK_TOLERANCE_S }
+  const isPlainHttp = wanted.issuer.protocol === 'http:'
+  const answered = Promise.withResolvers<void>()
+
+  let configuration: oidc.Configuration | undefined
+  let isUp = false
+  let isStopped = false
+  let timer: NodeJS.Timeout | undefined
+  let retryMs = FIRST_RETRY_MS
+
+  // oauth4webapi hands a plain URL, headers object and body: exactly what undici's fetch takes.
+  const customFetch: oidc.CustomFetch = async (url, options) => {
+    const operation = operationOf(url, configuration)
+    const stopTimer = metrics.oidcRequestDuration.startTimer({ operation })
+    try {
+      const init = { ...options, dispatcher: agent } as Parameters<typeof undiciFetch>[1]
+      const response = await undiciFetch(url, init)
+      stopTimer({ outcome: response.ok ? 'ok' : 'refused' })
+      setUp(response.status < 500)
+      return response
+    } catch (error) {
+      stopTimer({ outcome: 'unreachable' })
+      setUp(false)
+      throw error
+    }
+  }
+
+  function setUp(up: boolean): void {
+    const fell = isUp && !up
+    isUp = up
+    metrics.providerUp.set(up ? 1 : 0)
+    if (fell) scheduleDiscovery(FIRST_RETRY_MS)
+  }
+
+  function scheduleDiscovery(delay: number): void {
+    if (isStopped) return
+    clearTimeout(timer)
+    timer = setTimeout(() => void discover(), delay)
+    timer.unref()
+  }
+
+  async function discover(): Promise<void> {
+    try {
+      const found = await oidc.discovery(wanted.issuer, wanted.clientId, client, authenticate, {
+        [oidc.customFetch]: customFetch,
+        timeout: DEADLINE_S,
+        // In the code flow the library leaves the ID token's signature unchecked by default, trusting TLS alone.
+        execute: [
+          oidc.enableNonRepudiationChecks,
+          ...(isPlainHttp ? [oidc.allowInsecureRequests] : []),
+        ],
+      })
+      const { issuer } = found.serverMetadata()
+      if (/[{}]/.test(issuer)) {
+        throw new GatewayError(
+          'provider-refused',
+          `multi-tenant issuer ${issuer} names no one tenant`,
+        )
+      }
+      if (configuration === undefined) log.info({ issuer }, 'provider discovered')
+      configuration = found
+      retryMs = FIRST_RETRY_MS
+      answered.resolve()
+      scheduleDiscovery(REDISCOVER_MS)
+    } catch (error) {
+      if (isStopped) return
+      log.warn({ err: error, issuer: wanted.issuer.href, retryMs }, 'provider discovery failed')
+      scheduleDiscovery(retryMs)
+      retryMs = Math.min(retryMs * 2, LONGEST_RETRY_MS)
+    }
+  }
+
+  metrics.providerUp.set(0)
+  void discover()
+  return {
+    get configuration() {
+      return configuration
+    },
+    get isUp() {
+      return isUp
+    },
+    ready: answered.promise,
+    async stop() {
+      isStopped = true
+      clearTimeout(timer)
+      await agent.destroy()
+    },
+  }
+}
+
+function trust(caFile: string | undefined): { ca?: string[] } {
+  return caFile === undefined ? {} : { ca: [...rootCertificates, readFileSync(caFile, 'utf8')] }
+}
+
+async function clientAuthentication(wanted: Settings['oidc']): Promise<oidc.ClientAuth> {
+  const secret = wanted.clientSecret
+  const privateKey =
+    wanted.privateKeyFile === undefined ? undefined : await readPrivateKey(wanted.privateKeyFile)
+
+  function method(offered: readonly string[] | undefined): ClientAuth {
+    if (wanted.clientAuth !== undefined) return wanted.clientAuth
+    if (privateKey !== undefined) return 'private_key_jwt'
+    if (secret === undefined) return 'none'
+    // RFC 8414 2: a provider that lists none offers client_secret_basic.
+    const usable = offered ?? ['client_secret_basic']
+    if (usable.includes('client_secret_basic') || !usable.includes('client_secret_post')) {
+      return 'client_secret_basic'
+    }
+    return 'client_secret_post'
+  }
+
+  return (server, client, body, headers) => {
+    const chosen = {
+      client_secret_basic: () => oidc.ClientSecretBasic(secret),
+      client_secret_post: () => oidc.ClientSecretPost(secret),
+      private_key_jwt: () => oidc.PrivateKeyJwt(privateKey as oidc.CryptoKey),
+      none: () => oidc.None(),
+    }[method(server.token_endpoint_auth_methods_supported)]
+    return chosen()(server, client, body, headers)
+  }
+}
+
+async function readPrivateKey(file: string): Promise<oidc.CryptoKey> {
+  const key = createPrivateKey(readFileSync(file, 'utf8'))
+  const pem = key.export({ type: 'pkcs8', format: 'pem' }) as string
+  return importPKCS8(
+    pem,
+    signatureAlgorithm(key.asymmetricKeyType, key.asymmetricKeyDetails?.namedCurve),
+  )
+}
+
+function signatureAlgorithm(type: string | undefined, curve: string | undefined): string {
+  if (type === 'rsa') return 'RS256'
+  if (type === 'rsa-pss') return 'PS256'
+  if (type === 'ed25519') return 'EdDSA'
+  const byCurve: Record<string, string> = {
+    prime256v1: 'ES256',
+    secp384r1: 'ES384',
+    secp521r1: 'ES512',
+  }
+  const algorithm = byCurve[curve ?? '']
+  if (algorithm === undefined) {
+    throw new GatewayError(
+      'settings-invalid',
+      `oidc.privateKeyFile: no signature algorithm for this ${type ?? ''} key`,
+    )
+  }
+  return algorithm
+}
+
+/** Metric label for a request to the provider, told by the endpoint it goes to. */
+function operationOf(url: string, configuration: oidc.Configuration | undefined): string {
+  const metadata = configuration?.serverMetadata()
+  if (metadata === undefined || url.includes('/.well-known/')) return 'discovery'
+  if (url === metadata.token_endpoint) return 'token'
+  if (url === metadata.jwks_uri) return 'jwks'
+  if (url === metadata.userinfo_endpoint) return 'userinfo'
+  if (url === metadata.pushed_authorization_request_endpoint) return 'par'
+  return 'other'
+}

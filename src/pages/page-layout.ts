@@ -1,0 +1,102 @@
+// The document around every page of ours, and the headers it goes out with: no script, no second request, nothing that
+// another site could frame or read (CSP Level 3, https://www.w3.org/TR/CSP3/).
+
+import { createHash } from 'node:crypto'
+import { html, raw } from 'hono/html'
+import { GROUND, STYLE } from './page-style.ts'
+
+export interface Page {
+  readonly status: number
+  readonly html: string
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** HTML in which every value was escaped. */
+export type Markup = ReturnType<typeof html>
+
+export interface Layout {
+  readonly status: number
+  /** The one heading, and the title of the window. */
+  readonly title: string
+  readonly body: Markup
+  /**
+   * The page has a form whose answer leads on to the provider. Its policy names no `form-action`: browsers apply that to
+   * every redirect that follows, and where a provider's sign-out leads in the end nobody here knows. Nothing is lost:
+   * no value gets into a page unescaped, so the only form on it is ours.
+   */
+  readonly hasForm?: boolean
+  /** Seconds, for whoever asks again by machine. */
+  readonly retryAfter?: number | undefined
+  /** Seconds until the page loads itself again. */
+  readonly reloadsAfter?: number | undefined
+}
+
+// In one piece: a space more between the tags, such as a formatter adds, is another hash.
+const STYLE_ELEMENT = raw(`<style>${STYLE}</style>`)
+const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64')
+
+// One wire runs in, draws an arch (some see a ghost) and runs out again.
+const WIRE =
+  'M1 21h4.5C7 21 8 20 8 18.500V10a8 8 0 0 1 16 0v8.500C24 20 25 21 26.500 21H31M13 10.500v1.500M19 10.500v1.500'
+const MARK = html`<svg viewBox="0 0 32 24" width="32" height="24" aria-hidden="true">
+  <path d="${WIRE}" fill="none" stroke="currentColor" stroke-width="2.250" stroke-linecap="round" />
+</svg>`
+// Without an icon of its own a page makes the browser ask for /favicon.ico, which is the desktop's.
+const ICON = `data:image/svg+xml,${encodeURIComponent(
+  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 -4 32 32"><path d="${WIRE}" fill="none" stroke="#2a93a0" stroke-width="3" stroke-linecap="round"/></svg>`,
+)}`
+
+export function layOut(layout: Layout): Page {
+  const document = html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <title>${layout.title} · Ghostwire Gateway</title>
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <meta name="theme-color" content="${GROUND.light}" media="(prefers-color-scheme: light)" />
+        <meta name="theme-color" content="${GROUND.dark}" media="(prefers-color-scheme: dark)" />
+        <link rel="icon" href="${ICON}" />
+        ${STYLE_ELEMENT}
+      </head>
+      <body>
+        <header>${MARK}Ghostwire Gateway</header>
+        <main>
+          <h1>${layout.title}</h1>
+          ${layout.body}
+        </main>
+      </body>
+    </html> `
+  return { status: layout.status, html: textOf(document), headers: headersOf(layout) }
+}
+
+function headersOf({ hasForm = false, retryAfter, reloadsAfter }: Layout): Record<string, string> {
+  const policy = [
+    "default-src 'none'",
+    `style-src 'sha256-${STYLE_HASH}'`,
+    'img-src data:',
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+    ...(hasForm ? [] : ["form-action 'none'"]),
+  ]
+  return {
+    'content-type': 'text/html; charset=utf-8',
+    'cache-control': 'no-store',
+    'content-security-policy': policy.join('; '),
+    'x-content-type-options': 'nosniff',
+    // An address of ours can hold a code or a state, and the desktop's page could read it from `document.referrer`. A form
+    // needs the laxer word: under `no-referrer` its POST carries `Origin: null` (Fetch, "append a request Origin header").
+    'referrer-policy': hasForm ? 'same-origin' : 'no-referrer',
+    'cross-origin-opener-policy': 'same-origin',
+    'cross-origin-resource-policy': 'same-origin',
+    ...(retryAfter === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfter)) }),
+    ...(reloadsAfter === undefined ? {} : { refresh: String(Math.ceil(reloadsAfter)) }),
+  }
+}
+
+/** hono's `html` is a promise only where a value in it is one; none of ours is. */
+function textOf(markup: Markup): string {
+  if (markup instanceof Promise) throw new TypeError('a page must not wait for a value')
+  return markup.toString()
+}

@@ -1,0 +1,218 @@
+// The gateway's own pages, for a person in front of a browser. Each says what happened, what to do next, and has one
+// button. Values from outside are escaped by hono's `html`, and a path to return to is only ever a query parameter.
+
+import { html } from 'hono/html'
+import type { EndReason } from '../session/session.ts'
+import { FAILURES, type Failure, type FailureKind, type NextStep } from './failures.ts'
+import { layOut, type Markup, type Page } from './page-layout.ts'
+
+export type { FailureKind } from './failures.ts'
+export type { Page } from './page-layout.ts'
+
+interface Words {
+  readonly title: string
+  readonly text: string
+  readonly button: string
+}
+
+const SIGN_IN: Words = {
+  title: 'Sign in',
+  text: 'Sign in to open your desktop. The sign-in page of your organisation comes next, and then you are back here.',
+  button: 'Sign in',
+}
+
+const SIGN_IN_AFTER: Readonly<Record<EndReason, Words>> = {
+  'signed-out': {
+    title: 'You are signed out',
+    text: 'Your desktop is closed in this browser. You can close this page, or sign in again.',
+    button: 'Sign in again',
+  },
+  'provider-logout': {
+    title: 'You are signed out',
+    text: 'Your session at the sign-in service has ended, so your desktop was closed here too.',
+    button: 'Sign in again',
+  },
+  revoked: {
+    title: 'Your session was ended',
+    text: 'An administrator ended it. You can sign in again; if that does not work, ask the administrator.',
+    button: 'Sign in again',
+  },
+  expired: {
+    title: 'Your session has ended',
+    text: 'A session lasts for a limited time, and this one has reached its end. Sign in again to return to your desktop.',
+    button: 'Sign in again',
+  },
+  idle: {
+    title: 'Welcome back',
+    text: 'There was no input for a while, so your session was ended to protect your desktop. Sign in again to return to it.',
+    button: 'Sign in again',
+  },
+  'refresh-refused': {
+    title: 'Please sign in again',
+    text: 'The sign-in service no longer confirms your session. This can happen after a change to your account, such as a new password.',
+    button: 'Sign in again',
+  },
+  'provider-lost': {
+    title: 'Your session has ended',
+    text: 'The sign-in service was out of reach for too long to confirm your session. Sign in again to return to your desktop. If that does not work yet, wait a few minutes.',
+    button: 'Sign in again',
+  },
+  'store-lost': {
+    title: 'Your session has ended',
+    text: 'A fault in the gateway lasted too long to keep your session open. Sign in again to return to your desktop.',
+    button: 'Sign in again',
+  },
+  'access-withdrawn': {
+    title: 'Your access has ended',
+    text: 'Your account may no longer use this desktop, so it was closed. If you think this is a mistake, ask your administrator, then sign in again.',
+    button: 'Sign in again',
+  },
+}
+
+export function signInPage(about: {
+  readonly reason?: EndReason | undefined
+  readonly returnTo: string
+}): Page {
+  const { title, text, button } = about.reason === undefined ? SIGN_IN : SIGN_IN_AFTER[about.reason]
+  const body = html`<p>${text}</p>
+    ${steps(link(startPath(about.returnTo), button))}`
+  return layOut({ status: 200, title, body })
+}
+
+export function signOutPage({ who }: { readonly who: string | undefined }): Page {
+  const body = html`<p>
+      ${who === undefined ? undefined : html`You are signed in as ${person(who)}. `}Signing out
+      closes your desktop in every window of this browser.
+    </p>
+    <form method="post" action="/oauth2/sign_out">
+      ${steps(html`<button class="button">Sign out</button>`, quietLink('/', 'Back to the desktop'))}
+    </form>`
+  return layOut({ status: 200, title: 'Sign out?', body, hasForm: true })
+}
+
+/** After a sign-out, where the provider cannot be told of it. */
+export function signedOutHerePage(): Page {
+  const body = html`<p>
+      Your desktop is closed. But the sign-in service cannot be signed out from here, so whoever
+      uses this browser next may get in without a password.
+    </p>
+    <p>
+      If others use this computer, sign out at the sign-in service too, or close all windows of this
+      browser.
+    </p>
+    ${steps(link('/oauth2/start', 'Sign in again'))}`
+  return layOut({ status: 200, title: 'You are signed out here', body })
+}
+
+/** For a person who signed in and whom no rule lets in. */
+export function deniedPage(about: {
+  readonly who: string
+  readonly email?: string | undefined
+  readonly requestId: string
+  readonly returnTo: string
+}): Page {
+  const { who, email, requestId, returnTo } = about
+  const address = email === undefined || email === who ? undefined : html` (${person(email)})`
+  const body = html`<p>
+      You are signed in as ${person(who)}${address}. This account is not on the list of those who
+      may use this desktop.
+    </p>
+    <p>Ask your administrator for access, or use another account.</p>
+    ${steps(
+      link(startPath(returnTo, 'select_account'), 'Use another account'),
+      quietLink('/oauth2/sign_out', 'Sign out'),
+    )}
+    ${requestNote(requestId)}`
+  return layOut({ status: 403, title: 'No access to this desktop', body })
+}
+
+export function failurePage(about: {
+  readonly kind: FailureKind
+  readonly requestId: string
+  /** Seconds. */
+  readonly retryAfter?: number | undefined
+  readonly returnTo?: string | undefined
+}): Page {
+  const { kind, requestId, retryAfter, returnTo = '/' } = about
+  const failure: Failure = FAILURES[kind]
+  const { status, title, text, causes, forAdministrator } = failure
+  // Not faster, so that somebody who listens to the page hears it to its end.
+  const reloadsAfter = failure.passes === 'by-itself' ? Math.max(retryAfter ?? 0, 10) : undefined
+  const body = html`${text.map((paragraph) => html`<p>${paragraph}</p>`)}
+  ${causes === undefined ? undefined : list(causes)}
+  ${reloadsAfter === undefined ? undefined : html`<p class="waits">This page tries again by itself every ${inWords(reloadsAfter)}.</p>`}
+  ${failure.passes === 'later' ? html`<p>Try again ${retryAfter === undefined ? 'in a moment' : `in ${inWords(retryAfter)}`}.</p>` : undefined}
+  ${steps(link(pathOf(failure.next, returnTo), failure.button))}
+  ${forAdministrator === undefined ? undefined : administratorNote(forAdministrator)}
+  ${requestNote(requestId)}`
+  return layOut({ status, title, body, retryAfter, reloadsAfter })
+}
+
+function pathOf(next: NextStep, returnTo: string): string {
+  switch (next) {
+    case 'sign-in':
+      return startPath(returnTo)
+    case 'sign-in-afresh':
+      return startPath(returnTo, 'login')
+    case 'reload':
+      // An empty reference is the address of the page itself.
+      return ''
+    case 'desktop':
+      return '/'
+  }
+}
+
+function startPath(returnTo: string, prompt?: 'login' | 'select_account'): string {
+  const query = new URLSearchParams({ ...(prompt === undefined ? {} : { prompt }), rd: returnTo })
+  return `/oauth2/start?${query.toString()}`
+}
+
+function steps(...markup: readonly Markup[]): Markup {
+  return html`<div class="steps">${markup}</div>`
+}
+
+function link(path: string, text: string): Markup {
+  return html`<a class="button" href="${path}">${text}</a>`
+}
+
+function quietLink(path: string, text: string): Markup {
+  return html`<a class="link" href="${path}">${text}</a>`
+}
+
+function list(items: readonly (string | Markup)[]): Markup {
+  return html`<ul>
+    ${items.map((item) => html`<li>${item}</li>`)}
+  </ul>`
+}
+
+function administratorNote(notes: readonly Markup[]): Markup {
+  const text = notes.length === 1 ? html`<p>${notes[0]}</p>` : list(notes)
+  return html`<section class="small">
+    <h2>For the administrator</h2>
+    ${text}
+  </section>`
+}
+
+function requestNote(requestId: string): Markup {
+  return html`<p class="small request">Request ID <code>${visible(requestId)}</code></p>`
+}
+
+/** A name in any script, which cannot turn round the text that it stands in. */
+function person(name: string): Markup {
+  return html`<strong><bdi>${visible(name)}</bdi></strong>`
+}
+
+/** Without control characters and those that reorder what follows them, and no longer than a name needs. */
+function visible(text: string): string {
+  const cleaned = text.toWellFormed().replace(/[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/gu, '')
+  const characters = [...cleaned]
+  return characters.length <= LONGEST ? cleaned : `${characters.slice(0, LONGEST).join('')}…`
+}
+
+const LONGEST = 120
+
+function inWords(seconds: number): string {
+  const whole = Math.max(1, Math.ceil(seconds))
+  if (whole === 1) return '1 second'
+  return whole <= 90 ? `${whole} seconds` : `${Math.ceil(whole / 60)} minutes`
+}

@@ -1,0 +1,130 @@
+// What crosses between browser and desktop. Towards the desktop: only what is listed, in canonical spelling, with
+// `Authorization` first, as KasmVNC takes the first match anywhere in the request text (kasmvnc.ts). Towards the
+// browser: the desktop shares our origin and is not trusted with it.
+
+import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from 'node:http'
+import type { KindOfDesktop, PathMeaning } from '../desktop/desktop-kind.ts'
+
+/** No field of a request to the desktop is longer (net/target.ts holds the target to the same). */
+const LONGEST_FIELD = 1_024
+
+export interface UpstreamIdentity {
+  readonly authorization: string | undefined
+  readonly clientAddress: string
+  /** The desktop's host, with its port. */
+  readonly host: string
+}
+
+/** The header of a plain request, in the order it is sent. */
+export function requestHeaders(
+  kind: KindOfDesktop,
+  client: IncomingHttpHeaders,
+  upstream: UpstreamIdentity,
+): Record<string, string> {
+  const headers = leadingHeaders(upstream)
+  for (const name of kind.forwardedHeaders) {
+    const value = client[name.toLowerCase()]
+    if (typeof value === 'string' && value.length <= LONGEST_FIELD) headers[name] = value
+  }
+  return headers
+}
+
+/** The header of an upgrade. KasmVNC answers 404 to one without an Origin or a subprotocol. */
+export function upgradeHeaders(
+  upstream: UpstreamIdentity,
+  origin: string,
+  key: string,
+): Record<string, string> {
+  return {
+    ...leadingHeaders(upstream),
+    Upgrade: 'websocket',
+    Connection: 'Upgrade',
+    Origin: origin,
+    'Sec-WebSocket-Version': '13',
+    'Sec-WebSocket-Key': key,
+    'Sec-WebSocket-Protocol': 'binary',
+  }
+}
+
+function leadingHeaders(upstream: UpstreamIdentity): Record<string, string> {
+  const { authorization, clientAddress, host } = upstream
+  return {
+    ...(authorization === undefined ? {} : { Authorization: authorization }),
+    'X-Forwarded-For': clientAddress,
+    Host: host,
+  }
+}
+
+/** The header of the answer that the browser gets for the desktop's. */
+export function responseHeaders(
+  upstream: IncomingMessage,
+  meaning: PathMeaning,
+  csp: string,
+  desktopUrl: URL,
+): OutgoingHttpHeaders {
+  const headers: OutgoingHttpHeaders = {}
+  const named = connectionOptions(upstream.headers.connection)
+  for (const [name, value] of Object.entries(upstream.headers)) {
+    if (!NOT_FOR_THE_BROWSER.has(name) && !named.has(name)) headers[name] = value
+  }
+  const { location } = upstream.headers
+  if (location !== undefined) headers['location'] = onOurOrigin(location, desktopUrl)
+  headers['content-security-policy'] = meaning === 'download' ? 'sandbox' : csp
+  // Cross-origin isolation: without it the client loses threads and lossless video.
+  headers['cross-origin-opener-policy'] = 'same-origin'
+  headers['cross-origin-embedder-policy'] = 'require-corp'
+  headers['cross-origin-resource-policy'] = 'same-origin'
+  headers['referrer-policy'] ??= 'same-origin'
+  headers['cache-control'] ??= 'private, no-cache'
+  if (meaning === 'download') {
+    // A file somebody put there must not run as a page of this origin.
+    headers['content-disposition'] = 'attachment'
+    headers['x-content-type-options'] = 'nosniff'
+  }
+  return headers
+}
+
+const NOT_FOR_THE_BROWSER = new Set([
+  // Hop-by-hop (RFC 9110 7.6.1).
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  // Ours to say: a cookie or a policy of the desktop's would be a cookie or a policy of this origin.
+  'set-cookie',
+  'www-authenticate',
+  'authentication-info',
+  'content-security-policy',
+  'content-security-policy-report-only',
+  'clear-site-data',
+  'service-worker-allowed',
+  'strict-transport-security',
+  'public-key-pins',
+  'alt-svc',
+  'nel',
+  'report-to',
+  'reporting-endpoints',
+  'access-control-allow-origin',
+  'access-control-allow-credentials',
+])
+
+function connectionOptions(connection: string | undefined): ReadonlySet<string> {
+  return new Set(
+    (connection ?? '')
+      .toLowerCase()
+      .split(',')
+      .map((option) => option.trim()),
+  )
+}
+
+// A redirect to itself names an address that only the gateway reaches.
+function onOurOrigin(location: string, desktopUrl: URL): string {
+  const url = URL.parse(location, desktopUrl.href)
+  return url !== null && url.origin === desktopUrl.origin
+    ? url.pathname + url.search + url.hash
+    : location
+}

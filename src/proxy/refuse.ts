@@ -1,0 +1,191 @@
+// How a request that does not get through is answered: a person going to a page is led on, a script is told, and
+// nobody is sent round in a circle.
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { SettingsHolder } from '../config/config.ts'
+import type { Authorization } from '../gate/authorize.ts'
+import type { Client } from '../net/forwarded.ts'
+import { isNavigation, isPublicHost } from '../net/navigation.ts'
+import { newRequestId } from '../net/request-id.ts'
+import { returnTo } from '../net/return-to.ts'
+import { subjectOf, type Audit } from '../observability/audit.ts'
+import type { Log } from '../observability/log.ts'
+import type { BeginLogin } from '../oidc/login.ts'
+import { deniedPage, failurePage, type FailureKind, type Page } from '../pages/pages.ts'
+import { readCookie, type Cookies } from '../session/cookie.ts'
+
+export const SIGN_IN_PATH = '/oauth2/sign_in'
+
+export type Refused = Exclude<Authorization, { outcome: 'granted' }>
+
+export interface RefuseParts {
+  readonly settings: SettingsHolder
+  readonly cookies: Cookies
+  readonly beginLogin: BeginLogin
+  readonly audit: Audit
+  readonly log: Log
+}
+
+/** The request as the browser made it, before it was cleaned for the desktop. */
+export type Asked = Pick<IncomingMessage, 'method' | 'url' | 'headers'>
+
+export interface Refuse {
+  /** Answers what the gate did not grant. */
+  unauthorized(
+    request: Asked,
+    response: ServerResponse,
+    refused: Refused,
+    client: Client,
+  ): Promise<void>
+  /** Answers what failed after it. */
+  failed(
+    request: Asked,
+    response: ServerResponse,
+    kind: FailureKind,
+    options?: { readonly retryAfter?: number | undefined; readonly cause?: unknown },
+  ): void
+}
+
+export function createRefuse(parts: RefuseParts): Refuse {
+  const { settings, cookies, beginLogin, audit, log } = parts
+  const hostGuard = `${cookies.loginPrefix}host`
+
+  function failed(
+    request: Asked,
+    response: ServerResponse,
+    kind: FailureKind,
+    { retryAfter, cause }: { retryAfter?: number | undefined; cause?: unknown } = {},
+  ): void {
+    const requestId = newRequestId()
+    log.info(
+      { request: requestId, kind, ...(cause === undefined ? {} : { err: cause }) },
+      'request failed',
+    )
+    const page = failurePage({ kind, requestId, retryAfter, returnTo: wantedPath(request) })
+    if (isNavigation(request.method, request.headers)) sendPage(response, page)
+    else sendJson(response, page.status, { error: kind, request: requestId }, retryHeader(page))
+  }
+
+  async function toSignIn(request: Asked, response: ServerResponse, client: Client): Promise<void> {
+    const { publicUrl } = settings.current
+    // A cookie is set for one host only: the sign-in must begin on the one that it ends on.
+    if (!isPublicHost(request.headers.host, publicUrl)) {
+      if (readCookie(request.headers.cookie, hostGuard) === undefined) {
+        const location = new URL(wantedPath(request), publicUrl).href
+        redirect(response, location, [cookies.set(hostGuard, '1', 10)])
+        return
+      }
+      // It came back, so the browser is on the public host and a proxy in between rewrites Host: once more would be
+      // a circle.
+      log.warn(
+        { host: request.headers.host },
+        'a proxy in front rewrites the Host header; pass it on unchanged',
+      )
+    }
+    const start = await beginLogin({
+      returnTo: wantedPath(request),
+      prompt: undefined,
+      cookieHeader: request.headers.cookie,
+      client,
+      automatic: true,
+    })
+    switch (start.outcome) {
+      case 'redirect':
+        return redirect(response, start.location, start.setCookies)
+      case 'login-limit':
+        return failed(request, response, 'login-limit', { retryAfter: start.retryAfter })
+      case 'failed':
+        return failed(request, response, start.failure.kind, { cause: start.failure.cause })
+      case 'provider-starting':
+        return failed(request, response, 'provider-starting', { retryAfter: 5 })
+      case 'login-loop':
+        return failed(request, response, 'login-loop')
+    }
+  }
+
+  function wantedPath(request: Asked): string {
+    return returnTo(request.url, settings.current.publicUrl)
+  }
+
+  async function unauthorized(
+    request: Asked,
+    response: ServerResponse,
+    refused: Refused,
+    client: Client,
+  ): Promise<void> {
+    const navigates = isNavigation(request.method, request.headers)
+    switch (refused.outcome) {
+      case 'unauthenticated': {
+        if (!navigates) {
+          const body = { error: 'unauthenticated', sign_in: SIGN_IN_PATH }
+          return sendJson(response, 401, body)
+        }
+        if (refused.ended === undefined) return toSignIn(request, response, client)
+        const query = new URLSearchParams({ reason: refused.ended, rd: wantedPath(request) })
+        // The reason has been said: the next visit starts afresh.
+        const forget = cookies.clear(cookies.sessionName)
+        return redirect(response, `${SIGN_IN_PATH}?${query.toString()}`, [forget])
+      }
+      case 'forbidden': {
+        const { session, reason } = refused
+        const requestId = newRequestId()
+        audit.write({
+          event: 'access_denied',
+          request: requestId,
+          ...subjectOf(session),
+          address: client.address,
+          desktop: settings.current.desktop.url.host,
+          reason,
+        })
+        const { name, preferredUsername, email, sub } = session.identity
+        if (navigates) {
+          const who = name ?? preferredUsername ?? email ?? sub
+          return sendPage(
+            response,
+            deniedPage({ who, email, requestId, returnTo: wantedPath(request) }),
+          )
+        }
+        return sendJson(response, 403, { error: 'forbidden', reason, request: requestId })
+      }
+      case 'store-unavailable':
+        return failed(request, response, 'store-unavailable', { retryAfter: 5 })
+    }
+  }
+
+  return { unauthorized, failed }
+}
+
+function sendPage(response: ServerResponse, page: Page): void {
+  response.writeHead(page.status, page.headers)
+  response.end(page.html)
+}
+
+function sendJson(
+  response: ServerResponse,
+  status: number,
+  body: object,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    ...headers,
+  })
+  response.end(JSON.stringify(body))
+}
+
+function redirect(response: ServerResponse, location: string, setCookies: readonly string[]): void {
+  response.writeHead(302, {
+    location,
+    'cache-control': 'no-store',
+    'referrer-policy': 'no-referrer',
+    'set-cookie': [...setCookies],
+  })
+  response.end()
+}
+
+function retryHeader(page: Page): Readonly<Record<string, string>> {
+  const seconds = page.headers['retry-after'] ?? page.headers['Retry-After']
+  return seconds === undefined ? {} : { 'retry-after': seconds }
+}

@@ -1,0 +1,271 @@
+// Upgrades: Origin first and without any I/O, then the gate, then the desktop's own 101, then a tunnel. Until that 101
+// every answer is plain HTTP. RFC 6455 4.2.
+
+import { createHash } from 'node:crypto'
+import {
+  request as httpRequest,
+  STATUS_CODES,
+  type ClientRequest,
+  type IncomingMessage,
+} from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import type { Socket } from 'node:net'
+import type { SettingsHolder } from '../config/config.ts'
+import type { Desktop } from '../desktop/desktop.ts'
+import type { Authorize } from '../gate/authorize.ts'
+import type { Client } from '../net/forwarded.ts'
+import { newRequestId } from '../net/request-id.ts'
+import { canonicalTarget } from '../net/target.ts'
+import { subjectOf, type Audit } from '../observability/audit.ts'
+import type { Log } from '../observability/log.ts'
+import type { Metrics } from '../observability/metrics.ts'
+import type { Session } from '../session/session.ts'
+import { upgradeHeaders } from './headers.ts'
+import type { CloseReason, Ticket, Tunnels } from './tunnels.ts'
+
+/** Milliseconds from our first byte to the desktop's whole 101, waiting for a place included. */
+const HANDSHAKE_WITHIN_MS = 10_000
+const RETRY_AFTER_S = 5
+
+type RefusalReason =
+  | 'origin'
+  | 'handshake'
+  | 'not-found'
+  | 'unauthenticated'
+  | 'forbidden'
+  | 'store-unavailable'
+  | 'desktop-refused'
+  | 'desktop-unreachable'
+  | 'desktop-broken'
+  | 'desktop-timeout'
+  | 'session-ended'
+  | 'draining'
+
+const STATUS: Readonly<Record<RefusalReason, number>> = {
+  origin: 403,
+  handshake: 400,
+  'not-found': 404,
+  unauthenticated: 401,
+  forbidden: 403,
+  'store-unavailable': 503,
+  'desktop-refused': 502,
+  'desktop-unreachable': 503,
+  'desktop-broken': 502,
+  'desktop-timeout': 504,
+  'session-ended': 401,
+  draining: 503,
+}
+
+export interface UpgradeParts {
+  readonly settings: SettingsHolder
+  readonly authorize: Authorize
+  readonly desktop: Desktop
+  readonly tunnels: Tunnels
+  readonly clientOf: (request: IncomingMessage) => Client
+  readonly metrics: Metrics
+  readonly audit: Audit
+  readonly log: Log
+}
+
+/** Handles one upgrade; the socket is ours from here on. Never rejects. */
+export type HandleUpgrade = (
+  request: IncomingMessage,
+  socket: Socket,
+  head: Buffer,
+) => Promise<void>
+
+export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
+  const { settings, authorize, desktop, tunnels, clientOf, metrics, audit, log } = parts
+  const send = desktop.url.protocol === 'https:' ? httpsRequest : httpRequest
+
+  function refuse(socket: Socket, reason: RefusalReason, extra = ''): void {
+    metrics.upgradesRefused.inc({ reason })
+    const status = STATUS[reason]
+    const retry = status === 503 ? `Retry-After: ${RETRY_AFTER_S}\r\n` : ''
+    socket.end(
+      `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${extra}${retry}Content-Length: 0\r\nConnection: close\r\n\r\n`,
+    )
+    // The rest of what the client sends is nobody's.
+    socket.resume()
+    setTimeout(() => socket.destroy(), 1_000).unref()
+  }
+
+  return async function handleUpgrade(request, socket, head) {
+    // Before anything else: a reset on a socket without a listener ends the process.
+    socket.on('error', () => socket.destroy())
+    const { headers } = request
+    const { origin } = settings.current.publicUrl
+    // A page of any site may open a WebSocket with this person's cookie; only its Origin gives it away.
+    if (headers.origin !== origin) return refuse(socket, 'origin')
+    const offer = readHandshake(request)
+    if (offer === undefined) return refuse(socket, 'handshake', 'Sec-WebSocket-Version: 13\r\n')
+    const target = canonicalTarget(request.url ?? '')
+    if (target === undefined) return refuse(socket, 'handshake')
+    if (target.path === '/oauth2' || target.path.startsWith('/oauth2/'))
+      return refuse(socket, 'not-found')
+
+    const client = clientOf(request)
+    const authorization = await authorize(headers.cookie, target.path)
+    switch (authorization.outcome) {
+      case 'unauthenticated':
+        return refuse(socket, 'unauthenticated')
+      case 'store-unavailable':
+        return refuse(socket, 'store-unavailable')
+      case 'forbidden':
+        audit.write({
+          event: 'access_denied',
+          request: newRequestId(),
+          ...subjectOf(authorization.session),
+          address: client.address,
+          desktop: desktop.url.host,
+          reason: authorization.reason,
+        })
+        return refuse(socket, 'forbidden')
+      case 'granted':
+        break
+    }
+    if (desktop.pausedFor() !== undefined) return refuse(socket, 'desktop-refused')
+    if (socket.destroyed) return undefined
+    const { session, role } = authorization
+    connect({ session, role, socket, head, offer, client, path: target.path + target.query })
+    return undefined
+  }
+
+  interface Admitted {
+    readonly session: Session
+    readonly role: Session['role']
+    readonly socket: Socket
+    readonly head: Buffer
+    readonly offer: Offer
+    readonly client: Client
+    readonly path: string
+  }
+
+  function connect({ session, role, socket, head, offer, client, path }: Admitted): void {
+    const { origin } = settings.current.publicUrl
+    let upstreamRequest: ClientRequest | undefined
+    let isSettled = false
+    const deadline = setTimeout(() => settle('desktop-timeout'), HANDSHAKE_WITHIN_MS)
+    const leave = (): void => settle(undefined)
+    socket.once('close', leave)
+    let ticket: Ticket | undefined
+    ticket = tunnels.enter(session, (reason) => settle(endOf(reason)))
+    // The session may have ended since it was read.
+    if (isSettled) return ticket.discard()
+
+    /** Ends the handshake: with a refusal, or without one where nobody is left to hear it. */
+    function settle(refusal: RefusalReason | undefined): void {
+      if (isSettled) return
+      isSettled = true
+      cleanUp()
+      ticket?.discard()
+      upstreamRequest?.destroy()
+      if (refusal !== undefined) refuse(socket, refusal)
+    }
+
+    function cleanUp(): void {
+      clearTimeout(deadline)
+      socket.off('close', leave)
+    }
+
+    upstreamRequest = send({
+      agent: desktop.tunnelAgent,
+      host: desktop.url.hostname.replaceAll(/^\[|\]$/g, ''),
+      port: desktop.url.port,
+      path,
+      headers: upgradeHeaders(
+        {
+          authorization: desktop.authorizationFor(role),
+          clientAddress: client.address,
+          host: desktop.url.host,
+        },
+        origin,
+        offer.key,
+      ),
+    })
+    upstreamRequest.on('error', (error) => {
+      if (!isSettled) log.warn({ err: error }, 'the desktop did not take a WebSocket')
+      settle('bytesParsed' in error ? 'desktop-broken' : 'desktop-unreachable')
+    })
+    upstreamRequest.on('response', (answer) => {
+      answer.destroy()
+      if (answer.statusCode === 401 && !isSettled) desktop.markRefused()
+      log.warn({ status: answer.statusCode }, 'the desktop refused a WebSocket')
+      settle(answer.statusCode === 401 ? 'desktop-refused' : 'desktop-broken')
+    })
+    upstreamRequest.on('upgrade', (answer, upstream: Socket, upstreamHead) => {
+      upstream.on('error', () => upstream.destroy())
+      if (isSettled || !isProperAnswer(answer, offer.key)) {
+        upstream.destroy()
+        settle('desktop-broken')
+        return
+      }
+      isSettled = true
+      cleanUp()
+      socket.write(switchingProtocols(offer))
+      ticket.join({
+        client: socket,
+        upstream,
+        clientHead: head,
+        upstreamHead,
+        role,
+        address: client.address,
+        requestId: newRequestId(),
+      })
+    })
+    upstreamRequest.end()
+  }
+}
+
+function endOf(reason: CloseReason): RefusalReason {
+  return reason === 'draining' ? 'draining' : 'session-ended'
+}
+
+interface Offer {
+  readonly key: string
+  /** The browser named the subprotocol `binary`; an answer must not name one that was not offered. */
+  readonly namesBinary: boolean
+}
+
+/** What the client offers, or undefined where it is no WebSocket handshake that the desktop could take. */
+function readHandshake({ method, httpVersion, headers }: IncomingMessage): Offer | undefined {
+  const key = headers['sec-websocket-key'] ?? ''
+  const protocols = (headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim())
+  const namesNone = protocols.length === 1 && protocols[0] === ''
+  const namesBinary = protocols.includes('binary')
+  const isHandshake =
+    method === 'GET' &&
+    httpVersion === '1.1' &&
+    headers.upgrade?.toLowerCase() === 'websocket' &&
+    headers['sec-websocket-version'] === '13' &&
+    /^[A-Za-z0-9+/]{22}==$/.test(key) &&
+    (namesBinary || namesNone)
+  return isHandshake ? { key, namesBinary } : undefined
+}
+
+function isProperAnswer({ statusCode, headers }: IncomingMessage, key: string): boolean {
+  const { upgrade, 'sec-websocket-accept': accept, 'sec-websocket-protocol': protocol } = headers
+  return (
+    statusCode === 101 &&
+    upgrade?.toLowerCase() === 'websocket' &&
+    accept === acceptOf(key) &&
+    (protocol === undefined || protocol === 'binary') &&
+    headers['sec-websocket-extensions'] === undefined
+  )
+}
+
+function switchingProtocols({ key, namesBinary }: Offer): string {
+  return [
+    'HTTP/1.1 101 Switching Protocols',
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    `Sec-WebSocket-Accept: ${acceptOf(key)}`,
+    ...(namesBinary ? ['Sec-WebSocket-Protocol: binary'] : []),
+    '\r\n',
+  ].join('\r\n')
+}
+
+/** RFC 6455 4.2.2 (5.4). */
+function acceptOf(key: string): string {
+  return createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
+}

@@ -1,0 +1,164 @@
+// Everything that is no upgrade and not the gateway's own: through the gate, cleaned, to the desktop, and its answer
+// cleaned on the way back. The carrying is httpxy's; what is carried is decided here.
+
+import { ServerResponse, type ClientRequest, type IncomingMessage } from 'node:http'
+import { createProxyServer } from 'http-proxy'
+import type { SettingsHolder } from '../config/config.ts'
+import type { Desktop } from '../desktop/desktop.ts'
+import type { PathMeaning } from '../desktop/desktop-kind.ts'
+import type { Authorize } from '../gate/authorize.ts'
+import { GatewayError } from '../lib/errors.ts'
+import type { Client } from '../net/forwarded.ts'
+import type { Target } from '../net/target.ts'
+import type { Log } from '../observability/log.ts'
+import type { Metrics } from '../observability/metrics.ts'
+import { requestHeaders, responseHeaders } from './headers.ts'
+import type { Asked, Refuse } from './refuse.ts'
+
+/** Milliseconds until the desktop's answer must have begun, and between two pieces of it. */
+const ANSWER_WITHIN_MS = 30_000
+
+export interface WebParts {
+  readonly settings: SettingsHolder
+  readonly authorize: Authorize
+  readonly desktop: Desktop
+  readonly refuse: Refuse
+  readonly metrics: Metrics
+  readonly log: Log
+}
+
+/** Handles one request; `target` is the canonical form of its URL. Never rejects. */
+export type HandleWeb = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  target: Target,
+  client: Client,
+) => Promise<void>
+
+/** What the answer's handling needs to know of its request. */
+interface Exchange {
+  readonly asked: Asked
+  readonly meaning: PathMeaning
+  readonly headOnly: boolean
+  readonly stopTimer: () => void
+}
+
+export function createWeb(parts: WebParts): HandleWeb {
+  const { settings, authorize, desktop, refuse, metrics, log } = parts
+  const exchanges = new WeakMap<ServerResponse, Exchange>()
+  const proxy = createProxyServer({
+    target: desktop.url,
+    agent: desktop.requestAgent,
+    selfHandleResponse: true,
+    proxyTimeout: ANSWER_WITHIN_MS,
+  })
+
+  // A byte a second keeps an idle timer happy for ever: the whole answer head has one deadline.
+  proxy.on('proxyReq', (upstreamRequest: ClientRequest) => {
+    const deadline = setTimeout(() => {
+      upstreamRequest.destroy(
+        new GatewayError('desktop-broken', 'the desktop did not answer in time'),
+      )
+    }, ANSWER_WITHIN_MS)
+    upstreamRequest.once('response', () => clearTimeout(deadline))
+    upstreamRequest.once('close', () => clearTimeout(deadline))
+  })
+
+  proxy.on('proxyRes', (answer: IncomingMessage, _: IncomingMessage, response: ServerResponse) => {
+    const exchange = exchanges.get(response)
+    exchange?.stopTimer()
+    if (response.destroyed || exchange === undefined) {
+      answer.destroy()
+      return
+    }
+    if (answer.statusCode === 401) {
+      answer.destroy()
+      desktop.markRefused()
+      log.error(
+        "the desktop refuses the gateway's credentials: check GATEWAY_DESKTOP_USERNAME and _PASSWORD",
+      )
+      refuse.failed(exchange.asked, response, 'desktop-refused', {
+        retryAfter: desktop.pausedFor(),
+      })
+      return
+    }
+    const csp = settings.current.desktop.csp ?? desktop.kind.csp
+    response.writeHead(
+      answer.statusCode ?? 502,
+      responseHeaders(answer, exchange.meaning, csp, desktop.url),
+    )
+    if (exchange.headOnly) {
+      // Perhaps asked as GET, for a server that knows no HEAD: its body is nobody's.
+      response.end()
+      answer.destroy()
+      return
+    }
+    // httpxy ends each side when the other breaks off; an error here has been dealt with there.
+    answer.pipe(response)
+  })
+
+  proxy.on('error', (error, _, response) => {
+    if (!(response instanceof ServerResponse)) return
+    const exchange = exchanges.get(response)
+    if (exchange === undefined || response.headersSent || response.destroyed) {
+      response.destroy()
+      return
+    }
+    const isOurs = error instanceof GatewayError || 'bytesParsed' in error
+    refuse.failed(exchange.asked, response, isOurs ? 'desktop-broken' : 'desktop-unreachable', {
+      cause: error,
+      retryAfter: 5,
+    })
+  })
+
+  return async function handleWeb(request, response, target, client) {
+    const authorization = await authorize(request.headers.cookie, target.path)
+    if (authorization.outcome !== 'granted') {
+      return refuse.unauthorized(request, response, authorization, client)
+    }
+    const problem = unacceptable(request)
+    if (problem !== undefined) {
+      if (problem === 'method-not-allowed') response.setHeader('allow', 'GET, HEAD')
+      response.setHeader('connection', 'close')
+      return refuse.failed(request, response, problem)
+    }
+    const paused = desktop.pausedFor()
+    if (paused !== undefined) {
+      return refuse.failed(request, response, 'desktop-refused', { retryAfter: paused })
+    }
+    if (!desktop.acquire()) {
+      return refuse.failed(request, response, 'desktop-busy', { retryAfter: 1 })
+    }
+    response.once('close', () => desktop.release())
+    if (response.destroyed) return undefined
+
+    const { method, url, headers } = request
+    exchanges.set(response, {
+      asked: { method, url, headers },
+      meaning: desktop.kind.meaningOf(target.path),
+      headOnly: method === 'HEAD',
+      stopTimer: metrics.desktopRequestDuration.startTimer(),
+    })
+    // From here on the request is the one that was decided on: nothing of the client's but what is listed.
+    if (desktop.kind.headAsGet) request.method = 'GET'
+    request.url = target.path + target.query
+    request.headers = requestHeaders(desktop.kind, headers, {
+      authorization: desktop.authorizationFor(authorization.role),
+      clientAddress: client.address,
+      host: desktop.url.host,
+    })
+    await proxy.web(request, response).catch((error: unknown) => {
+      log.debug({ err: error }, 'answer to the browser broke off')
+    })
+    return undefined
+  }
+}
+
+function unacceptable(request: IncomingMessage): 'method-not-allowed' | 'bad-request' | undefined {
+  if (request.method !== 'GET' && request.method !== 'HEAD') return 'method-not-allowed'
+  // A body that nobody expects is a second request to a server that does not read it.
+  const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers
+  if (length !== '0' || encoding !== undefined) return 'bad-request'
+  // A worker of the desktop's would outlive the session and answer for the gateway's own pages.
+  return request.headers['service-worker'] === undefined ? undefined : 'bad-request'
+}

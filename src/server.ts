@@ -1,0 +1,190 @@
+// The two listeners: limits before anything is believed, then one of three ways: the gateway's own endpoints, any other
+// request, an upgrade.
+
+import { readFileSync, unwatchFile, watchFile } from 'node:fs'
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
+import type { AddressInfo, Socket } from 'node:net'
+import type { ListenAddress, Settings } from './config/config.ts'
+import { codeOf } from './lib/errors.ts'
+import type { Client } from './net/forwarded.ts'
+import { canonicalTarget } from './net/target.ts'
+import type { Log } from './observability/log.ts'
+import type { HandleUpgrade } from './proxy/upgrade.ts'
+import type { HandleWeb } from './proxy/web.ts'
+import type { Refuse } from './proxy/refuse.ts'
+
+const LIMITS = {
+  maxHeaderSize: 16_384,
+  headersTimeout: 15_000,
+  requestTimeout: 30_000,
+  connectionsCheckingInterval: 5_000,
+  // Longer than the 60 s that ingress controllers keep a connection: they close it, never we under their hands.
+  keepAliveTimeout: 75_000,
+}
+/** Milliseconds without a byte either way, on anything but a tunnel. */
+const SILENT_MS = 120_000
+const CERTIFICATE_CHECK_MS = 5_000
+
+export interface ServerParts {
+  /** /oauth2/…, by Hono. */
+  readonly handleOwn: (request: IncomingMessage, response: ServerResponse) => void
+  readonly handleWeb: HandleWeb
+  readonly handleUpgrade: HandleUpgrade
+  readonly refuse: Refuse
+  readonly clientOf: (request: IncomingMessage) => Client
+  readonly log: Log
+}
+
+export interface RunningServer {
+  readonly port: number
+  /** No new connection, no new request on an old one; resolves when the last answer is out. */
+  drain(): Promise<void>
+  /** Ends whatever is left. */
+  close(): void
+}
+
+export async function startPublicServer(
+  settings: Settings,
+  parts: ServerParts,
+): Promise<RunningServer> {
+  const { handleOwn, handleWeb, handleUpgrade, refuse, clientOf, log } = parts
+  let isDraining = false
+
+  function onRequest(request: IncomingMessage, response: ServerResponse): void {
+    if (isDraining) response.setHeader('connection', 'close')
+    const url = request.url ?? ''
+    if (isOwn(url)) return handleOwn(request, response)
+    const target = canonicalTarget(url)
+    if (target === undefined) return refuse.failed(request, response, 'bad-request')
+    // Ours in another spelling: nobody's.
+    if (isOwn(target.path)) return refuse.failed(request, response, 'not-found')
+    handleWeb(request, response, target, clientOf(request)).catch((error: unknown) => {
+      log.error({ err: error }, 'a request failed')
+      response.destroy()
+    })
+  }
+
+  const options = {
+    ...LIMITS,
+    // Anything else that asks to be upgraded (h2c, our own endpoints behind auth_request) is a plain request.
+    shouldUpgradeCallback: (request: IncomingMessage) =>
+      request.headers.upgrade?.toLowerCase() === 'websocket' && !isOwn(request.url ?? ''),
+  }
+  const server =
+    settings.tls === undefined
+      ? createHttpServer(options, onRequest)
+      : createTlsServer(settings.tls, options, onRequest, log)
+  server.setTimeout(SILENT_MS)
+  server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    handleUpgrade(request, socket, head).catch((error: unknown) => {
+      log.error({ err: error }, 'an upgrade failed')
+      socket.destroy()
+    })
+  })
+  server.on('clientError', answerBroken)
+  const port = await listen(server, settings.listen)
+
+  return {
+    port,
+    drain: () =>
+      new Promise((resolve) => {
+        isDraining = true
+        server.close(() => resolve())
+        server.closeIdleConnections()
+      }),
+    close() {
+      server.closeAllConnections()
+      if (settings.tls !== undefined) stopWatching(settings.tls)
+    },
+  }
+}
+
+export async function startAdminServer(
+  address: ListenAddress,
+  handle: (request: IncomingMessage, response: ServerResponse) => void,
+): Promise<RunningServer> {
+  const server = createHttpServer(LIMITS, handle)
+  server.on('clientError', answerBroken)
+  const port = await listen(server, address)
+  return {
+    port,
+    drain: () => new Promise((resolve) => void server.close(() => resolve())),
+    close: () => server.closeAllConnections(),
+  }
+}
+
+function isOwn(path: string): boolean {
+  return path.startsWith('/oauth2/') || path === '/oauth2' || path.startsWith('/oauth2?')
+}
+
+function listen(server: Server | HttpsServer, { host, port }: ListenAddress): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    // Without a host: every address, v4 and v6.
+    server.listen({ port, ...(host === undefined ? {} : { host }) }, () => {
+      server.off('error', reject)
+      resolve((server.address() as AddressInfo).port)
+    })
+  })
+}
+
+// What is no HTTP gets the shortest answer there is, and nothing of it is echoed.
+function answerBroken(error: Error, socket: Socket): void {
+  const status: Record<string, string> = {
+    HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+    ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+  }
+  if (!socket.writable || socket.bytesWritten > 0) {
+    socket.destroy()
+    return
+  }
+  socket.on('error', () => socket.destroy())
+  socket.end(
+    `HTTP/1.1 ${status[codeOf(error) ?? ''] ?? '400 Bad Request'}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`,
+  )
+  setTimeout(() => socket.destroy(), 500).unref()
+}
+
+type TlsFiles = NonNullable<Settings['tls']>
+
+function createTlsServer(
+  files: TlsFiles,
+  options: object,
+  onRequest: (request: IncomingMessage, response: ServerResponse) => void,
+  log: Log,
+): HttpsServer {
+  const read = (): { cert: Buffer; key: Buffer } => ({
+    cert: readFileSync(files.certFile),
+    key: readFileSync(files.keyFile),
+  })
+  // WebSockets need HTTP/1.1: offered alone, nobody chooses otherwise.
+  const server = createHttpsServer(
+    { ...options, ...read(), ALPNProtocols: ['http/1.1'] },
+    onRequest,
+  )
+  const reload = (): void => {
+    try {
+      server.setSecureContext(read())
+      log.info('TLS certificate reloaded')
+    } catch (error) {
+      // Mid-write, or the key of another certificate: the old pair goes on until both fit.
+      log.warn({ err: error }, 'TLS certificate not reloaded')
+    }
+  }
+  // By polling: Kubernetes swaps a link above the file, which no watch of the file itself sees.
+  for (const file of [files.certFile, files.keyFile]) {
+    watchFile(file, { interval: CERTIFICATE_CHECK_MS, persistent: false }, reload)
+  }
+  return server
+}
+
+function stopWatching(files: TlsFiles): void {
+  unwatchFile(files.certFile)
+  unwatchFile(files.keyFile)
+}

@@ -1,0 +1,133 @@
+// What a login attempt must remember between the authorization request and its response, sealed into a cookie of its
+// own, so that several tabs can sign in at once and a replica other than the first can finish the attempt.
+
+import { randomBytes, timingSafeEqual } from 'node:crypto'
+import { createSealer, type Sealer } from '../lib/seal.ts'
+import { eachCookie, readCookie, type Cookies } from './cookie.ts'
+
+const LIFETIME_S = 600
+const MOST_PENDING = 5
+const ROUNDS_WINDOW_MS = 60_000
+const MOST_ROUNDS = 3
+/** Attempts finished on this replica that are remembered, so that a reload cannot redeem a code twice. */
+const MOST_REMEMBERED = 10_000
+
+export interface LoginState {
+  readonly state: string
+  readonly nonce: string
+  readonly codeVerifier: string
+  readonly returnTo: string
+  readonly createdAt: number
+}
+
+export type TakenLogin =
+  | { readonly outcome: 'taken'; readonly login: LoginState }
+  | { readonly outcome: 'missing' | 'forged' | 'expired' | 'used' }
+
+export interface LoginStates {
+  /** A new attempt and the `Set-Cookie` values that start it (and drop the oldest beyond five). */
+  begin(
+    cookieHeader: string | undefined,
+    attempt: { readonly nonce: string; readonly codeVerifier: string; readonly returnTo: string },
+  ): Promise<{ login: LoginState; setCookies: string[] }>
+  /** The attempt that `state` names. A taken one is used up, whatever becomes of it. */
+  take(cookieHeader: string | undefined, state: string): Promise<TakenLogin>
+  /** The `Set-Cookie` value that ends the attempt. */
+  finish(state: string): string
+  /** Counts a finished sign-in, so that one which does not stick ends in a page and not in a loop. */
+  countRound(cookieHeader: string | undefined): Promise<string>
+  /** Three sign-ins within a minute came back, and still there is no session. */
+  isLooping(cookieHeader: string | undefined): Promise<boolean>
+  clearRounds(): string
+}
+
+export function createLoginStates(
+  secrets: readonly [string, ...string[]],
+  cookies: Cookies,
+  now: () => number,
+): LoginStates {
+  const sealer: Sealer = createSealer(secrets, 'login state')
+  const used = new Map<string, number>()
+  const cookieName = (state: string): string => cookies.loginPrefix + state.slice(0, ID_LENGTH)
+  const roundsName = `${cookies.loginPrefix}rounds`
+
+  async function recentRounds(cookieHeader: string | undefined): Promise<number[]> {
+    const sealed = readCookie(cookieHeader, roundsName)
+    const opened = sealed === undefined ? undefined : await sealer.open(sealed)
+    const times = (opened as { rounds?: number[] } | undefined)?.rounds ?? []
+    return times.filter((time) => time > now() - ROUNDS_WINDOW_MS)
+  }
+
+  return {
+    async begin(cookieHeader, attempt) {
+      const createdAt = now()
+      const login: LoginState = { ...attempt, state: newState(createdAt), createdAt }
+      const setCookies = surplus(cookieHeader, cookies).map((name) => cookies.clear(name))
+      setCookies.push(cookies.set(cookieName(login.state), await sealer.seal(login), LIFETIME_S))
+      return { login, setCookies }
+    },
+
+    async take(cookieHeader, state) {
+      if (!STATE.test(state)) return { outcome: 'forged' }
+      if (used.has(state)) return { outcome: 'used' }
+      const sealed = readCookie(cookieHeader, cookieName(state))
+      if (sealed === undefined) return { outcome: 'missing' }
+      const login = (await sealer.open(sealed)) as LoginState | undefined
+      // Compared before anything is redeemed: the code of an attacker's login never reaches the token endpoint.
+      if (typeof login?.state !== 'string' || !sameText(login.state, state)) {
+        return { outcome: 'forged' }
+      }
+      if (login.createdAt + LIFETIME_S * 1_000 <= now()) return { outcome: 'expired' }
+      // The unsealing above waited: a second click on the same answer may have been faster.
+      if (used.has(state)) return { outcome: 'used' }
+      remember(used, state, login.createdAt + LIFETIME_S * 1_000, now())
+      return { outcome: 'taken', login }
+    },
+
+    finish: (state) => cookies.clear(cookieName(state)),
+
+    async countRound(cookieHeader) {
+      const rounds = [...(await recentRounds(cookieHeader)), now()].slice(-MOST_ROUNDS)
+      return cookies.set(roundsName, await sealer.seal({ rounds }), ROUNDS_WINDOW_MS / 1_000)
+    },
+
+    async isLooping(cookieHeader) {
+      return (await recentRounds(cookieHeader)).length >= MOST_ROUNDS
+    },
+
+    clearRounds: () => cookies.clear(roundsName),
+  }
+}
+
+// An attempt's id begins with its time, so that the oldest cookie can be told without unsealing any.
+const ID_LENGTH = 14
+const STATE = /^[0-9a-z]{14}[\w-]{43}$/
+
+function newState(time: number): string {
+  const id =
+    time.toString(36).padStart(9, '0') +
+    randomBytes(3).readUIntBE(0, 3).toString(36).padStart(5, '0')
+  return id + randomBytes(32).toString('base64url')
+}
+
+function surplus(cookieHeader: string | undefined, { loginPrefix }: Cookies): string[] {
+  const pending: string[] = []
+  for (const [name] of eachCookie(cookieHeader)) {
+    if (name.startsWith(loginPrefix) && name.length === loginPrefix.length + ID_LENGTH)
+      pending.push(name)
+  }
+  return pending.sort().slice(0, Math.max(0, pending.length - MOST_PENDING + 1))
+}
+
+function remember(used: Map<string, number>, state: string, until: number, now: number): void {
+  for (const [old, end] of used) {
+    if (end > now && used.size < MOST_REMEMBERED) break
+    used.delete(old)
+  }
+  used.set(state, until)
+}
+
+function sameText(a: string, b: string): boolean {
+  const [left, right] = [Buffer.from(a), Buffer.from(b)]
+  return left.length === right.length && timingSafeEqual(left, right)
+}

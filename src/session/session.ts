@@ -1,0 +1,58 @@
+// What a session is: one sign-in of one person. Its id is derived from the cookie and is the only name of it
+// that is stored, logged or shown to an administrator; the cookie itself exists in the browser alone.
+
+import type { Role } from '../config/config.ts'
+
+/** Why a session or a tunnel ended. The same word is the Close reason, `sign_in?reason=`, audit and metric label. */
+export const END_REASONS = [
+  'signed-out',
+  'provider-logout',
+  'revoked',
+  'expired',
+  'idle',
+  'refresh-refused',
+  'provider-lost',
+  'store-lost',
+  'access-withdrawn',
+] as const
+
+export type EndReason = (typeof END_REASONS)[number]
+
+/** Who signed in, as the provider said it and as the rules saw it. */
+export interface Identity {
+  readonly iss: string
+  readonly sub: string
+  /** The provider's session, where it names one. */
+  readonly sid: string | undefined
+  readonly email: string | undefined
+  /** The address counts for e-mail rules (verified, or `oidc.emailVerified: assumed`). */
+  readonly emailCounts: boolean
+  readonly name: string | undefined
+  readonly preferredUsername: string | undefined
+  readonly groups: readonly string[]
+  /** Only the claims that some rule names, each as a list of strings. */
+  readonly claims: Readonly<Record<string, readonly string[]>>
+}
+
+/** Readable by every replica: sealed under the session secret. Times are milliseconds since the epoch. */
+export interface Envelope {
+  readonly identity: Identity
+  readonly role: Role
+  /** The rule that let the person in (`AccessRule.id`). */
+  readonly rule: string
+  readonly createdAt: number
+  readonly expiresAt: number
+  /** Client address at sign-in. */
+  readonly address: string
+  readonly ended: { readonly reason: EndReason; readonly at: number } | undefined
+}
+
+/** Readable only with the cookie: sealed under a key that nobody stores. */
+export interface Vault {
+  readonly idToken: string | undefined
+  readonly refreshToken: string | undefined
+}
+
+export interface Session extends Envelope {
+  readonly id: string
+}

@@ -1,0 +1,51 @@
+// A real Chromium for the tests, driven by playwright-core, which brings no browser of its own.
+
+import { existsSync } from 'node:fs'
+import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
+
+export interface TestBrowser {
+  readonly browser: Browser
+  /** A page in a context of its own: nobody else's cookies, cache or storage. */
+  newPage(options?: BrowserContextOptions): Promise<Page>
+  close(): Promise<void>
+}
+
+const ARGUMENTS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  // A tunnel that moved to HTTP/3 or a request of the browser's own would be seen as ours.
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
+/** Debian's Chromium, or the one `CHROMIUM` names, with a new profile in a temporary folder. Never skips in silence. */
+export async function launchBrowser(extraArguments: readonly string[] = []): Promise<TestBrowser> {
+  const executablePath = findChromium()
+  const browser = await chromium.launch({
+    executablePath,
+    headless: true,
+    args: [...ARGUMENTS, ...extraArguments],
+  })
+  return {
+    browser,
+    async newPage(options) {
+      const context = await browser.newContext(options)
+      return context.newPage()
+    },
+    close: () => browser.close(),
+  }
+}
+
+function findChromium(): string {
+  const wanted = process.env['CHROMIUM']
+  const path = wanted ?? '/usr/bin/chromium'
+  if (existsSync(path)) return path
+  const missing =
+    wanted === undefined ? 'There is no Chromium' : `CHROMIUM names ${wanted}, which does not exist`
+  throw new Error(
+    `${missing}: run \`apt-get install chromium\`, or set CHROMIUM to the path of a Chromium or Chrome`,
+  )
+}

@@ -1,0 +1,47 @@
+// Every page the gateway can show, by name, for the tests that hold all of them to one measure.
+
+import { FAILURES, type FailureKind } from '../../src/pages/failures.ts'
+import {
+  deniedPage,
+  failurePage,
+  signedOutHerePage,
+  signInPage,
+  signOutPage,
+  type Page,
+} from '../../src/pages/pages.ts'
+import { END_REASONS } from '../../src/session/session.ts'
+
+export const FAILURE_KINDS = Object.keys(FAILURES) as FailureKind[]
+
+const requestId = '7f3kq9xw2m4t'
+const returnTo = '/vnc.html?path=websockify&resize=remote'
+
+/** Worse than people are called: one word without a break. */
+const LONG_NAME =
+  'Bartholomew-Maximilian.von-und-zu-Hohenstaufen-Sigmaringen@a-rather-long-company-name.example'
+
+export const EVERY_PAGE: ReadonlyMap<string, Page> = new Map([
+  ['sign-in', signInPage({ returnTo })],
+  ...END_REASONS.map((reason): [string, Page] => [
+    `sign-in-${reason}`,
+    signInPage({ reason, returnTo }),
+  ]),
+  ['sign-out', signOutPage({ who: 'Alice Example' })],
+  ['sign-out-nameless', signOutPage({ who: undefined })],
+  ['sign-out-long', signOutPage({ who: LONG_NAME })],
+  ['signed-out-here', signedOutHerePage()],
+  ['denied', deniedPage({ who: 'Bob Example', email: 'bob@example.com', requestId, returnTo })],
+  [
+    'denied-long',
+    deniedPage({ who: LONG_NAME, email: LONG_NAME.toLowerCase(), requestId, returnTo }),
+  ],
+  ['denied-hebrew', deniedPage({ who: 'רות כהן', email: 'ruth@example.com', requestId, returnTo })],
+  ...FAILURE_KINDS.map((kind): [string, Page] => [
+    `failure-${kind}`,
+    failurePage({ kind, requestId, returnTo }),
+  ]),
+  [
+    'failure-login-limit-wait',
+    failurePage({ kind: 'login-limit', requestId, retryAfter: 42, returnTo }),
+  ],
+])

@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs'
+
+import { describe, expect, it } from 'vitest'
+
+import { CONFIGURATION_DOC, configurationDoc } from '../../../scripts/write-configuration-doc.ts'
+import { settingsReference } from '../../../src/config/settings-reference.ts'
+import { NO_RULES, problemsFrom, SECRET, writeFile } from './loading.ts'
+
+const page = configurationDoc()
+
+describe('docs/configuration.md', () => {
+  it('is what the generator writes (npm run docs)', () => {
+    expect(readFileSync(CONFIGURATION_DOC, 'utf8')).toBe(page)
+  })
+
+  it('has a row for every setting', () => {
+    for (const { env, path, whenUnset } of settingsReference()) {
+      expect(page).toContain(
+        `| ${env === undefined ? '–' : `\`${env}\``} | \`${path}\` | ${whenUnset} |`,
+      )
+    }
+  })
+
+  it('marks what is refused for now', () => {
+    const marked = settingsReference().filter(({ notYet }) => notYet.length > 0)
+    expect(marked.map(({ path }) => path)).toContain('session.idleTimeout')
+    for (const { path } of marked) {
+      expect(page).toMatch(
+        new RegExp(`\\| \`${path.replaceAll('.', '\\.')}\` .*\\*Not in force yet`),
+      )
+    }
+  })
+
+  const examples = [...page.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, yaml = '']) => yaml)
+
+  it('has examples', () => {
+    expect(examples).toHaveLength(2)
+  })
+
+  it.each(examples)('has an example that loads:\n%s', (example) => {
+    const secretFile = writeFile('secret', `${SECRET}\n`)
+    const yaml = example.replaceAll(/\/run\/secrets\/\S+/g, secretFile)
+    const env = example.includes('session:') ? {} : NO_RULES
+    expect(problemsFrom(env, yaml)).toEqual([])
+  })
+})

@@ -1,0 +1,74 @@
+// Complete settings to vary, and the loader with a YAML file made on the spot.
+
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { expect } from 'vitest'
+
+import type { Settings } from '../../../src/config/config.ts'
+import type { Environment } from '../../../src/config/environment.ts'
+import { loadSettings, type SettingsResult } from '../../../src/config/load.ts'
+
+export const SECRET = 'session-secret-of-thirty-two-bytes'
+
+/** Everything required and nothing else. */
+export const COMPLETE: Environment = {
+  GATEWAY_PUBLIC_URL: 'https://desk.example.com',
+  GATEWAY_OIDC_ISSUER: 'https://login.example.com/realms/staff',
+  GATEWAY_OIDC_CLIENT_ID: 'ghostwire',
+  GATEWAY_SESSION_SECRET: SECRET,
+  GATEWAY_ALLOW_GROUPS: 'ops',
+  GATEWAY_DESKTOP_URL: 'http://desktop:6901',
+}
+
+/** COMPLETE without who may sign in. */
+export const NO_RULES: Environment = { ...COMPLETE, GATEWAY_ALLOW_GROUPS: undefined }
+
+export const VIEWER: Environment = {
+  GATEWAY_DESKTOP_VIEWER_USERNAME: 'viewer',
+  GATEWAY_DESKTOP_VIEWER_PASSWORD: 'viewer-password',
+}
+
+export function writeFile(name: string, content: string | Uint8Array): string {
+  const file = join(mkdtempSync(join(tmpdir(), 'ghostwire-settings-')), name)
+  writeFileSync(file, content)
+  return file
+}
+
+/** Over a complete environment; `yaml` is the text of the file. */
+export function load(env: Environment, yaml?: string): SettingsResult {
+  const configFile = yaml === undefined ? undefined : writeFile('gateway.yaml', yaml)
+  return loadSettings({ env, configFile })
+}
+
+export function settingsFrom(env: Environment, yaml?: string): Settings {
+  const result = load(env, yaml)
+  if (!result.ok) throw new Error(result.problems.join('\n'))
+  return result.settings
+}
+
+/** The directory of the YAML file is taken out: `gateway.yaml:3: …`. */
+export function problemsFrom(env: Environment, yaml?: string): readonly string[] {
+  const result = load(env, yaml)
+  return result.ok
+    ? []
+    : result.problems.map((problem) => problem.replace(/^\S*\/gateway\.yaml/, 'gateway.yaml'))
+}
+
+export function warningsFrom(env: Environment, yaml?: string): readonly string[] {
+  const result = load(env, yaml)
+  return result.ok ? result.warnings : []
+}
+
+/** What `name=value` makes of the settings. */
+export function accepted(name: string, value: string): Settings {
+  return settingsFrom({ ...COMPLETE, [name]: value })
+}
+
+/** The one problem that `name=value` is. */
+export function refusal(name: string, value: string): string {
+  const problems = problemsFrom({ ...COMPLETE, [name]: value })
+  expect(problems).toHaveLength(1)
+  return problems[0] ?? ''
+}

@@ -1,0 +1,81 @@
+// The house has a direction: imports run from the process down to the leaves (docs/architecture.md). Types count too.
+
+import { globSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { expect, it } from 'vitest'
+
+const LEAVES = ['config', 'lib']
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  main: ['gateway', 'observability', ...LEAVES],
+  gateway: [
+    'server',
+    'http',
+    'proxy',
+    'gate',
+    'oidc',
+    'policy',
+    'session',
+    'desktop',
+    'net',
+    'observability',
+    ...LEAVES,
+  ],
+  server: ['http', 'proxy', 'net', 'observability', ...LEAVES],
+  http: ['gate', 'oidc', 'policy', 'session', 'pages', 'net', 'observability', ...LEAVES],
+  proxy: [
+    'gate',
+    'oidc',
+    'policy',
+    'session',
+    'desktop',
+    'pages',
+    'net',
+    'observability',
+    ...LEAVES,
+  ],
+  gate: ['policy', 'session', 'desktop', 'net', 'observability', ...LEAVES],
+  oidc: ['policy', 'session', 'net', 'observability', ...LEAVES],
+  policy: ['session', ...LEAVES],
+  desktop: ['net', 'observability', ...LEAVES],
+  pages: ['session', ...LEAVES],
+  observability: ['session', ...LEAVES],
+  session: ['net', ...LEAVES],
+  net: LEAVES,
+  config: ['lib'],
+  lib: [],
+}
+
+const files = globSync('src/**/*.ts')
+const roomOf = (file: string): string => file.split('/')[1]?.replace(/\.ts$/, '') ?? ''
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(file, 'utf8')
+  const imports = [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)]
+  return imports.map(([, path = '']) => normalize(join(dirname(file), path)))
+}
+
+it('finds the house', () => {
+  expect(files.length).toBeGreaterThan(40)
+  expect(files.flatMap(importsOf).length).toBeGreaterThan(100)
+})
+
+it('knows every room', () => {
+  expect([...new Set(files.map(roomOf))].sort()).toEqual(Object.keys(MAY_IMPORT).sort())
+})
+
+it('lets no import run back up', () => {
+  const wrong = files.flatMap((file) =>
+    importsOf(file)
+      .filter((imported) => {
+        const [from, to] = [roomOf(file), roomOf(imported)]
+        return from !== to && !(MAY_IMPORT[from] ?? []).includes(to)
+      })
+      .map((imported) => `${file} → ${imported}`),
+  )
+  expect(wrong).toEqual([])
+})
+
+it('keeps the environment to the process', () => {
+  const readers = files.filter((file) => readFileSync(file, 'utf8').includes('process.env'))
+  expect(readers).toEqual(['src/main.ts'])
+})

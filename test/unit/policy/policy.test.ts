@@ -1,0 +1,116 @@
+import { describe, expect, it } from 'vitest'
+import type { AccessRule, RuleMatch } from '../../../src/config/config.ts'
+import { claimsNamedBy, decide, needsOf } from '../../../src/policy/policy.ts'
+import type { Identity } from '../../../src/session/session.ts'
+
+const nobody: Identity = {
+  iss: 'https://id.example.com',
+  sub: 'x',
+  sid: undefined,
+  email: undefined,
+  emailCounts: false,
+  name: undefined,
+  preferredUsername: undefined,
+  groups: [],
+  claims: {},
+}
+const alice: Identity = {
+  ...nobody,
+  email: 'Alice@Example.com',
+  emailCounts: true,
+  groups: ['ops', 'all'],
+}
+
+function rule(match: Partial<RuleMatch> | undefined, more: Partial<AccessRule> = {}): AccessRule {
+  const empty = { groups: [], emails: [], emailDomains: [], claims: {} }
+  return {
+    id: 'r',
+    match: match === undefined ? undefined : { ...empty, ...match },
+    role: 'control',
+    clipboardIn: 'allow',
+    downloads: 'allow',
+    ...more,
+  }
+}
+
+it('refuses whoever no rule matches, and everybody without a rule', () => {
+  expect(decide(alice, [])).toEqual({ allowed: false, reason: 'no-rule-matches' })
+  expect(decide(alice, [rule({ groups: ['dev'] })])).toEqual({
+    allowed: false,
+    reason: 'no-rule-matches',
+  })
+  expect(decide(nobody, [rule({})])).toEqual({ allowed: false, reason: 'no-rule-matches' })
+})
+
+it('takes the first rule that matches', () => {
+  const rules = [
+    rule({ groups: ['dev'] }, { id: 'a' }),
+    rule({ groups: ['all'] }, { id: 'b', role: 'view' }),
+    rule({ groups: ['ops'] }, { id: 'c' }),
+  ]
+  expect(decide(alice, rules)).toEqual({ allowed: true, role: 'view', rule: 'b' })
+})
+
+it('lets anyone in only where a rule says so', () => {
+  expect(decide(nobody, [rule(undefined)])).toMatchObject({ allowed: true })
+})
+
+it('needs every part of a match, and one entry of each', () => {
+  const match = { groups: ['ops', 'dev'], claims: { acr: ['gold'] } }
+  expect(decide(alice, [rule(match)]).allowed).toBe(false)
+  expect(decide({ ...alice, claims: { acr: ['gold'] } }, [rule(match)]).allowed).toBe(true)
+  expect(decide({ ...alice, groups: [], claims: { acr: ['gold'] } }, [rule(match)]).allowed).toBe(
+    false,
+  )
+})
+
+it('compares groups to the letter', () => {
+  for (const group of ['Ops', 'op', 'ops ', 'opsx']) {
+    expect(decide(alice, [rule({ groups: [group] })]).allowed).toBe(false)
+  }
+})
+
+describe('an e-mail rule', () => {
+  it('compares addresses and domains in lower case', () => {
+    expect(decide(alice, [rule({ emails: ['alice@example.com'] })]).allowed).toBe(true)
+    expect(decide(alice, [rule({ emailDomains: ['example.com'] })]).allowed).toBe(true)
+  })
+
+  it.each([
+    'a@sub.example.com',
+    'a@example.com.evil.test',
+    'a@evil.test',
+    'example.com@evil.test',
+    'a@example.com@evil.test',
+    'a@xexample.com',
+    'a@',
+    '@evil.test',
+  ])('does not take %s for somebody at example.com', (email) => {
+    expect(decide({ ...alice, email }, [rule({ emailDomains: ['example.com'] })]).allowed).toBe(
+      false,
+    )
+  })
+
+  it('does not count an address nobody vouched for, and says so', () => {
+    const claimed = { ...alice, emailCounts: false }
+    expect(decide(claimed, [rule({ emails: ['alice@example.com'] })])).toEqual({
+      allowed: false,
+      reason: 'email-not-verified',
+    })
+    expect(decide(claimed, [rule({ emails: ['bob@example.com'] })])).toEqual({
+      allowed: false,
+      reason: 'no-rule-matches',
+    })
+  })
+})
+
+it('knows which claims its rules look at', () => {
+  const rules = [
+    rule({ claims: { acr: ['gold'], 'https://example.com/x': ['y'] } }),
+    rule({ groups: ['a'] }),
+    rule(undefined),
+  ]
+  expect([...claimsNamedBy(rules)]).toEqual(['acr', 'https://example.com/x'])
+  expect(needsOf(rules)).toEqual({ groups: true, email: false })
+  expect(needsOf([rule({ emailDomains: ['example.com'] })])).toEqual({ groups: false, email: true })
+})
