@@ -131,7 +131,11 @@ function fileFor(path: string): string {
   return file
 }
 
-function refuse(response: ServerResponse, status: number, headers: Record<string, string> = {}): void {
+function refuse(
+  response: ServerResponse,
+  status: number,
+  headers: Record<string, string> = {},
+): void {
   response.writeHead(status, { ...headers, 'content-type': 'text/plain' })
   response.end(`${status}\n`)
 }

@@ -6,10 +6,10 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import Provider from 'oidc-provider'
 import type { ClientMetadata, Configuration } from 'oidc-provider'
-import { mergeObjects } from './merge-objects.ts'
+import { mergeObjects } from './provider/merge-objects.ts'
 import type { Person } from './people.ts'
-import { createProviderConfiguration } from './provider-configuration.ts'
-import { createLogin } from './provider-login.ts'
+import { createProviderConfiguration } from './provider/configuration.ts'
+import { createLogin } from './provider/login.ts'
 
 export interface ProviderOptions {
   /** 0 takes a free one. */

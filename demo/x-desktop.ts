@@ -1,25 +1,31 @@
 // A real X desktop: TigerVNC's X server with a window manager and a terminal, as far as this machine has them. The VNC
 // side is a Unix socket in a private directory, which holds HOME and the X authority as well and goes with the desktop.
 
-import { mkdir, mkdtemp, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { findOnPath } from './find-on-path.ts'
+import { findOnPath } from './x/find-on-path.ts'
 import { startPageServer } from './page-server.ts'
 import type { Credentials } from './page-server.ts'
-import { createProcessGroups } from './process-groups.ts'
+import { createProcessGroups } from './x/process-groups.ts'
 import { bridgeTo } from './websocket-bridge.ts'
-import { createXAuthority } from './x-authority.ts'
-import { startXServer } from './x-server.ts'
-import { startXSession } from './x-session.ts'
+import { createXAuthority } from './x/authority.ts'
+import { commandLine } from './x/command-line.ts'
+import { startXServer } from './x/server.ts'
+import { startXSession } from './x/session.ts'
 
-const FONTS = fileURLToPath(new URL('.', import.meta.resolve('dejavu-fonts-ttf/ttf/DejaVuSans.ttf')))
+const FONTS = fileURLToPath(
+  new URL('.', import.meta.resolve('dejavu-fonts-ttf/ttf/DejaVuSans.ttf')),
+)
 
 const BASHRC = `
 PS1='\\[\\e[1;34m\\]\\u@ghostwire\\[\\e[0m\\]:\\[\\e[1;36m\\]\\w\\[\\e[0m\\]\\$ '
 alias ls='ls --color=auto'
 `
+
+/** A theme of this name in HOME goes before the one that openbox brings. */
+const OPENBOX_DEFAULT_THEME = 'Clearlooks'
 
 export interface XDesktopOptions {
   readonly geometry?: string
@@ -52,12 +58,17 @@ export async function startXDesktop(options: XDesktopOptions = {}): Promise<XDes
   try {
     const env = await furnish(directory)
     const vncSocket = join(directory, 'vnc.sock')
-    const args = [
-      ...['-rfbunixpath', vncSocket, '-rfbport', '-1', '-SecurityTypes', 'None', '-AlwaysShared'],
-      ...['-geometry', geometry, '-depth', '24', '-nolisten', 'tcp', '-desktop', 'Demo desktop'],
-      ...['-auth', env.XAUTHORITY],
-    ]
-    const display = await startXServer(groups, command, args, env)
+    const args = commandLine({
+      rfbunixpath: vncSocket,
+      rfbport: '-1',
+      SecurityTypes: 'None',
+      desktop: 'Demo desktop',
+      geometry,
+      depth: '24',
+      nolisten: 'tcp',
+      auth: env.XAUTHORITY,
+    })
+    const display = await startXServer(groups, command, [...args, '-AlwaysShared'], env)
     await startXSession(groups, { ...env, DISPLAY: display })
     const page = await startPageServer({ onViewer: bridgeTo(vncSocket), credentials })
     return {
@@ -82,6 +93,9 @@ async function furnish(directory: string): Promise<NodeJS.ProcessEnv & { XAUTHOR
   const XAUTHORITY = join(directory, '.Xauthority')
   await writeFile(XAUTHORITY, createXAuthority(), { mode: 0o600 })
   await writeFile(join(directory, '.bashrc'), BASHRC)
+  const theme = join(directory, '.themes', OPENBOX_DEFAULT_THEME, 'openbox-3')
+  await mkdir(theme, { recursive: true })
+  await copyFile(new URL('x/openbox.themerc', import.meta.url), join(theme, 'themerc'))
   const { PATH, USER, LOGNAME, LANG = 'C.UTF-8' } = process.env
   const SHELL = findOnPath('bash') ?? '/bin/sh'
   return { PATH, USER, LOGNAME, LANG, SHELL, HOME: directory, XAUTHORITY }

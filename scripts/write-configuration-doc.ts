@@ -4,8 +4,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { NOT_YET } from '../src/config/not-yet.ts'
-import { settingsReference, type SettingRow } from '../src/config/settings-reference.ts'
+import { NOT_YET } from '../src/config/check/not-yet.ts'
+import { settingsReference, type SettingRow } from '../src/config/schema/settings-reference.ts'
 
 export const CONFIGURATION_DOC: string = join(import.meta.dirname, '../docs/configuration.md')
 

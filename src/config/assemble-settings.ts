@@ -1,7 +1,7 @@
 // From what was written to what the gateway reads.
 
 import type { AccessRule, Credentials, Role, Settings } from './config.ts'
-import type { WrittenCredentials, WrittenSettings } from './written-settings.ts'
+import type { WrittenCredentials, WrittenSettings } from './schema/written-settings.ts'
 
 /** Undefined while something required is absent. The result is frozen. */
 export function assembleSettings(

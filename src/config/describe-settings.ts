@@ -4,9 +4,9 @@ import { stringify } from 'yaml'
 
 import { formatDuration } from '../lib/duration.ts'
 import type { Credentials, ListenAddress, Settings } from './config.ts'
-import { formatRateLimit } from './network-leaves.ts'
-import { SETTINGS } from './schema.ts'
-import { setAt, valueAt, type Tree } from './tree.ts'
+import { formatRateLimit } from './schema/network-leaves.ts'
+import { SETTINGS } from './schema/schema.ts'
+import { setAt, valueAt, type Tree } from './read/tree.ts'
 
 const HIDDEN = '(hidden)'
 

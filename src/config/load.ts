@@ -1,18 +1,19 @@
 // The settings at start: YAML file, environment over it, secrets from their files, then everything that is wrong in
 // one answer. Names and meanings are docs/configuration.md.
 
-import { checkAccess, compileRules } from './access-rules.ts'
+import { checkAccess, compileRules } from './check/access-rules.ts'
 import { assembleSettings } from './assemble-settings.ts'
-import { checkRequired, checkTogether, warningsAbout } from './check-together.ts'
+import { checkFiles } from './check/check-files.ts'
+import { checkRequired, checkTogether, warningsAbout } from './check/check-together.ts'
 import type { Settings } from './config.ts'
-import { readConfigFile } from './config-file.ts'
-import { readEnvironment, type Environment } from './environment.ts'
-import { refuseNotYet } from './not-yet.ts'
-import { unlessTold, type Problem } from './problem.ts'
-import { readWritten } from './read-written.ts'
-import { SETTINGS } from './schema.ts'
-import { readSecretFiles } from './secret-files.ts'
-import { removeAt, setAt, valueAt, type Tree } from './tree.ts'
+import { readConfigFile } from './read/config-file.ts'
+import { readEnvironment, type Environment } from './read/environment.ts'
+import { refuseNotYet } from './check/not-yet.ts'
+import { unlessTold, type Problem } from './read/problem.ts'
+import { readWritten } from './read/read-written.ts'
+import { SETTINGS } from './schema/schema.ts'
+import { readSecretFiles } from './read/secret-files.ts'
+import { removeAt, setAt, valueAt, type Tree } from './read/tree.ts'
 
 export interface SettingsSource {
   readonly env: Environment
@@ -42,6 +43,7 @@ export function loadSettings({ env, configFile }: SettingsSource): SettingsResul
       ...checkRequired(tree),
       ...checkTogether(written, rules),
       ...checkAccess(written, tree),
+      ...checkFiles(written),
       ...refuseNotYet(written, tree),
     ]),
   ]

@@ -73,7 +73,13 @@ export function createCallback(parts: HttpParts): Handle {
         reason: decision.reason,
       })
       const who = identity.name ?? identity.preferredUsername ?? email ?? sub
-      const page = deniedPage({ who, email, requestId, returnTo: login.returnTo })
+      const page = deniedPage({
+        who,
+        email,
+        requestId,
+        returnTo: login.returnTo,
+        hasSession: false,
+      })
       return sendPage(page, [...done, cookies.clear(cookies.sessionName)])
     }
     const { role, rule } = decision

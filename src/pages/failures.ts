@@ -164,9 +164,9 @@ export const FAILURES: Readonly<Record<FailureKind, Failure>> = {
   },
   'login-loop': {
     status: 500,
-    title: 'The sign-in does not hold',
+    title: 'The sign-in does not last',
     text: [
-      'You signed in three times within a minute, but your browser came back without a session each time. We stopped here, so that it does not go round forever.',
+      'You signed in three times within a minute, and each time your browser came back without a session. We stopped here, so that it does not go on forever.',
       'Check that cookies are allowed for this site, then try once more. If that does not help, an administrator must look at it.',
     ],
     forAdministrator: [
@@ -194,7 +194,7 @@ export const FAILURES: Readonly<Record<FailureKind, Failure>> = {
     status: 503,
     title: 'One moment, please',
     text: [
-      'The gateway cannot reach its session store just now. You are not signed out, and desktops that are open stay open for now.',
+      'The gateway cannot look up your session just now. You are not signed out, and a desktop that is open stays open.',
     ],
     passes: 'by-itself',
     next: 'reload',
@@ -204,8 +204,7 @@ export const FAILURES: Readonly<Record<FailureKind, Failure>> = {
     status: 503,
     title: 'Your desktop is not answering yet',
     text: [
-      'You are signed in. The desktop may still be starting.',
-      'If it has not come up after a few minutes, tell your administrator.',
+      'You are signed in. The desktop may still be starting. If it is not there after a few minutes, tell your administrator.',
     ],
     passes: 'by-itself',
     next: 'reload',

@@ -36,15 +36,17 @@ export interface Layout {
 const STYLE_ELEMENT = raw(`<style>${STYLE}</style>`)
 const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64')
 
-// One wire runs in, draws an arch (some see a ghost) and runs out again.
-const WIRE =
-  'M1 21h4.5C7 21 8 20 8 18.500V10a8 8 0 0 1 16 0v8.500C24 20 25 21 26.500 21H31M13 10.500v1.500M19 10.500v1.500'
-const MARK = html`<svg viewBox="0 0 32 24" width="32" height="24" aria-hidden="true">
-  <path d="${WIRE}" fill="none" stroke="currentColor" stroke-width="2.250" stroke-linecap="round" />
+// One wire: it draws the card's edge and, on its way, an arch that some take for a ghost.
+const ARCH = 'M7 37a5 5 0 0 0 5-5V16a12 12 0 0 1 24 0v16a5 5 0 0 0 5 5'
+const EYES = 'M19.5 15.5v2.5M28.5 15.5v2.5'
+const MARK = html`<svg viewBox="0 0 48 38" width="48" height="38" aria-hidden="true">
+  <path class="inside" d="${ARCH}v2H7z" />
+  <path class="wire" d="${ARCH}" />
+  <path class="wire eyes" d="${EYES}" />
 </svg>`
 // Without an icon of its own a page makes the browser ask for /favicon.ico, which is the desktop's.
 const ICON = `data:image/svg+xml,${encodeURIComponent(
-  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 -4 32 32"><path d="${WIRE}" fill="none" stroke="#2a93a0" stroke-width="3" stroke-linecap="round"/></svg>`,
+  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="3 0 42 42" fill="none" stroke="#2391a0" stroke-width="4" stroke-linecap="round"><path d="${ARCH}${EYES}"/></svg>`,
 )}`
 
 export function layOut(layout: Layout): Page {

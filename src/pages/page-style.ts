@@ -12,6 +12,7 @@ export const STYLE: string = `
   --edge: #d8e2e5;
   --ink: #14232a;
   --soft: #4d616b;
+  --wire: #2a8390;
   --accent: #0b6a75;
   --accent-hover: #08545d;
   --on-accent: #ffffff;
@@ -24,6 +25,7 @@ export const STYLE: string = `
     --edge: #27343a;
     --ink: #e9f1f3;
     --soft: #a3b5bc;
+    --wire: #4ba1ab;
     --accent: #74d3dc;
     --accent-hover: #98e2e9;
     --on-accent: #06262a;
@@ -43,31 +45,44 @@ body {
   min-height: 100dvh;
   display: flex;
   flex-direction: column;
-  align-items: center;
-  padding: 1.5rem 1.25rem 2rem;
   background: var(--ground);
   color: var(--ink);
   font: 1rem/1.55 system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif;
   overflow-wrap: anywhere;
 }
-header,
-main {
-  width: 100%;
-  max-width: 30rem;
-}
 header {
+  position: relative;
   display: flex;
-  align-items: center;
-  gap: 0.625rem;
-  margin-bottom: 2rem;
+  align-items: flex-end;
+  gap: 0.375rem;
+  margin-bottom: -2px;
+  padding: 1rem 0.625rem 0;
   color: var(--soft);
   font-size: 0.875rem;
   font-weight: 600;
-  letter-spacing: 0.01em;
+  line-height: 2.125rem;
 }
-header svg {
+svg {
   flex: none;
-  color: var(--accent);
+  fill: none;
+  stroke: none;
+}
+.wire {
+  stroke: var(--wire);
+  stroke-width: 2;
+}
+.eyes {
+  stroke-width: 3;
+  stroke-linecap: round;
+}
+.inside {
+  fill: var(--card);
+}
+main {
+  flex: 1;
+  padding: 2rem 1.25rem 2.5rem;
+  border-top: 2px solid var(--wire);
+  background: var(--card);
 }
 h1 {
   margin: 0 0 0.75rem;
@@ -79,6 +94,7 @@ h1 {
 p,
 ul {
   margin: 0 0 0.75rem;
+  text-wrap: pretty;
 }
 ul {
   padding-left: 1.25rem;
@@ -138,12 +154,10 @@ code {
 .waits::before {
   content: '';
   flex: none;
-  width: 0.625rem;
-  height: 0.625rem;
-  margin-top: 0.45em;
-  border: 2px solid var(--accent);
+  margin-top: 0.46em;
+  height: 0;
+  border: 0.3125rem solid var(--accent);
   border-radius: 50%;
-  background: var(--accent);
 }
 .small {
   margin: 2rem 0 0;
@@ -170,18 +184,23 @@ code {
 }
 @media (min-width: 34rem) {
   body {
-    padding: 12vh 2rem 3rem;
-    padding: max(2rem, 12dvh) 2rem 3rem;
+    align-items: center;
+    padding: 10vh 2rem 3rem;
+    padding: max(1.5rem, 11dvh) 2rem 3rem;
+  }
+  header,
+  main {
+    width: 100%;
+    max-width: 30rem;
   }
   header {
-    margin-bottom: 1.25rem;
-    padding-left: 0.125rem;
+    padding: 0 1.875rem;
   }
   main {
+    flex: none;
     padding: 2.25rem 2.5rem;
-    border: 1px solid var(--edge);
+    border: 2px solid var(--wire);
     border-radius: 1rem;
-    background: var(--card);
     box-shadow: var(--shadow);
   }
 }
@@ -210,6 +229,12 @@ code {
   }
 }
 @media (forced-colors: active) {
+  .wire {
+    stroke: CanvasText;
+  }
+  .inside {
+    fill: Canvas;
+  }
   .button {
     border-color: ButtonBorder;
     background: ButtonFace;

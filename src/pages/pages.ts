@@ -16,8 +16,8 @@ interface Words {
 }
 
 const SIGN_IN: Words = {
-  title: 'Sign in',
-  text: 'Sign in to open your desktop. The sign-in page of your organisation comes next, and then you are back here.',
+  title: 'Sign in to your desktop',
+  text: 'The sign-in page of your organisation comes next. From there you go straight to your desktop.',
   button: 'Sign in',
 }
 
@@ -93,8 +93,8 @@ export function signOutPage({ who }: { readonly who: string | undefined }): Page
 /** After a sign-out, where the provider cannot be told of it. */
 export function signedOutHerePage(): Page {
   const body = html`<p>
-      Your desktop is closed. But the sign-in service cannot be signed out from here, so whoever
-      uses this browser next may get in without a password.
+      Your desktop is closed. But this gateway cannot sign you out of the sign-in service, so
+      whoever uses this browser next may get in without a password.
     </p>
     <p>
       If others use this computer, sign out at the sign-in service too, or close all windows of this
@@ -110,9 +110,12 @@ export function deniedPage(about: {
   readonly email?: string | undefined
   readonly requestId: string
   readonly returnTo: string
+  /** There is a session of ours to sign out of. */
+  readonly hasSession: boolean
 }): Page {
-  const { who, email, requestId, returnTo } = about
-  const address = email === undefined || email === who ? undefined : html` (${person(email)})`
+  const { who, email, requestId, returnTo, hasSession } = about
+  const address =
+    email === undefined || email === who ? undefined : html` (<bdi>${visible(email)}</bdi>)`
   const body = html`<p>
       You are signed in as ${person(who)}${address}. This account is not on the list of those who
       may use this desktop.
@@ -120,7 +123,7 @@ export function deniedPage(about: {
     <p>Ask your administrator for access, or use another account.</p>
     ${steps(
       link(startPath(returnTo, 'select_account'), 'Use another account'),
-      quietLink('/oauth2/sign_out', 'Sign out'),
+      ...(hasSession ? [quietLink('/oauth2/sign_out', 'Sign out')] : []),
     )}
     ${requestNote(requestId)}`
   return layOut({ status: 403, title: 'No access to this desktop', body })
@@ -140,7 +143,7 @@ export function failurePage(about: {
   const reloadsAfter = failure.passes === 'by-itself' ? Math.max(retryAfter ?? 0, 10) : undefined
   const body = html`${text.map((paragraph) => html`<p>${paragraph}</p>`)}
   ${causes === undefined ? undefined : list(causes)}
-  ${reloadsAfter === undefined ? undefined : html`<p class="waits">This page tries again by itself every ${inWords(reloadsAfter)}.</p>`}
+  ${reloadsAfter === undefined ? undefined : html`<p class="waits">This page tries again every ${inWords(reloadsAfter)}.</p>`}
   ${failure.passes === 'later' ? html`<p>Try again ${retryAfter === undefined ? 'in a moment' : `in ${inWords(retryAfter)}`}.</p>` : undefined}
   ${steps(link(pathOf(failure.next, returnTo), failure.button))}
   ${forAdministrator === undefined ? undefined : administratorNote(forAdministrator)}
@@ -205,7 +208,7 @@ function person(name: string): Markup {
 /** Without control characters and those that reorder what follows them, and no longer than a name needs. */
 function visible(text: string): string {
   const cleaned = text.toWellFormed().replace(/[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/gu, '')
-  const characters = [...cleaned]
+  const characters = Array.from(cleaned)
   return characters.length <= LONGEST ? cleaned : `${characters.slice(0, LONGEST).join('')}…`
 }
 

@@ -142,7 +142,7 @@ export function createRefuse(parts: RefuseParts): Refuse {
           const who = name ?? preferredUsername ?? email ?? sub
           return sendPage(
             response,
-            deniedPage({ who, email, requestId, returnTo: wantedPath(request) }),
+            deniedPage({ who, email, requestId, returnTo: wantedPath(request), hasSession: true }),
           )
         }
         return sendJson(response, 403, { error: 'forbidden', reason, request: requestId })
@@ -186,6 +186,6 @@ function redirect(response: ServerResponse, location: string, setCookies: readon
 }
 
 function retryHeader(page: Page): Readonly<Record<string, string>> {
-  const seconds = page.headers['retry-after'] ?? page.headers['Retry-After']
+  const seconds = page.headers['retry-after']
   return seconds === undefined ? {} : { 'retry-after': seconds }
 }

@@ -21,7 +21,7 @@ const LONG_NAME =
   'Bartholomew-Maximilian.von-und-zu-Hohenstaufen-Sigmaringen@a-rather-long-company-name.example'
 
 export const EVERY_PAGE: ReadonlyMap<string, Page> = new Map([
-  ['sign-in', signInPage({ returnTo })],
+  ['sign-in', signInPage({ returnTo, hasSession: true })],
   ...END_REASONS.map((reason): [string, Page] => [
     `sign-in-${reason}`,
     signInPage({ reason, returnTo }),
@@ -30,12 +30,36 @@ export const EVERY_PAGE: ReadonlyMap<string, Page> = new Map([
   ['sign-out-nameless', signOutPage({ who: undefined })],
   ['sign-out-long', signOutPage({ who: LONG_NAME })],
   ['signed-out-here', signedOutHerePage()],
-  ['denied', deniedPage({ who: 'Bob Example', email: 'bob@example.com', requestId, returnTo })],
+  [
+    'denied',
+    deniedPage({
+      who: 'Bob Example',
+      email: 'bob@example.com',
+      requestId,
+      returnTo,
+      hasSession: true,
+    }),
+  ],
   [
     'denied-long',
-    deniedPage({ who: LONG_NAME, email: LONG_NAME.toLowerCase(), requestId, returnTo }),
+    deniedPage({
+      who: LONG_NAME,
+      email: LONG_NAME.toLowerCase(),
+      requestId,
+      returnTo,
+      hasSession: true,
+    }),
   ],
-  ['denied-hebrew', deniedPage({ who: 'רות כהן', email: 'ruth@example.com', requestId, returnTo })],
+  [
+    'denied-hebrew',
+    deniedPage({
+      who: 'רות כהן',
+      email: 'ruth@example.com',
+      requestId,
+      returnTo,
+      hasSession: true,
+    }),
+  ],
   ...FAILURE_KINDS.map((kind): [string, Page] => [
     `failure-${kind}`,
     failurePage({ kind, requestId, returnTo }),

@@ -32,6 +32,11 @@ export interface StandInOptions {
   /** Added to the client's own, or in their place, by absolute path. */
   readonly files?: Readonly<Record<string, StaticFile>>
   readonly port?: number
+  /**
+   * 5, as in the real server. That one accepts in a thread of its own, so 200 at once are well; in a test's process
+   * more than 6 at one moment wait a second for a SYN retry. Raise it where that second would be in the way.
+   */
+  readonly backlog?: number
   /** `-http-header`: not on the ban and not on the 101. */
   readonly headers?: Readonly<Record<string, string>>
   /** The clock of the blacklist and of all times on record, in milliseconds. */
@@ -64,12 +69,10 @@ export const KASM_USERS: readonly [StandInUser, StandInUser] = [
   { name: 'kasm_viewer', password: 'kasm-password', permissions: 'r' },
 ]
 
-/** common/network/Socket.cxx:179: a sixth connection waits for SYN retries, or is reset. */
-const BACKLOG = 5
-
 export async function startKasmVncStandIn(options: StandInOptions = {}): Promise<StandIn> {
   const standIn = new LiveStandIn(options)
-  await standIn.listen()
+  // common/network/Socket.cxx:179
+  await standIn.listen(options.backlog ?? 5)
   return standIn
 }
 
@@ -110,11 +113,11 @@ class LiveStandIn implements StandIn {
     })
   }
 
-  async listen(): Promise<void> {
+  async listen(backlog: number): Promise<void> {
     const { hostname, port } = this.url
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)
-      this.#server.listen({ host: hostname, port: Number(port), backlog: BACKLOG }, resolve)
+      this.#server.listen({ host: hostname, port: Number(port), backlog }, resolve)
     })
     this.url.port = String((this.#server.address() as AddressInfo).port)
   }

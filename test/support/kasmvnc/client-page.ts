@@ -1,5 +1,5 @@
 // A web client small enough to read, with what makes KasmVNC's hard to serve: inline scripts, handlers and styles,
-// relative assets, modules, workers from blobs, wasm, `data:` fetches, and types the server gets wrong (kasmvnc.md 9).
+// relative assets, modules, `data:` fetches, `?host=` and `?path=`, and types the server gets wrong (kasmvnc.md 9).
 
 import type { StaticFile } from './static-files.ts'
 
@@ -22,7 +22,7 @@ const PAGE = `<!DOCTYPE html>
 `
 
 // It speaks the dialect: 12-byte keys (QEMU), 11-byte pointer events. The page's dataset tells tests how it goes.
-const UI = `import { rawRectangle } from '../core/raw.mjs'
+const UI = `import { rawRectangle } from '../core/raw.js'
 
 const page = document.documentElement.dataset
 const query = new URLSearchParams(location.search)
@@ -91,7 +91,9 @@ export const CLIENT_FILES: Readonly<Record<string, StaticFile>> = {
   '/app/images/icon.svg': { body: ICON },
   '/app/fonts/Text.woff': { body: Buffer.from('wOFF') },
   '/app/locale/de.json': { body: '{"Connect": "Verbinden"}\n' },
-  '/core/raw.mjs': { body: RAW },
+  '/core/raw.js': { body: RAW },
+  // Served as application/octet-stream, which no browser runs: imported by nothing.
+  '/core/extra.mjs': { body: 'export {}\n' },
   '/core/decoders/qoi.wasm': { body: WASM },
   '/package.json': { body: '{"name": "@kasmtech/novnc", "version": "1.4.1"}\n' },
   '/Downloads/Downloads/letter.txt': { body: 'saved by the user\n' },

@@ -101,7 +101,7 @@ export function authenticate(text: string, accounts: ReadonlyMap<string, Account
  */
 export function parseUpgrade(text: string): Upgrade | undefined {
   const isUpgrade = text.toLowerCase().includes('upgrade: websocket')
-  if (text.length < 92 || !text.startsWith('GET ') || !isUpgrade) return undefined
+  if (!text.startsWith('GET ') || !isUpgrade) return undefined
   const field = (name: string): string | undefined => after(text, `\r\n${name}: `, '\r\n')
   const key = field('Sec-WebSocket-Key')
   const protocols = field('Sec-WebSocket-Protocol')

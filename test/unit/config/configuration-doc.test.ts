@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 
 import { CONFIGURATION_DOC, configurationDoc } from '../../../scripts/write-configuration-doc.ts'
-import { settingsReference } from '../../../src/config/settings-reference.ts'
+import { settingsReference } from '../../../src/config/schema/settings-reference.ts'
 import { NO_RULES, problemsFrom, SECRET, writeFile } from './loading.ts'
 
 const page = configurationDoc()

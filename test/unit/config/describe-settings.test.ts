@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 
 import { describeSettings } from '../../../src/config/describe-settings.ts'
-import { SETTINGS } from '../../../src/config/schema.ts'
+import { SETTINGS } from '../../../src/config/schema/schema.ts'
 import { COMPLETE, NO_RULES, SECRET, settingsFrom, VIEWER } from './loading.ts'
 
 /** One entry for each setting that has an environment name and a value other than its default. */
@@ -14,8 +14,8 @@ const FULL = {
   GATEWAY_ADMIN_TOKEN: 'hunter2-token',
   GATEWAY_TRUSTED_PROXIES: '10.0.0.0/8',
   GATEWAY_LOGIN_LIMIT: '5/h',
-  GATEWAY_TLS_CERT_FILE: '/tls/tls.crt',
-  GATEWAY_TLS_KEY_FILE: '/tls/tls.key',
+  GATEWAY_TLS_CERT_FILE: '/dev/null',
+  GATEWAY_TLS_KEY_FILE: '/dev/null',
   GATEWAY_OIDC_CLIENT_SECRET: 'hunter2-client',
   GATEWAY_SESSION_SECRET: `${SECRET}-hunter2\n${SECRET}-hunter2-older`,
   GATEWAY_SESSION_MAX_LIFETIME: '90m',
@@ -36,7 +36,7 @@ describe('the effective settings as text', () => {
       adminListen: '[::1]:9090',
       trustedProxies: ['10.0.0.0/8'],
       loginLimit: '5/h',
-      tls: { certFile: '/tls/tls.crt', keyFile: '/tls/tls.key' },
+      tls: { certFile: '/dev/null', keyFile: '/dev/null' },
       oidc: { issuer: 'https://login.example.com/realms/staff', caFile: null },
       session: { secret: ['(hidden)', '(hidden)'], maxLifetime: '90m', store: 'memory' },
       access: [

@@ -147,7 +147,7 @@ describe('loading the settings', () => {
       GATEWAY_PUBLIC_URL: 'http://desk.example.com',
       GATEWAY_PUBLIC_ULR: 'https://desk.example.com',
       GATEWAY_ADMIN_TOKEN_FILE: '/nowhere/token',
-      GATEWAY_TLS_CERT_FILE: '/tls/tls.crt',
+      GATEWAY_TLS_CERT_FILE: '/dev/null',
       GATEWAY_ALLOW_EMAILS: 'anna',
     }
     const yaml = `
@@ -177,7 +177,7 @@ access:
     const env = { ...COMPLETE, GATEWAY_OIDC_ISSUER: 'nonsense', GATEWAY_ALLOW_GROUPS: '\n' }
     const problems = problemsFrom({
       ...env,
-      GATEWAY_TLS_CERT_FILE: '/c',
+      GATEWAY_TLS_CERT_FILE: '/dev/null',
       GATEWAY_TLS_KEY_FILE: ' ',
     })
     expect(problems).toHaveLength(3)

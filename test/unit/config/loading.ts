@@ -1,13 +1,13 @@
 // Complete settings to vary, and the loader with a YAML file made on the spot.
 
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { expect } from 'vitest'
+import { afterAll, expect } from 'vitest'
 
 import type { Settings } from '../../../src/config/config.ts'
-import type { Environment } from '../../../src/config/environment.ts'
+import type { Environment } from '../../../src/config/read/environment.ts'
 import { loadSettings, type SettingsResult } from '../../../src/config/load.ts'
 
 export const SECRET = 'session-secret-of-thirty-two-bytes'
@@ -30,8 +30,11 @@ export const VIEWER: Environment = {
   GATEWAY_DESKTOP_VIEWER_PASSWORD: 'viewer-password',
 }
 
+const folder = mkdtempSync(join(tmpdir(), 'ghostwire-settings-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
 export function writeFile(name: string, content: string | Uint8Array): string {
-  const file = join(mkdtempSync(join(tmpdir(), 'ghostwire-settings-')), name)
+  const file = join(mkdtempSync(join(folder, '_')), name)
   writeFileSync(file, content)
   return file
 }

@@ -1,0 +1,63 @@
+// What runs on the X desktop: openbox, a plain background and a terminal that comes back when it is closed.
+
+import { execFile } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { commandLine } from './command-line.ts'
+import { findOnPath } from './find-on-path.ts'
+import type { ProcessGroups } from './process-groups.ts'
+
+const run = promisify(execFile)
+
+const WINDOW_MANAGER_TIMEOUT_MS = 3_000
+/** A terminal that ended sooner than this is broken, not closed. */
+const SHORTEST_TERMINAL_MS = 1_000
+
+const BACKGROUND = '#33406b'
+const XTERM_ARGS = commandLine({
+  title: 'Terminal',
+  geometry: '96x28+48+48',
+  b: '10',
+  bw: '0',
+  fa: 'DejaVu Sans Mono',
+  fs: '11',
+  bg: '#161a27',
+  fg: '#e4e8f5',
+  cr: '#8c9bff',
+  // The browser's paste arrives as clipboard text and the key that asked for it.
+  xrm: '*VT100.translations: #override Ctrl <Key>V: insert-selection(CLIPBOARD)',
+})
+
+/** `env` names the display. What this machine does not have is left out. */
+export async function startXSession(groups: ProcessGroups, env: NodeJS.ProcessEnv): Promise<void> {
+  const xsetroot = findOnPath('xsetroot')
+  if (xsetroot !== undefined) await run(xsetroot, ['-solid', BACKGROUND], { env })
+
+  const openbox = findOnPath('openbox')
+  if (openbox !== undefined) {
+    groups.start(openbox, [], { env })
+    await windowManagerReady(env)
+  }
+
+  const xterm = findOnPath('xterm')
+  if (xterm !== undefined) keepTerminal(groups, xterm, env)
+}
+
+/** An xterm that is mapped before the window manager owns the screen may wait five seconds for it. */
+async function windowManagerReady(env: NodeJS.ProcessEnv): Promise<void> {
+  const xprop = findOnPath('xprop')
+  if (xprop === undefined) return
+  const deadline = Date.now() + WINDOW_MANAGER_TIMEOUT_MS
+  while (Date.now() < deadline) {
+    const { stdout } = await run(xprop, ['-root', '_NET_SUPPORTING_WM_CHECK'], { env })
+    if (stdout.includes('window id')) return
+    await sleep(20)
+  }
+}
+
+function keepTerminal(groups: ProcessGroups, xterm: string, env: NodeJS.ProcessEnv): void {
+  const startedAt = Date.now()
+  groups.start(xterm, XTERM_ARGS, { env }).on('exit', () => {
+    if (Date.now() - startedAt > SHORTEST_TERMINAL_MS) keepTerminal(groups, xterm, env)
+  })
+}

@@ -1,0 +1,85 @@
+// Who gets in: the lists of the environment or the YAML rules as one list of rules, first match wins.
+
+import type { AccessRule, Role, RuleMatch } from '../config.ts'
+import { nameOf, problem, type Problem } from '../read/problem.ts'
+import { valueAt, type Tree } from '../read/tree.ts'
+import type { WrittenRule, WrittenSettings } from '../schema/written-settings.ts'
+
+const ALLOW_LISTS = ['allowGroups', 'allowEmails', 'allowEmailDomains'] as const
+const VIEW_LISTS = ['viewGroups', 'viewEmails'] as const
+const SHORTHAND = [...ALLOW_LISTS, 'allowAnyone', ...VIEW_LISTS] as const
+
+type List = (typeof ALLOW_LISTS)[number] | (typeof VIEW_LISTS)[number]
+
+const PART_OF: Readonly<Record<List, 'groups' | 'emails' | 'emailDomains'>> = {
+  allowGroups: 'groups',
+  allowEmails: 'emails',
+  allowEmailDomains: 'emailDomains',
+  viewGroups: 'groups',
+  viewEmails: 'emails',
+}
+
+const NOBODY: RuleMatch = { groups: [], emails: [], emailDomains: [], claims: {} }
+
+/** In the order they are decided in: control before view. */
+export function compileRules(written: WrittenSettings): readonly AccessRule[] {
+  const { clipboardIn, downloads } = written
+  const rule = (id: string, match: RuleMatch | undefined, role: Role): AccessRule => ({
+    id,
+    match,
+    role,
+    clipboardIn,
+    downloads,
+  })
+  const fromList = (list: List, role: Role): readonly AccessRule[] => {
+    const entries = written[list] ?? []
+    return entries.length === 0 ? [] : [rule(list, { ...NOBODY, [PART_OF[list]]: entries }, role)]
+  }
+  const fromYaml = ({ match, role, ...own }: WrittenRule, index: number): AccessRule | undefined =>
+    match === undefined || role === undefined
+      ? undefined
+      : {
+          id: `access[${index}]`,
+          match,
+          role,
+          clipboardIn: own.clipboardIn ?? clipboardIn,
+          downloads: own.downloads ?? downloads,
+        }
+  return [
+    ...ALLOW_LISTS.flatMap((list) => fromList(list, 'control')),
+    ...(written.allowAnyone ? [rule('allowAnyone', undefined, 'control')] : []),
+    ...VIEW_LISTS.flatMap((list) => fromList(list, 'view')),
+    ...(written.access ?? []).map(fromYaml).filter((compiled) => compiled !== undefined),
+  ]
+}
+
+/** `tree` tells what was written at all, whatever it says. */
+export function checkAccess(written: WrittenSettings, tree: Tree): readonly Problem[] {
+  const problems = (written.access ?? []).flatMap(checkRule)
+  if (valueAt(tree, 'access') !== undefined) {
+    const extra = SHORTHAND.filter((name) => valueAt(tree, name) !== undefined)
+    const words = 'must not be given together with access; write it as one of those rules'
+    problems.push(...extra.map((name) => problem(name, words)))
+  }
+  if (problems.length === 0 && compileRules(written).length === 0) {
+    const words = `must name who may sign in, or set ${nameOf('allowAnyone')}, or write access rules`
+    problems.push(problem(['allowGroups', 'access', ...SHORTHAND], words))
+  }
+  return problems
+}
+
+function checkRule({ match, role }: WrittenRule, index: number): readonly Problem[] {
+  const problems: Problem[] = []
+  if (isEmpty(match ?? NOBODY)) {
+    const words = `must name somebody: an empty match matches nobody; for any signed-in person use ${nameOf('allowAnyone')} in place of access`
+    problems.push(problem(`access[${index}].match`, words))
+  }
+  if (role === undefined) {
+    problems.push(problem(`access[${index}].role`, 'must be one of control, view, owner'))
+  }
+  return problems
+}
+
+function isEmpty({ groups, emails, emailDomains, claims }: RuleMatch): boolean {
+  return [groups, emails, emailDomains, Object.keys(claims)].every((part) => part.length === 0)
+}

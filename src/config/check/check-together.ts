@@ -1,0 +1,152 @@
+// What two settings say together, each of them sound by itself.
+
+import type { AccessRule, ClientAuth } from '../config.ts'
+import { nameOf, problem, type Problem } from '../read/problem.ts'
+import { SETTINGS } from '../schema/schema.ts'
+import { valueAt, type Tree } from '../read/tree.ts'
+import type { WrittenCredentials, WrittenSettings } from '../schema/written-settings.ts'
+
+/** KasmVNC refuses longer credentials, and compares no more of a name than this. */
+const MOST_CREDENTIAL_BYTES = 256
+const MOST_USERNAME_BYTES = 127
+
+export function checkRequired(tree: Tree): readonly Problem[] {
+  return SETTINGS.filter(({ required, path }) => required && valueAt(tree, path) === undefined).map(
+    ({ path, secret }) =>
+      problem(
+        path,
+        secret ? `must be set, or ${nameOf(`${path}File`)} name a file` : 'must be set',
+      ),
+  )
+}
+
+export function checkTogether(
+  written: WrittenSettings,
+  rules: readonly AccessRule[],
+): readonly Problem[] {
+  return [
+    ...checkPair('tls.certFile', 'tls.keyFile', written.tls.certFile, written.tls.keyFile),
+    ...checkClientAuth(written.oidc),
+    ...checkCredentials('desktop', written.desktop, written),
+    ...checkCredentials('desktop.viewer', written.desktop.viewer, written),
+    ...checkCredentials('desktop.owner', written.desktop.owner, written),
+    ...checkDesktopTls(written.desktop),
+    ...checkViewers(written.desktop, rules),
+  ]
+}
+
+function checkPair(
+  first: string,
+  second: string,
+  firstValue: string | undefined,
+  secondValue: string | undefined,
+): readonly Problem[] {
+  if ((firstValue === undefined) === (secondValue === undefined)) return []
+  const [absent, present] = firstValue === undefined ? [first, second] : [second, first]
+  return [problem([absent, present], `must be set as well, or ${nameOf(present)} removed`)]
+}
+
+const NEEDED_FOR: Readonly<Record<ClientAuth, 'clientSecret' | 'privateKeyFile' | undefined>> = {
+  client_secret_basic: 'clientSecret',
+  client_secret_post: 'clientSecret',
+  private_key_jwt: 'privateKeyFile',
+  none: undefined,
+}
+
+function checkClientAuth(oidc: WrittenSettings['oidc']): readonly Problem[] {
+  if (oidc.clientAuth === undefined) return []
+  const needed = NEEDED_FOR[oidc.clientAuth]
+  if (needed !== undefined && oidc[needed] === undefined) {
+    const words = `${oidc.clientAuth} needs ${nameOf(`oidc.${needed}`)}; set it or choose another`
+    return [problem(['oidc.clientAuth', `oidc.${needed}`], words)]
+  }
+  const unused = (['clientSecret', 'privateKeyFile'] as const).filter(
+    (key) => oidc[key] !== undefined,
+  )
+  if (oidc.clientAuth !== 'none') return []
+  return unused.map((key) => {
+    const words = `none would not use ${nameOf(`oidc.${key}`)}; remove that or choose another`
+    return problem(['oidc.clientAuth', `oidc.${key}`], words)
+  })
+}
+
+function checkCredentials(
+  section: string,
+  { username, password }: WrittenCredentials,
+  { desktop }: WrittenSettings,
+): readonly Problem[] {
+  const [name, secret] = [`${section}.username`, `${section}.password`] as const
+  if (username === undefined || password === undefined) {
+    return checkPair(name, secret, username, password)
+  }
+  if (desktop.kind !== 'kasmvnc') return []
+  const line = Buffer.from(`${username}:${password}`).toString('base64')
+  return [
+    ...(Buffer.byteLength(username) > MOST_USERNAME_BYTES
+      ? [problem(name, `must be shorter than ${MOST_USERNAME_BYTES + 1} bytes for KasmVNC`)]
+      : []),
+    ...(line.length > MOST_CREDENTIAL_BYTES
+      ? [
+          problem(
+            [secret, name],
+            'must be shorter: name and password together exceed what KasmVNC takes (192 bytes with the colon)',
+          ),
+        ]
+      : []),
+  ]
+}
+
+function checkDesktopTls({ url, tls }: WrittenSettings['desktop']): readonly Problem[] {
+  const ways = (['caFile', 'fingerprint'] as const).filter((key) => tls[key] !== undefined)
+  return ways.flatMap((key) => {
+    const path = `desktop.tls.${key}` as const
+    if (tls.insecure) {
+      const words = `must not be given together with ${nameOf('desktop.tls.insecure')}; keep one of the two`
+      return [problem([path, 'desktop.tls.insecure'], words)]
+    }
+    if (url?.protocol === 'http:') {
+      return [
+        problem(
+          [path, 'desktop.url'],
+          `needs an https ${nameOf('desktop.url')}; change that or remove this`,
+        ),
+      ]
+    }
+    return []
+  })
+}
+
+/** Without a user of their own the desktop could not tell who watches from who writes. */
+function checkViewers(
+  { kind, username, viewer }: WrittenSettings['desktop'],
+  rules: readonly AccessRule[],
+): readonly Problem[] {
+  if (kind !== 'kasmvnc') return []
+  const isDistinct = viewer.username !== undefined && viewer.username !== username
+  if (isDistinct) return []
+  const need = `${nameOf('desktop.viewer.username')} and ${nameOf('desktop.viewer.password')}`
+  return rules
+    .filter(({ role }) => role === 'view')
+    .map(({ id }) => {
+      const place = id.startsWith('access[') ? `${id}.role` : id
+      const words = `view needs ${need} of a desktop user who may not write; set them or remove this`
+      return problem([place, 'desktop.viewer'], words)
+    })
+}
+
+/** What is allowed and worth a word at start. */
+export function warningsAbout(written: WrittenSettings): string[] {
+  const warnings: string[] = []
+  if (written.adminToken !== undefined) {
+    warnings.push(`${nameOf('adminToken')}: has no effect; the admin API is not in this version`)
+  }
+  if (written.desktop.tls.insecure) {
+    warnings.push(`${nameOf('desktop.tls.insecure')}: any certificate is accepted as the desktop's`)
+  }
+  if (written.allowAnyone) {
+    const idle = (['viewGroups', 'viewEmails'] as const).filter((list) => written[list]?.length)
+    const words = `restricts nobody, for ${nameOf('allowAnyone')} lets everyone control the desktop`
+    warnings.push(...idle.map((list) => `${nameOf(list)}: ${words}`))
+  }
+  return warnings
+}

@@ -1,0 +1,83 @@
+// From a tree to settings that are each sound by themselves. What the schema refuses is told and then taken away, so
+// that what two settings say together can be judged in the same run.
+
+import type { ConfigFileRead } from './config-file.ts'
+import { nearestName } from './nearest-name.ts'
+import { isWithin, problem, type Problem } from './problem.ts'
+import { RULE_PATHS } from '../schema/rule-leaf.ts'
+import { readSchema, SETTINGS, type SchemaIssue } from '../schema/schema.ts'
+import { formatPath, removeAt, type Path, type Tree } from './tree.ts'
+import type { WrittenSettings } from '../schema/written-settings.ts'
+
+type Locate = Extract<ConfigFileRead, { ok: true }>['locate']
+
+export interface WrittenRead {
+  /** Undefined when even without what was refused nothing sound is left. */
+  readonly written: WrittenSettings | undefined
+  readonly problems: readonly Problem[]
+}
+
+/** `tree` stays as it was written. */
+export function readWritten(tree: Tree, locate: Locate): WrittenRead {
+  const first = readSchema(tree)
+  if (first.ok) return { written: first.written, problems: [] }
+  const problems = first.issues.flatMap((issue) =>
+    issue.keys.length > 0 ? unknownKeys(issue, locate) : [refusedValue(issue)],
+  )
+  const sound = structuredClone(tree)
+  for (const { path, keys } of first.issues) {
+    if (keys.length === 0) removeAt(sound, refusedPart(path))
+    for (const key of keys) removeAt(sound, [...path, key])
+  }
+  const second = readSchema(sound)
+  return { written: second.ok ? second.written : undefined, problems }
+}
+
+/** A list goes as a whole, but of the access rules only the faulty part, so that the others keep their number. */
+function refusedPart(path: Path): Path {
+  if (path[0] === 'access' && path.length > 2) return path.slice(0, 3)
+  const index = path.findIndex((part) => typeof part === 'number')
+  return index === -1 ? path : path.slice(0, index)
+}
+
+/** Quotes only what a setting that is no secret says: what stands where a section belongs may be anything. */
+function refusedValue({ path, message, input }: SchemaIssue): Problem {
+  const written = formatPath(path)
+  const isOpen = SETTINGS.some((setting) => !setting.secret && isWithin(written, setting.path))
+  return problem(written, isOpen ? message + quote(input) : message)
+}
+
+function quote(input: unknown): string {
+  if (input === undefined) return ''
+  if (typeof input !== 'object') return `; got ${JSON.stringify(input)}`
+  return `; got a ${Array.isArray(input) ? 'list' : 'map'}`
+}
+
+function unknownKeys({ path, keys }: SchemaIssue, locate: Locate): readonly Problem[] {
+  const section = formatPath(path)
+  return keys.map((key) => {
+    const written = formatPath([...path, key])
+    const place = locate([...path, key])
+    const meant = meantBy(section, key)
+    const words = `is not a setting${meant === undefined ? '; remove it' : `; did you mean ${meant}?`}`
+    return {
+      about: [written],
+      sentence: `${place === undefined ? '' : `${place}: `}${written}: ${words}`,
+    }
+  })
+}
+
+const PATHS: readonly string[] = [
+  ...SETTINGS.flatMap(({ path, secret }) => (secret ? [path, `${path}File`] : [path])),
+  ...RULE_PATHS,
+]
+
+/** The nearest key of the same section, else the same key of another one. */
+function meantBy(section: string, key: string): string | undefined {
+  const prefix = section === '' ? '' : `${section.replace(/\[\d+\]/, '[]')}.`
+  const siblings = PATHS.filter((path) => path.startsWith(prefix)).map(
+    (path) => path.slice(prefix.length).split(/[.[]/)[0] ?? '',
+  )
+  const nearest = nearestName(key, siblings)
+  return nearest === undefined ? PATHS.find((path) => path.endsWith(`.${key}`)) : prefix + nearest
+}

@@ -1,0 +1,48 @@
+// Secrets that stand in a file of their own: `session.secretFile` in YAML, GATEWAY_SESSION_SECRET_FILE outside.
+
+import { readFileSync } from 'node:fs'
+
+import { codeOf } from '../../lib/errors.ts'
+import { nameOf, problem, type Problem } from './problem.ts'
+import { SETTINGS } from '../schema/schema.ts'
+import { removeAt, setAt, valueAt, type Tree } from './tree.ts'
+
+/** Puts the content of each file in the place of its name in `tree`. */
+export function readSecretFiles(tree: Tree): readonly Problem[] {
+  const problems: Problem[] = []
+  for (const { path } of SETTINGS.filter(({ secret }) => secret)) {
+    const filePath = `${path}File`
+    const file = valueAt(tree, filePath)
+    if (file === undefined) continue
+    removeAt(tree, filePath.split('.'))
+    if (valueAt(tree, path) !== undefined) {
+      const words = `must not be given together with ${nameOf(filePath)}; keep one of the two`
+      problems.push(problem([path, filePath], words))
+      continue
+    }
+    const content = readSecret(file)
+    if (content.ok) setAt(tree, path, content.secret)
+    else problems.push(problem([filePath, path], content.words))
+  }
+  return problems
+}
+
+type SecretRead =
+  | { readonly ok: true; readonly secret: string }
+  | { readonly ok: false; readonly words: string }
+
+function readSecret(file: unknown): SecretRead {
+  if (typeof file !== 'string' || !/^[^\r\n]+$/.test(file)) {
+    return { ok: false, words: 'must be the path of a file' }
+  }
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file))
+    const secret = text.replace(/\r?\n$/, '')
+    return secret === ''
+      ? { ok: false, words: `must name a file with the secret in it; ${file} is empty` }
+      : { ok: true, secret }
+  } catch (error) {
+    const why = error instanceof TypeError ? 'it is not UTF-8 text' : codeOf(error)
+    return { ok: false, words: `must name a readable file; ${file} is not (${why})` }
+  }
+}

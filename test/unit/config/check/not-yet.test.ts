@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest'
+
+import { NOT_YET } from '../../../../src/config/check/not-yet.ts'
+import { SETTINGS } from '../../../../src/config/schema/schema.ts'
+import { COMPLETE, NO_RULES, problemsFrom, settingsFrom, VIEWER } from '../loading.ts'
+
+describe('what this version does not enforce', () => {
+  it.each([
+    [
+      'session: { store: "sqlite:/data/sessions.db" }',
+      'GATEWAY_SESSION_STORE (session.store): any store but memory ',
+    ],
+    [
+      'session: { store: "redis://redis:6379" }',
+      'GATEWAY_SESSION_STORE (session.store): any store but memory ',
+    ],
+    [
+      'session: { store: "rediss://u:p@redis" }',
+      'GATEWAY_SESSION_STORE (session.store): any store but memory ',
+    ],
+    [
+      'session: { store: "redis+sentinel://a:1,b:2/main" }',
+      'GATEWAY_SESSION_STORE (session.store): any store but memory ',
+    ],
+    [
+      'session: { storeCaFile: /dev/null }',
+      'GATEWAY_SESSION_STORE_CA_FILE (session.storeCaFile): ',
+    ],
+    [
+      'session: { idleTimeout: 30m }',
+      'GATEWAY_SESSION_IDLE_TIMEOUT (session.idleTimeout): any duration but 0 ',
+    ],
+    ['session: { idleReauth: true }', 'GATEWAY_SESSION_IDLE_REAUTH (session.idleReauth): true '],
+    [
+      'session: { revalidateEvery: 5m }',
+      'GATEWAY_SESSION_REVALIDATE_EVERY (session.revalidateEvery): ',
+    ],
+    ['session: { providerGrace: 0 }', 'GATEWAY_SESSION_PROVIDER_GRACE (session.providerGrace): '],
+    ['session: { storeGrace: 10m }', 'GATEWAY_SESSION_STORE_GRACE (session.storeGrace): '],
+    ['clipboardIn: deny', 'GATEWAY_CLIPBOARD_IN (clipboardIn): deny '],
+    ['downloads: deny', 'GATEWAY_DOWNLOADS (downloads): deny '],
+    ['desktop: { routes: [{ path: /audio, url: "http://desktop:4901" }] }', 'desktop.routes: '],
+    [
+      'desktop: { kind: rfb }\nviewGroups: [g]',
+      'GATEWAY_VIEW_GROUPS (viewGroups): view of a desktop of kind rfb ',
+    ],
+    [
+      'desktop: { kind: rfb }\nviewEmails: [a@b]',
+      'GATEWAY_VIEW_EMAILS (viewEmails): view of a desktop of kind rfb ',
+    ],
+  ])('is refused: %j', (yaml, start) => {
+    expect(problemsFrom(COMPLETE, yaml)).toEqual([
+      `${start}is not enforced by this version yet; remove it`,
+    ])
+  })
+
+  it.each([
+    ['role: owner', 'access[1].role: owner '],
+    ['role: control, clipboardIn: deny', 'access[1].clipboardIn: deny '],
+    ['role: control, downloads: deny', 'access[1].downloads: deny '],
+  ])('is refused in a rule: %s', (rest, start) => {
+    const yaml = `access: [{ match: { groups: [a] }, role: control }, { match: { groups: [b] }, ${rest} }]`
+    expect(problemsFrom(NO_RULES, yaml)).toEqual([
+      `${start}is not enforced by this version yet; remove it`,
+    ])
+  })
+
+  it('is refused for viewers of a desktop of kind rfb', () => {
+    const env = { ...NO_RULES, ...VIEWER, GATEWAY_DESKTOP_KIND: 'rfb' }
+    expect(problemsFrom(env, 'access: [{ match: { groups: [a] }, role: view }]')).toEqual([
+      'access[0].role: view of a desktop of kind rfb is not enforced by this version yet; remove it',
+    ])
+  })
+
+  it('is refused from the environment as well', () => {
+    expect(problemsFrom({ ...COMPLETE, GATEWAY_DOWNLOADS: 'deny' })).toHaveLength(1)
+  })
+
+  it.each([
+    'session: { store: memory, idleTimeout: 0, idleReauth: false }',
+    'clipboardIn: allow\ndownloads: allow\ndesktop: { routes: [] }',
+  ])('is accepted where it restricts nobody: %s', (yaml) => {
+    expect(problemsFrom(COMPLETE, yaml)).toEqual([])
+  })
+
+  it('keeps the default of the contract', () => {
+    expect(settingsFrom(COMPLETE).session).toMatchObject({
+      idleTimeout: 1_800_000,
+      idleReauth: true,
+    })
+  })
+
+  it('is about settings there are', () => {
+    const paths = SETTINGS.map(({ path }) => path)
+    const whole = NOT_YET.filter(({ setting }) => !setting.startsWith('access[].'))
+    expect(whole.filter(({ setting }) => !paths.includes(setting))).toEqual([])
+  })
+})

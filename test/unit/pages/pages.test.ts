@@ -1,0 +1,288 @@
+import { createHash } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { FAILURES } from '../../../src/pages/failures.ts'
+import {
+  deniedPage,
+  failurePage,
+  signedOutHerePage,
+  signInPage,
+  signOutPage,
+  type Page,
+} from '../../../src/pages/pages.ts'
+import { END_REASONS } from '../../../src/session/session.ts'
+import { EVERY_PAGE, FAILURE_KINDS } from '../../support/every-page.ts'
+
+const EVIL = `"><script>alert('x')</script>&amp;`
+const requestId = 'abc123'
+const pages = [...EVERY_PAGE]
+
+/** What the links and forms of a page lead to, in order. */
+function targetsOf({ html }: Page): string[] {
+  return [...html.matchAll(/<(?:a|form)\s[^>]*?(?:href|action)="([^"]*)"/g)].map(
+    ([, target = '']) => target.replaceAll('&amp;', '&'),
+  )
+}
+
+function titleOf({ html }: Page): string | undefined {
+  return /<h1>([^<]*)<\/h1>/.exec(html)?.[1]
+}
+
+/** The text of the page as it is read, white space folded. */
+function textOf({ html }: Page): string {
+  const [, main = ''] = /<main>(.*)<\/main>/s.exec(html) ?? []
+  return main
+    .replace(/<[^>]*>/g, ' ')
+    .replace(/\s+/g, ' ')
+    .trim()
+}
+
+function policyOf(page: Page): string[] {
+  return (page.headers['content-security-policy'] ?? '').split('; ')
+}
+
+describe.each(pages)('the page %s', (_name, page) => {
+  it('allows exactly the style that stands in it', () => {
+    const styles = [...page.html.matchAll(/<style>(.*?)<\/style>/gs)].map(([, style = '']) => style)
+    expect(styles).toHaveLength(1)
+    const hash = createHash('sha256')
+      .update(styles[0] ?? '')
+      .digest('base64')
+    expect(policyOf(page)).toContain(`style-src 'sha256-${hash}'`)
+  })
+
+  it('has no script, no inline style or handler, and loads nothing', () => {
+    expect(page.html).not.toMatch(/<script|javascript:|\sstyle=|\son\w+=|@import|url\(/i)
+    expect(page.html).not.toMatch(/(?:src|href)="https?:/)
+    expect(policyOf(page)).toEqual(
+      expect.arrayContaining(["default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"]),
+    )
+  })
+
+  it('has one heading of the first rank, a language, a landmark and one button', () => {
+    expect(page.html).toMatch(/^<!doctype html>\s*<html lang="en">/)
+    expect(page.html.match(/<h1>/g)).toHaveLength(1)
+    expect(page.html.match(/<main>/g)).toHaveLength(1)
+    expect(page.html.match(/class="button"/g)).toHaveLength(1)
+    expect(page.html).toContain(`<title>${titleOf(page)} · Ghostwire Gateway</title>`)
+  })
+
+  it('is neither stored nor framed nor read by another site', () => {
+    expect(page.headers).toMatchObject({
+      'content-type': 'text/html; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'cross-origin-opener-policy': 'same-origin',
+      'cross-origin-resource-policy': 'same-origin',
+    })
+  })
+})
+
+describe('signInPage', () => {
+  it('has a text of its own for every reason a session can end', () => {
+    const texts = [undefined, ...END_REASONS].map((reason) =>
+      textOf(signInPage({ reason, returnTo: '/' })),
+    )
+    expect(new Set(texts).size).toBe(END_REASONS.length + 1)
+  })
+
+  it('greets a person who signed out', () => {
+    expect(titleOf(signInPage({ reason: 'signed-out', returnTo: '/' }))).toBe('You are signed out')
+  })
+
+  it('leads to the sign-in with the path as an encoded parameter and nothing else', () => {
+    const page = signInPage({ returnTo: '/a?b=c&rd=//evil.example#"\'>' })
+    expect(page.status).toBe(200)
+    expect(targetsOf(page)).toEqual([
+      '/oauth2/start?rd=%2Fa%3Fb%3Dc%26rd%3D%2F%2Fevil.example%23%22%27%3E',
+    ])
+  })
+
+  it('survives a path that is not well-formed Unicode', () => {
+    expect(targetsOf(signInPage({ returnTo: '/\ud800' }))).toEqual([
+      '/oauth2/start?rd=%2F%EF%BF%BD',
+    ])
+  })
+})
+
+describe('signOutPage', () => {
+  it('posts to the sign-out and leads back to the desktop', () => {
+    const page = signOutPage({ who: 'Alice' })
+    expect(page.status).toBe(200)
+    expect(page.html).toMatch(/<form method="post" action="\/oauth2\/sign_out">/)
+    expect(targetsOf(page)).toEqual(['/oauth2/sign_out', '/'])
+    expect(textOf(page)).toContain('You are signed in as Alice')
+  })
+
+  it('names nobody when nobody is known', () => {
+    expect(textOf(signOutPage({ who: undefined }))).not.toContain('signed in as')
+  })
+
+  it('lets its form go on to the provider and lets the POST carry its Origin, unlike every other page', () => {
+    const page = signOutPage({ who: 'Alice' })
+    expect(page.headers['content-security-policy']).not.toContain('form-action')
+    expect(page.headers['referrer-policy']).toBe('same-origin')
+    const others = pages.filter(([name]) => !name.startsWith('sign-out')).map(([, other]) => other)
+    for (const other of others) {
+      expect(other.html).not.toContain('<form')
+      expect(policyOf(other)).toContain("form-action 'none'")
+      expect(other.headers['referrer-policy']).toBe('no-referrer')
+    }
+  })
+})
+
+describe('signedOutHerePage', () => {
+  it('warns that the provider goes on and leads to a new sign-in', () => {
+    const page = signedOutHerePage()
+    expect(page.status).toBe(200)
+    expect(textOf(page)).toMatch(/close all windows/)
+    expect(targetsOf(page)).toEqual(['/oauth2/start'])
+  })
+})
+
+describe('deniedPage', () => {
+  const about = { who: 'Bob', requestId, returnTo: '/a b', hasSession: true }
+
+  it('says who is signed in and offers another account', () => {
+    const page = deniedPage({ ...about, email: 'bob@example.com' })
+    expect(page.status).toBe(403)
+    expect(textOf(page)).toMatch(/signed in as Bob \( ?bob@example\.com ?\)/)
+    expect(textOf(page)).toContain(`Request ID ${requestId}`)
+    expect(targetsOf(page)).toEqual([
+      '/oauth2/start?prompt=select_account&rd=%2Fa+b',
+      '/oauth2/sign_out',
+    ])
+  })
+
+  it('offers no sign-out to whom no session was given', () => {
+    expect(targetsOf(deniedPage({ ...about, hasSession: false }))).toEqual([
+      '/oauth2/start?prompt=select_account&rd=%2Fa+b',
+    ])
+  })
+
+  it('says an address that is also the name once', () => {
+    const page = deniedPage({ ...about, who: 'bob@example.com', email: 'bob@example.com' })
+    expect(textOf(page).match(/bob@example\.com/g)).toHaveLength(1)
+  })
+})
+
+describe('failurePage', () => {
+  it.each([
+    ['provider-declined', 403],
+    ['provider-needs-you', 403],
+    ['provider-error', 502],
+    ['provider-unreachable', 503],
+    ['provider-misconfigured', 502],
+    ['provider-starting', 503],
+    ['clock', 502],
+    ['login-cookie-missing', 400],
+    ['login-expired', 400],
+    ['login-used', 400],
+    ['login-invalid', 400],
+    ['login-loop', 500],
+    ['login-limit', 429],
+    ['store-unavailable', 503],
+    ['desktop-unreachable', 503],
+    ['desktop-refused', 502],
+    ['desktop-busy', 503],
+    ['desktop-broken', 502],
+    ['not-found', 404],
+    ['method-not-allowed', 405],
+    ['bad-request', 400],
+    ['cross-site', 403],
+    ['internal', 500],
+  ] as const)('answers %s with %i', (kind, status) => {
+    expect(failurePage({ kind, requestId }).status).toBe(status)
+  })
+
+  it('has words of its own for every kind, and shows the request id', () => {
+    const shown = FAILURE_KINDS.map((kind) => failurePage({ kind, requestId }))
+    expect(new Set(shown.map(titleOf)).size).toBe(FAILURE_KINDS.length)
+    for (const page of shown) expect(page.html).toContain(`<code>${requestId}</code>`)
+  })
+
+  it.each(FAILURE_KINDS)('leads on from %s', (kind) => {
+    const target = {
+      'sign-in': '/oauth2/start?rd=%2Fa',
+      'sign-in-afresh': '/oauth2/start?prompt=login&rd=%2Fa',
+      reload: '',
+      desktop: '/',
+    }[FAILURES[kind].next]
+    expect(targetsOf(failurePage({ kind, requestId, returnTo: '/a' }))).toEqual([target])
+  })
+
+  it('leads to the start of the desktop where no path is known', () => {
+    expect(targetsOf(failurePage({ kind: 'login-expired', requestId }))).toEqual([
+      '/oauth2/start?rd=%2F',
+    ])
+  })
+
+  it('tells machine and person when to try again', () => {
+    const page = failurePage({ kind: 'login-limit', requestId, retryAfter: 41.2 })
+    expect(page.headers['retry-after']).toBe('42')
+    expect(textOf(page)).toContain('Try again in 42 seconds.')
+    const unknown = failurePage({ kind: 'login-limit', requestId })
+    expect(unknown.headers).not.toHaveProperty('retry-after')
+    expect(textOf(unknown)).toContain('Try again in a moment.')
+  })
+
+  it('writes one second and long waits as a person would say them', () => {
+    const textAfter = (retryAfter: number): string =>
+      textOf(failurePage({ kind: 'login-limit', requestId, retryAfter }))
+    expect(textAfter(0.2)).toContain('in 1 second.')
+    expect(textAfter(200)).toContain('in 4 minutes.')
+  })
+
+  it('reloads itself, but not faster than it can be read, where waiting alone can help', () => {
+    const reloading = FAILURE_KINDS.filter(
+      (kind) => failurePage({ kind, requestId }).headers['refresh'] !== undefined,
+    )
+    expect(reloading).toEqual(['store-unavailable', 'desktop-unreachable', 'desktop-busy'])
+    const soon = failurePage({ kind: 'store-unavailable', requestId, retryAfter: 5 })
+    expect(soon.headers).toMatchObject({ 'retry-after': '5', refresh: '10' })
+    expect(textOf(soon)).toContain('This page tries again every 10 seconds.')
+    const late = failurePage({ kind: 'store-unavailable', requestId, retryAfter: 30 })
+    expect(late.headers).toMatchObject({ 'retry-after': '30', refresh: '30' })
+  })
+})
+
+describe('a value from outside', () => {
+  const shown = [
+    signInPage({ returnTo: EVIL }),
+    signOutPage({ who: EVIL }),
+    deniedPage({ who: EVIL, email: `e${EVIL}`, requestId: EVIL, returnTo: EVIL, hasSession: true }),
+    failurePage({ kind: 'internal', requestId: EVIL, returnTo: EVIL }),
+    failurePage({ kind: 'provider-error', requestId: EVIL, returnTo: EVIL }),
+  ]
+
+  it('is escaped wherever it is shown', () => {
+    for (const page of shown) {
+      expect(page.html).not.toContain('<script')
+      expect(page.html).not.toContain("'x'")
+    }
+    expect(shown[1]?.html).toContain(
+      '<bdi>&quot;&gt;&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;amp;</bdi>',
+    )
+  })
+
+  it('cannot turn round the text that it stands in', () => {
+    const page = deniedPage({
+      who: 'Bob\u202eexe.\u2066\u200fx\u0000\n\u2028y',
+      email: 'b\u061cob@example.com',
+      requestId,
+      returnTo: '/',
+      hasSession: true,
+    })
+    expect(page.html).toContain('<bdi>Bobexe.xy</bdi>')
+    expect(page.html).toContain('<bdi>bob@example.com</bdi>')
+  })
+
+  it('keeps a name of any script as it is', () => {
+    expect(signOutPage({ who: 'רות כהן 👩‍💻' }).html).toContain('<bdi>רות כהן 👩‍💻</bdi>')
+  })
+
+  it('is cut where it is longer than any name', () => {
+    expect(signOutPage({ who: '🙂'.repeat(5_000) }).html).toContain(
+      `<bdi>${'🙂'.repeat(120)}…</bdi>`,
+    )
+  })
+})
