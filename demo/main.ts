@@ -64,6 +64,8 @@ function stopOnSignal(starting: Promise<Demo>): void {
       )
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop)
+  // Nobody reads on: the other end of a pipe has gone.
+  process.stdout.on('error', stop)
 }
 
 function explain(error: unknown, { port }: DemoOptions): string {

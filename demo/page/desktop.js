@@ -21,15 +21,15 @@ rfb.addEventListener('connect', () => {
 rfb.addEventListener('desktopname', ({ detail }) => {
   document.title = detail.name
 })
-rfb.addEventListener('disconnect', () => show('The connection to the desktop was lost.'))
-socket.addEventListener('close', ({ reason }) => {
-  if (reason !== '') show(`The desktop was disconnected: ${reason.replaceAll('-', ' ')}.`)
+let reason = ''
+socket.addEventListener('close', (event) => {
+  reason = event.reason.replaceAll('-', ' ')
 })
-
-function show(text) {
+rfb.addEventListener('disconnect', () => {
   root.dataset.desktop = 'disconnected'
-  message.textContent = text
-}
+  message.textContent =
+    reason === '' ? 'The connection to the desktop was lost.' : `Disconnected: ${reason}.`
+})
 
 // What is copied on the desktop goes to this computer's clipboard where the browser allows it.
 rfb.addEventListener('clipboard', ({ detail }) => {

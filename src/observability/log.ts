@@ -14,16 +14,25 @@ export function createLog(level: Settings['logLevel'], output: NodeJS.WritableSt
       base: null,
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      serializers: { err: describeError },
+      // `err` is a fault of ours, and where it was thrown matters; a `cause` was foreseen, and its words are enough.
+      serializers: { err: withStack, cause: describe },
     },
     output,
   )
 }
 
+function withStack(error: unknown): unknown {
+  const described = describe(error)
+  if (!(error instanceof Error) || error instanceof SyntaxError) return described
+  return { ...(described as object), stack: error.stack }
+}
+
 // A library's error can carry a whole request, tokens included: only its names, words and causes are written down.
-function describeError(error: unknown, depth = 0): unknown {
+function describe(error: unknown, depth = 0): unknown {
   if (!(error instanceof Error)) return typeof error === 'string' ? error : typeof error
-  const { name, message, stack, cause } = error
+  const { name, cause } = error
+  // JSON.parse quotes what it could not read, and that may have been a token.
+  const message = error instanceof SyntaxError ? 'not shown' : error.message
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
   const protocol = 'error' in error && typeof error.error === 'string' ? error.error : undefined
   return {
@@ -31,7 +40,6 @@ function describeError(error: unknown, depth = 0): unknown {
     message,
     ...(code === undefined ? {} : { code }),
     ...(protocol === undefined ? {} : { error: protocol }),
-    ...(depth === 0 ? { stack } : {}),
-    ...(cause instanceof Error && depth < 3 ? { cause: describeError(cause, depth + 1) } : {}),
+    ...(cause instanceof Error && depth < 3 ? { cause: describe(cause, depth + 1) } : {}),
   }
 }

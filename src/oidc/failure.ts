@@ -37,7 +37,6 @@ const BY_PROTOCOL_ERROR: Readonly<Record<string, LoginFailureKind>> = {
 const BY_LIBRARY_CODE: Readonly<Record<string, LoginFailureKind>> = {
   OAUTH_JWT_TIMESTAMP_CHECK_FAILED: 'clock',
   OAUTH_TIMEOUT: 'provider-unreachable',
-  OAUTH_ABORT: 'provider-unreachable',
   OAUTH_RESPONSE_IS_NOT_CONFORM: 'provider-error',
   OAUTH_RESPONSE_IS_NOT_JSON: 'provider-error',
   OAUTH_PARSE_ERROR: 'provider-error',
@@ -55,9 +54,15 @@ function kindOf(error: unknown): LoginFailureKind {
   }
   // A 401 with a challenge and no body: the provider does not accept the client's credentials.
   if (error instanceof oidc.WWWAuthenticateChallengeError) return 'provider-misconfigured'
-  const kind = BY_LIBRARY_CODE[codeOf(error) ?? '']
-  if (kind !== undefined) return kind
-  // undici reports every network failure as a TypeError without a code of its own.
-  if (error instanceof TypeError && error.cause !== undefined) return 'provider-unreachable'
-  return 'login-invalid'
+  if (brokeOff(error)) return 'provider-unreachable'
+  return BY_LIBRARY_CODE[codeOf(error) ?? ''] ?? 'login-invalid'
+}
+
+// undici reports every network failure as a TypeError without a code of its own. One in the middle of a body, or a
+// deadline there, stands below the library's "could not be parsed".
+function brokeOff(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const isNetworkFailure =
+    error instanceof TypeError && error.cause !== undefined && codeOf(error) === undefined
+  return isNetworkFailure || error.name === 'TimeoutError' || brokeOff(error.cause)
 }

@@ -21,7 +21,7 @@ const LONG_NAME =
   'Bartholomew-Maximilian.von-und-zu-Hohenstaufen-Sigmaringen@a-rather-long-company-name.example'
 
 export const EVERY_PAGE: ReadonlyMap<string, Page> = new Map([
-  ['sign-in', signInPage({ returnTo, hasSession: true })],
+  ['sign-in', signInPage({ returnTo })],
   ...END_REASONS.map((reason): [string, Page] => [
     `sign-in-${reason}`,
     signInPage({ reason, returnTo }),

@@ -1,0 +1,46 @@
+# The image of the gateway. How it is proven, and the flags to run it with: docs/image.md.
+
+ARG NODE_IMAGE=docker.io/library/node:24-bookworm-slim
+
+FROM ${NODE_IMAGE} AS manifest
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+
+# Private registries: the optional secrets `npmrc` and `ca` reach npm and never a layer.
+FROM manifest AS build
+ARG NODE_EXTRA_CA_CERTS
+RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=secret,id=ca \
+    --mount=type=cache,target=/root/.npm \
+    npm ci --ignore-scripts
+COPY tsconfig.json tsconfig.build.json ./
+COPY src src
+RUN npm run build
+
+# Apart from the build, so that a change of src/ does not install again. The optional packages are Node itself, for
+# machines that have none.
+FROM manifest AS dependencies
+ARG NODE_EXTRA_CA_CERTS
+RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=secret,id=ca \
+    --mount=type=cache,target=/root/.npm \
+    npm ci --omit=dev --omit=optional --ignore-scripts
+
+# No RUN from here on: nothing but copies, so the files belong to root and the process cannot change its own code.
+FROM ${NODE_IMAGE}
+WORKDIR /app
+ENV NODE_ENV=production
+COPY --from=dependencies /app/node_modules node_modules
+# dist/ reads its version and module type from ../package.json.
+COPY --chmod=644 package.json LICENSE ./
+COPY --from=build /app/dist dist
+# Numeric, because Kubernetes' runAsNonRoot cannot judge a name.
+USER 65532:65532
+EXPOSE 8080 9090
+# No HEALTHCHECK: OCI images cannot carry one, and Kubernetes asks /healthz and /readyz itself.
+ENTRYPOINT ["node", "--enable-source-maps", "dist/main.js"]
+CMD []
+# Last, because it changes with each release.
+ARG VERSION=0.0.0
+LABEL org.opencontainers.image.title="Ghostwire Gateway" \
+      org.opencontainers.image.description="OpenID Connect gateway in front of a KasmVNC desktop" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}"

@@ -1,0 +1,37 @@
+// Loaded into a relay before its own first line (`node --import`): answers what the process has cost so far.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export interface UsageQuestion {
+  /** Collect all garbage first; needs `--expose-gc`. */
+  readonly collect: boolean
+}
+
+export interface Usage {
+  /** Of all threads since the start, in user and kernel. */
+  readonly cpuSeconds: number
+  readonly residentBytes: number
+  readonly heapBytes: number
+}
+
+process.on('message', (question: UsageQuestion) => void answer(question))
+// A relay ends when it would without us.
+process.channel?.unref()
+
+async function answer({ collect }: UsageQuestion): Promise<void> {
+  if (collect) {
+    // The second run takes what the first one's finalizers let go.
+    for (let run = 0; run < 2; run += 1) {
+      globalThis.gc?.()
+      await sleep(150)
+    }
+  }
+  const { user, system } = process.cpuUsage()
+  const { rss, heapUsed } = process.memoryUsage()
+  const usage: Usage = {
+    cpuSeconds: (user + system) / 1e6,
+    residentBytes: rss,
+    heapBytes: heapUsed,
+  }
+  process.send?.(usage)
+}

@@ -1,0 +1,91 @@
+// A process of the bench: its first log line says where it listens, and it answers one question at a time.
+
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+export interface Listening {
+  readonly port: number
+  /** The gateway's. */
+  readonly adminPort?: number
+}
+
+export interface Child {
+  readonly listening: Listening
+  /** From the spawn to the line that says `listening`. */
+  readonly startMs: number
+  /** The answer is what the script says it is: nothing is checked between processes of one bench. */
+  ask<Answer>(question: object): Promise<Answer>
+  stop(): Promise<void>
+}
+
+export interface ChildOptions {
+  readonly env?: Readonly<Record<string, string | undefined>>
+  readonly nodeOptions?: readonly string[]
+  /** Without it nothing can be asked, and nothing but the script itself is started. */
+  readonly answers?: boolean
+}
+
+const ROOT = new URL('../../', import.meta.url)
+const START_WITHIN_MS = 15_000
+
+/** `script` is a path from the root of the repository. */
+export async function startChild(script: string, options: ChildOptions = {}): Promise<Child> {
+  const { env = process.env, nodeOptions = [], answers = true } = options
+  const startedAt = performance.now()
+  const child = spawn(process.execPath, [...nodeOptions, script], {
+    cwd: fileURLToPath(ROOT),
+    env,
+    stdio: ['ignore', 'pipe', 'inherit', ...(answers ? (['ipc'] as const) : [])],
+  })
+  const ended = once(child, 'exit')
+  // Whatever ends the bench ends its processes.
+  const kill = (): void => void child.kill('SIGKILL')
+  process.on('exit', kill)
+  const stop = async (): Promise<void> => {
+    process.off('exit', kill)
+    kill()
+    await ended
+  }
+  try {
+    const listening = await firstListening(child, script)
+    const startMs = performance.now() - startedAt
+    return { listening, startMs, stop, ask: (question) => ask(child, script, question) }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function firstListening(child: ChildProcess, script: string): Promise<Listening> {
+  const lines: string[] = []
+  return new Promise((resolve, reject) => {
+    const fail = (why: string): void => {
+      reject(new Error(`${script} ${why}\n${lines.join('\n')}`))
+    }
+    const timer = setTimeout(fail, START_WITHIN_MS, 'did not listen in time')
+    child.on('error', (error) => fail(error.message))
+    child.on('exit', () => fail('ended'))
+    // Read to the end of its life: a full pipe would hold it up.
+    createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
+      if (lines.length < 20) lines.push(line)
+      if (!line.includes('"listening"')) return
+      clearTimeout(timer)
+      resolve(JSON.parse(line) as Listening)
+    })
+  })
+}
+
+async function ask<Answer>(child: ChildProcess, script: string, question: object): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const onExit = (): void => reject(new Error(`${script} ended`))
+    child.once('exit', onExit)
+    child.once('message', (answer: { error?: string }) => {
+      child.off('exit', onExit)
+      if (answer.error === undefined) resolve(answer as Answer)
+      else reject(new Error(`${script}: ${answer.error}`))
+    })
+    child.send(question)
+  })
+}

@@ -1,0 +1,182 @@
+// `npm run bench`: what a tunnel through the gateway costs, against a bare relay on the same machine in the same
+// minute. Prints one table and judges nothing.
+
+import { availableParallelism, loadavg } from 'node:os'
+import { startChild, type Child } from './child.ts'
+import type { ClientQuestion, Passed, RoundTrips } from './client.ts'
+import { prepareRelays, type Relay, type Relays } from './relays.ts'
+import { formatTable, type Row } from './table.ts'
+import { DESKTOP, FRAMES, type Traffic } from './traffic.ts'
+
+const ROUNDS = 6
+const RUN_MS = 1_200
+const WARM_UP_MS = 600
+const ROUND_TRIPS = 2_000
+const IDLE_TUNNELS = 2_000
+/** Opened and closed before the first reading, so that code compiled once is not counted to tunnels. */
+const FIRST_TUNNELS = 100
+const MEMORY_ROUNDS = 2
+const STARTS = 5
+const BYTES_PER_GB = 1e9
+const BYTES_PER_KB = 1e3
+
+interface Bench {
+  readonly relays: Relays
+  readonly client: Child
+}
+
+/** One figure a round, by relay. */
+interface Figures {
+  readonly bare: number[]
+  readonly gateway: number[]
+  readonly bareAgain: number[]
+}
+
+async function main(): Promise<void> {
+  const startedAt = performance.now()
+  const upstream = await startChild('test/bench/upstream.ts')
+  const client = await startChild('test/bench/client.ts')
+  const relays = await prepareRelays(upstream.listening.port)
+  const bench: Bench = { relays, client }
+
+  say(`Node ${process.version}, ${availableParallelism()} cores, load ${loadavg()[0]?.toFixed(1)}`)
+  const rows = [
+    ...(await measureTraffic(bench)),
+    ...(await measureMemory(bench)),
+    await measureStart(bench),
+  ]
+  say(`\n${formatTable(rows)}\n`)
+  say(NOTE)
+  say(`${((performance.now() - startedAt) / 1_000).toFixed(0)} s`)
+  await Promise.all([upstream.stop(), client.stop(), relays.stop()])
+}
+
+const NOTE = `Median (least-most) of the rounds; a ratio is taken within its round, where the relays take turns. Client, relay and
+desktop share the cores with whatever else runs: single figures say little, and a gateway/bare ratio says something only
+where it lies outside bare/bare, the same relay measured twice. CPU is the relay's own, user and kernel, per GB on the
+wire both ways. A kB is 1,000 B.`
+
+async function measureTraffic(bench: Bench): Promise<Row[]> {
+  const gateway = await bench.relays.startGateway()
+  const bare = await bench.relays.startBare()
+  const bareAgain = await bench.relays.startBare()
+  const running: Running = { bare, gateway, bareAgain }
+  try {
+    const { client } = bench
+    const cpuOfFrames = await takeTurns('64 KiB frames', running, (relay, ms) =>
+      measureCpu(client, relay, 'frames', FRAMES.tunnels, ms),
+    )
+    const cpuOfDesktops = await takeTurns('desktop mix', running, (relay, ms) =>
+      measureCpu(client, relay, 'desktop', DESKTOP.tunnels, ms),
+    )
+    const p99 = noFigures()
+    const p50 = await takeTurns('round trips', running, async (relay, ms, name) => {
+      const { p50Us, p99Us } = await measureRoundTrips(client, relay)
+      if (ms === RUN_MS) p99[name].push(p99Us)
+      return p50Us
+    })
+    return [
+      { name: 'CPU, 64 KiB frames', unit: 's/GB', digits: 2, ...cpuOfFrames },
+      { name: 'CPU, desktop mix', unit: 's/GB', digits: 2, ...cpuOfDesktops },
+      { name: 'round trip p50', unit: 'µs', digits: 0, ...p50 },
+      { name: 'round trip p99', unit: 'µs', digits: 0, ...p99 },
+    ]
+  } finally {
+    await Promise.all([gateway.stop(), bare.stop(), bareAgain.stop()])
+  }
+}
+
+type Running = Readonly<Record<keyof Figures, Relay>>
+
+/** A turn each to warm up, then the rounds; who begins moves on by one each round. */
+async function takeTurns(
+  what: string,
+  running: Running,
+  measure: (relay: Relay, ms: number, name: keyof Figures) => Promise<number>,
+): Promise<Figures> {
+  say(`${what} …`)
+  const figures = noFigures()
+  const names: (keyof Figures)[] = ['bare', 'gateway', 'bareAgain']
+  for (const name of names) await measure(running[name], WARM_UP_MS, name)
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const name of names) figures[name].push(await measure(running[name], RUN_MS, name))
+    names.push(...names.splice(0, 1))
+  }
+  return figures
+}
+
+/** CPU seconds of the relay per GB. */
+async function measureCpu(
+  client: Child,
+  relay: Relay,
+  traffic: Traffic,
+  tunnels: number,
+  ms: number,
+): Promise<number> {
+  await tell(client, { do: 'open', door: relay.door, traffic, tunnels })
+  await tell(client, { do: 'run', ms: 100 })
+  const before = await relay.usage()
+  const passed = await tell<Passed>(client, { do: 'run', ms })
+  const after = await relay.usage()
+  await tell(client, { do: 'close' })
+  return (after.cpuSeconds - before.cpuSeconds) / (passed.bytes / BYTES_PER_GB)
+}
+
+async function measureRoundTrips(client: Child, { door }: Relay): Promise<RoundTrips> {
+  await tell(client, { do: 'open', door, traffic: 'echo', tunnels: 1 })
+  const taken = await tell<RoundTrips>(client, { do: 'round-trips', count: ROUND_TRIPS })
+  await tell(client, { do: 'close' })
+  return taken
+}
+
+/** Each figure on a process of its own that has done nothing else. */
+async function measureMemory({ relays, client }: Bench): Promise<Row[]> {
+  say('memory …')
+  const resident = { bare: [] as number[], gateway: [] as number[] }
+  const heap = { bare: [] as number[], gateway: [] as number[] }
+  for (let round = 0; round < MEMORY_ROUNDS; round += 1) {
+    for (const name of ['bare', 'gateway'] as const) {
+      const relay = await (name === 'bare' ? relays.startBare() : relays.startGateway())
+      const { door } = relay
+      await tell(client, { do: 'open', door, traffic: 'idle', tunnels: FIRST_TUNNELS })
+      await tell(client, { do: 'close' })
+      const before = await relay.usage({ collect: true })
+      await tell(client, { do: 'open', door, traffic: 'idle', tunnels: IDLE_TUNNELS })
+      await tell(client, { do: 'run', ms: 300 })
+      const after = await relay.usage({ collect: true })
+      await tell(client, { do: 'close' })
+      await relay.stop()
+      const perTunnel = (bytes: number): number => bytes / IDLE_TUNNELS / BYTES_PER_KB
+      resident[name].push(perTunnel(after.residentBytes - before.residentBytes))
+      heap[name].push(perTunnel(after.heapBytes - before.heapBytes))
+    }
+  }
+  return [
+    { name: 'idle tunnel, resident', unit: 'kB', digits: 1, ...resident },
+    { name: 'idle tunnel, of it JavaScript heap', unit: 'kB', digits: 1, ...heap },
+  ]
+}
+
+async function measureStart({ relays }: Bench): Promise<Row> {
+  say('start …')
+  const figures = { bare: [] as number[], gateway: [] as number[] }
+  for (let round = 0; round < STARTS; round += 1) {
+    figures.bare.push(await relays.timeBareStart())
+    figures.gateway.push(await relays.timeGatewayStart())
+  }
+  return { name: 'start to listening', unit: 'ms', digits: 0, ...figures }
+}
+
+function tell<Answer = object>(client: Child, question: ClientQuestion): Promise<Answer> {
+  return client.ask<Answer>(question)
+}
+
+function noFigures(): Figures {
+  return { bare: [], gateway: [], bareAgain: [] }
+}
+
+function say(line: string): void {
+  console.log(line)
+}
+
+await main()

@@ -1,0 +1,96 @@
+// The desktop of the bench: upgrades as KasmVNC does and then sends what the query asks for. A process of its own.
+
+import { createServer } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { acceptFor } from '../support/websocket-wire.ts'
+import {
+  CLIENT_HELLO,
+  DESKTOP,
+  desktopUpdates,
+  ECHO,
+  FRAMES,
+  KEY,
+  SERVER_HELLO,
+  type Traffic,
+} from './traffic.ts'
+
+const TICK_MS = 5
+/** A relay that cannot keep up is not flooded with what it missed. */
+const MOST_BEHIND_MS = 100
+
+let opened = 0
+
+const server = createServer((_, response) => response.end('a desktop'))
+server.on('upgrade', (request, socket: Socket) => {
+  socket.on('error', () => socket.destroy())
+  socket.setNoDelay(true)
+  const key = request.headers['sec-websocket-key'] ?? ''
+  socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptFor(key)}\r\nSec-WebSocket-Protocol: binary\r\n\r\n`,
+  )
+  socket.write(SERVER_HELLO)
+  opened += 1
+  serve(socket, new URL(request.url ?? '', 'http://desktop').searchParams.get('bench') as Traffic)
+})
+server.listen(0, '127.0.0.1', () => {
+  const { port } = server.address() as AddressInfo
+  console.log(JSON.stringify({ msg: 'listening', port }))
+})
+
+function serve(socket: Socket, traffic: Traffic): void {
+  switch (traffic) {
+    case 'idle':
+      socket.resume()
+      break
+    case 'echo':
+      echo(socket)
+      break
+    case 'frames':
+      socket.resume()
+      sendFrames(socket)
+      break
+    case 'desktop':
+      socket.resume()
+      sendDesktop(socket, opened % DESKTOP.tunnels)
+      break
+  }
+}
+
+/** One frame for each of the client's. */
+function echo(socket: Socket): void {
+  let received = -CLIENT_HELLO.length
+  socket.on('data', (chunk) => {
+    for (received += chunk.length; received >= KEY.length; received -= KEY.length) {
+      socket.write(ECHO)
+    }
+  })
+}
+
+function sendFrames(socket: Socket): void {
+  const { bytesPerSecond, frame } = FRAMES
+  pace(socket, bytesPerSecond / frame.length, () => socket.write(frame))
+}
+
+function sendDesktop(socket: Socket, seed: number): void {
+  const updates = desktopUpdates(seed)
+  const start = (): void =>
+    pace(socket, DESKTOP.updatesPerSecond, () => {
+      // Each frame is a write of its own, as KasmVNC's are.
+      for (const frame of updates.next().value) socket.write(frame)
+    })
+  // Desktops do not paint in step.
+  setTimeout(start, (seed / DESKTOP.tunnels) * (1_000 / DESKTOP.updatesPerSecond))
+}
+
+function pace(socket: Socket, perSecond: number, send: () => void): void {
+  let due = performance.now()
+  const timer = setInterval(() => {
+    const now = performance.now()
+    due = Math.max(due, now - MOST_BEHIND_MS)
+    while (due <= now && !socket.writableNeedDrain) {
+      send()
+      due += 1_000 / perSecond
+    }
+  }, TICK_MS)
+  socket.on('close', () => clearInterval(timer))
+}
