@@ -6,9 +6,9 @@ FROM ${NODE_IMAGE} AS manifest
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 
-# Private registries: the optional secrets `npmrc` and `ca` reach npm and never a layer.
+# A private registry, or one behind a proxy with its own CA: the optional secrets `npmrc` and `ca` reach npm and never a
+# layer.
 FROM manifest AS build
-ARG NODE_EXTRA_CA_CERTS
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=secret,id=ca \
     --mount=type=cache,target=/root/.npm \
     npm ci --ignore-scripts
@@ -19,7 +19,6 @@ RUN npm run build
 # Apart from the build, so that a change of src/ does not install again. The optional packages are Node itself, for
 # machines that have none.
 FROM manifest AS dependencies
-ARG NODE_EXTRA_CA_CERTS
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=secret,id=ca \
     --mount=type=cache,target=/root/.npm \
     npm ci --omit=dev --omit=optional --ignore-scripts

@@ -14,6 +14,7 @@ import { createAudit, subjectOf } from './observability/audit.ts'
 import { createLog } from './observability/log.ts'
 import { createMetrics } from './observability/metrics.ts'
 import { createFinishLogin } from './oidc/callback.ts'
+import { createReportFailedLogin } from './oidc/failure.ts'
 import { createBeginLogin } from './oidc/login.ts'
 import { endSessionUrl } from './oidc/logout.ts'
 import { createRelyingParty } from './oidc/relying-party.ts'
@@ -69,17 +70,32 @@ export async function startGateway(
 
   const relyingParty = await createRelyingParty(holder, log, metrics)
   const limiter = createAttemptLimiter(() => holder.current.loginLimit, now)
-  const beginLogin = createBeginLogin({ settings: holder, relyingParty, loginStates, limiter, log })
+  const reportFailedLogin = createReportFailedLogin(holder, { metrics, audit, log })
+  const beginLogin = createBeginLogin({
+    settings: holder,
+    relyingParty,
+    loginStates,
+    limiter,
+    reportFailed: reportFailedLogin,
+    log,
+  })
   const finishLogin = createFinishLogin(holder, relyingParty, now)
 
   const desktop = createDesktop(holder, now)
   const authorize = createAuthorize({ settings: holder, cookies, sessions, desktop, metrics, log })
   const tunnels = new Tunnels(metrics, audit, desktop.url.host, now)
 
-  sessions.onEnded((session, reason) => {
+  sessions.onEnded((session, reason, request) => {
     tunnels.closeSession(session.id, reason)
     metrics.sessionsEnded.inc({ reason })
-    audit.write({ event: 'session_ended', ...subjectOf(session), address: session.address, reason })
+    audit.write({
+      event: 'session_ended',
+      request,
+      ...subjectOf(session),
+      address: session.address,
+      desktop: desktop.url.host,
+      reason,
+    })
   })
   tunnels.onExpired = (sessionId) => {
     sessions.end(sessionId, 'expired').catch((error: unknown) => {
@@ -104,6 +120,7 @@ export async function startGateway(
     authorize,
     beginLogin,
     finishLogin,
+    reportFailedLogin,
     endSessionUrl: (session, vault) => endSessionUrl(holder, relyingParty, session, vault),
     clientOf,
     metrics,

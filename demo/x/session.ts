@@ -9,7 +9,8 @@ import type { ProcessGroups } from './process-groups.ts'
 
 const run = promisify(execFile)
 
-const WINDOW_MANAGER_TIMEOUT_MS = 3_000
+const ROOT_PROPERTY_TIMEOUT_MS = 5_000
+const PACE_MS = 20
 /** A terminal that ended sooner than this is broken, not closed. */
 const SHORTEST_TERMINAL_MS = 1_000
 
@@ -36,22 +37,26 @@ export async function startXSession(groups: ProcessGroups, env: NodeJS.ProcessEn
   const openbox = findOnPath('openbox')
   if (openbox !== undefined) {
     groups.start(openbox, [], { env })
-    await windowManagerReady(env)
+    // An xterm that is mapped before the window manager owns the screen may wait five seconds for it.
+    await rootWindowProperty('_NET_SUPPORTING_WM_CHECK', env)
   }
 
   const xterm = findOnPath('xterm')
-  if (xterm !== undefined) keepTerminal(groups, xterm, env)
+  if (xterm === undefined) return
+  keepTerminal(groups, xterm, env)
+  // What is typed before it has the focus is lost.
+  if (openbox !== undefined) await rootWindowProperty('_NET_ACTIVE_WINDOW', env)
 }
 
-/** An xterm that is mapped before the window manager owns the screen may wait five seconds for it. */
-async function windowManagerReady(env: NodeJS.ProcessEnv): Promise<void> {
+/** Waits until the root window names another window by that property, where there is an xprop to ask. */
+async function rootWindowProperty(name: string, env: NodeJS.ProcessEnv): Promise<void> {
   const xprop = findOnPath('xprop')
   if (xprop === undefined) return
-  const deadline = Date.now() + WINDOW_MANAGER_TIMEOUT_MS
+  const deadline = Date.now() + ROOT_PROPERTY_TIMEOUT_MS
   while (Date.now() < deadline) {
-    const { stdout } = await run(xprop, ['-root', '_NET_SUPPORTING_WM_CHECK'], { env })
-    if (stdout.includes('window id')) return
-    await sleep(20)
+    const { stdout } = await run(xprop, ['-root', name], { env })
+    if (/# 0x[1-9a-f]/.test(stdout)) return
+    await sleep(PACE_MS)
   }
 }
 

@@ -4,10 +4,9 @@ import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { GatewayError } from '../lib/errors.ts'
 import { newRequestId } from '../net/request-id.ts'
-import { failurePage } from '../pages/pages.ts'
 import { createAuthRequest } from './auth-request.ts'
 import { createCallback } from './callback.ts'
-import { sendPage, type HttpEnv, type HttpParts } from './context.ts'
+import { sendFailure, type HttpEnv, type HttpParts } from './context.ts'
 import { createSignIn } from './sign-in.ts'
 import { createSignOut } from './sign-out.ts'
 import { createStart } from './start.ts'
@@ -27,8 +26,7 @@ export function createApp(parts: HttpParts): Hono<HttpEnv> {
   app.use(
     bodyLimit({
       maxSize: MOST_BODY_BYTES,
-      onError: (context) =>
-        sendPage(failurePage({ kind: 'bad-request', requestId: context.get('requestId') })),
+      onError: (context) => sendFailure(context, 'bad-request'),
     }),
   )
 
@@ -40,15 +38,14 @@ export function createApp(parts: HttpParts): Hono<HttpEnv> {
   app.get('/oauth2/userinfo', createUserinfo(parts))
   app.get('/oauth2/auth', createAuthRequest(parts))
 
-  app.notFound((context) =>
-    sendPage(failurePage({ kind: 'not-found', requestId: context.get('requestId') })),
-  )
+  app.notFound((context) => sendFailure(context, 'not-found'))
   app.onError((error, context) => {
-    const requestId = context.get('requestId')
     const isStore = error instanceof GatewayError && error.code === 'store-unavailable'
-    parts.log[isStore ? 'warn' : 'error']({ request: requestId, err: error }, 'request failed')
-    const kind = isStore ? 'store-unavailable' : 'internal'
-    return sendPage(failurePage({ kind, requestId, ...(isStore ? { retryAfter: 5 } : {}) }))
+    parts.log[isStore ? 'warn' : 'error'](
+      { request: context.get('requestId'), err: error },
+      'request failed',
+    )
+    return sendFailure(context, isStore ? 'store-unavailable' : 'internal')
   })
   return app
 }

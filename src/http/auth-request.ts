@@ -1,7 +1,7 @@
 // GET /oauth2/auth: the gate's answer for another proxy (nginx auth_request, Traefik ForwardAuth, Envoy ext_authz over
 // HTTP). It decides when a stream opens; a stream that the other proxy holds is not ended from here.
 
-import type { Handle, HttpContext, HttpParts } from './context.ts'
+import { RETRY_AFTER_S, type Handle, type HttpContext, type HttpParts } from './context.ts'
 
 export function createAuthRequest({ settings, authorize }: HttpParts): Handle {
   return async function authRequest(context: HttpContext): Promise<Response> {
@@ -32,7 +32,7 @@ export function createAuthRequest({ settings, authorize }: HttpParts): Handle {
       case 'forbidden':
         return context.body(null, 403)
       case 'store-unavailable':
-        context.header('retry-after', '5')
+        context.header('retry-after', String(RETRY_AFTER_S))
         return context.body(null, 503)
     }
   }

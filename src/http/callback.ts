@@ -3,11 +3,18 @@
 
 import { readCookie } from '../session/cookie.ts'
 import { decide } from '../policy/policy.ts'
-import { deniedPage, failurePage, type FailureKind } from '../pages/pages.ts'
+import { deniedPage, type FailureKind } from '../pages/pages.ts'
 import { subjectOf } from '../observability/audit.ts'
 import type { LoginState, TakenLogin } from '../session/login-state.ts'
 import type { Identity, Vault } from '../session/session.ts'
-import { sendPage, sendTo, type Handle, type HttpContext, type HttpParts } from './context.ts'
+import {
+  sendFailure,
+  sendPage,
+  sendTo,
+  type Handle,
+  type HttpContext,
+  type HttpParts,
+} from './context.ts'
 
 const UNUSABLE: Readonly<Record<Exclude<TakenLogin['outcome'], 'taken'>, FailureKind>> = {
   missing: 'login-cookie-missing',
@@ -17,8 +24,8 @@ const UNUSABLE: Readonly<Record<Exclude<TakenLogin['outcome'], 'taken'>, Failure
 }
 
 export function createCallback(parts: HttpParts): Handle {
-  const { settings, cookies, sessions, loginStates, finishLogin, clientOf, metrics, audit, log } =
-    parts
+  const { settings, cookies, sessions, loginStates, finishLogin, reportFailedLogin } = parts
+  const { clientOf, metrics, audit } = parts
 
   return async function callback(context: HttpContext): Promise<Response> {
     const query = new URL(context.req.url).searchParams
@@ -57,11 +64,12 @@ export function createCallback(parts: HttpParts): Handle {
   ): Promise<Response> {
     const requestId = context.get('requestId')
     const { address } = clientOf(context.env.incoming)
+    const desktop = settings.current.desktop.url.host
     const { sub, email } = identity
     const decision = decide(identity, settings.current.access)
     const old = readCookie(context.req.header('cookie'), cookies.sessionName)
     // Whoever signs in leaves the session they had, also when the new account may not enter.
-    if (old !== undefined) await endOld(old)
+    if (old !== undefined) await endOld(old, requestId)
     if (!decision.allowed) {
       metrics.logins.inc({ outcome: 'refused', reason: decision.reason })
       audit.write({
@@ -70,6 +78,7 @@ export function createCallback(parts: HttpParts): Handle {
         sub,
         email,
         address,
+        desktop,
         reason: decision.reason,
       })
       const who = identity.name ?? identity.preferredUsername ?? email ?? sub
@@ -90,6 +99,7 @@ export function createCallback(parts: HttpParts): Handle {
       request: requestId,
       ...subjectOf(opened.session),
       address,
+      desktop,
       reason: rule,
     })
     const round = await loginStates.countRound(context.req.header('cookie'))
@@ -101,24 +111,21 @@ export function createCallback(parts: HttpParts): Handle {
     return cookie !== undefined && (await sessions.find(cookie)).state === 'live'
   }
 
-  async function endOld(cookie: string): Promise<void> {
+  async function endOld(cookie: string, requestId: string): Promise<void> {
     const found = await sessions.find(cookie)
-    if (found.state === 'live') await sessions.end(found.session.id, 'signed-out')
+    if (found.state === 'live') await sessions.end(found.session.id, 'signed-out', requestId)
   }
 
   function fail(
     context: HttpContext,
     kind: FailureKind,
     returnTo: string,
-    done: readonly string[],
+    setCookies: readonly string[],
     cause?: unknown,
   ): Response {
     const requestId = context.get('requestId')
     const { address } = clientOf(context.env.incoming)
-    metrics.logins.inc({ outcome: 'failed', reason: kind })
-    audit.write({ event: 'login_refused', request: requestId, address, reason: kind })
-    const isOurs = kind === 'provider-misconfigured' || kind === 'clock'
-    log[isOurs ? 'error' : 'info']({ request: requestId, kind, err: cause }, 'login failed')
-    return sendPage(failurePage({ kind, requestId, returnTo }), done)
+    reportFailedLogin({ requestId, address, reason: kind, cause })
+    return sendFailure(context, kind, { returnTo, setCookies })
   }
 }

@@ -9,9 +9,10 @@ import type { Audit } from '../observability/audit.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { FinishLogin } from '../oidc/callback.ts'
+import type { ReportFailedLogin } from '../oidc/failure.ts'
 import type { BeginLogin } from '../oidc/login.ts'
 import type { Session, Vault } from '../session/session.ts'
-import type { Page } from '../pages/pages.ts'
+import { failurePage, type FailureKind, type Page } from '../pages/pages.ts'
 import type { Cookies } from '../session/cookie.ts'
 import type { LoginStates } from '../session/login-state.ts'
 import type { Sessions } from '../session/sessions.ts'
@@ -24,6 +25,7 @@ export interface HttpParts {
   readonly authorize: Authorize
   readonly beginLogin: BeginLogin
   readonly finishLogin: FinishLogin
+  readonly reportFailedLogin: ReportFailedLogin
   /** Where the provider's own session is ended; undefined where it offers no such place. */
   readonly endSessionUrl: (session: Session, vault: Vault | undefined) => string | undefined
   readonly clientOf: (request: HttpBindings['incoming']) => Client
@@ -40,6 +42,35 @@ export interface HttpEnv {
 export type HttpContext = Context<HttpEnv>
 
 export type Handle = (context: HttpContext) => Response | Promise<Response>
+
+/** Seconds after which a try may go better, where time alone can mend it. */
+export const RETRY_AFTER_S = 5
+const PASSING: ReadonlySet<FailureKind> = new Set([
+  'provider-starting',
+  'provider-unreachable',
+  'store-unavailable',
+])
+
+export interface FailureOptions {
+  readonly returnTo?: string
+  /** Seconds, where they are known. */
+  readonly retryAfter?: number
+  readonly setCookies?: readonly string[]
+}
+
+export function sendFailure(
+  context: HttpContext,
+  kind: FailureKind,
+  { returnTo, retryAfter, setCookies }: FailureOptions = {},
+): Response {
+  const page = failurePage({
+    kind,
+    requestId: context.get('requestId'),
+    returnTo,
+    retryAfter: retryAfter ?? (PASSING.has(kind) ? RETRY_AFTER_S : undefined),
+  })
+  return sendPage(page, setCookies)
+}
 
 export function sendPage(page: Page, setCookies: readonly string[] = []): Response {
   const headers = new Headers(page.headers)

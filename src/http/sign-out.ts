@@ -2,9 +2,16 @@
 // (OpenID Connect RP-Initiated Logout 1.0). GET alone never signs out: an image on another site could ask for it.
 
 import { isSameOrigin } from '../net/navigation.ts'
-import { failurePage, signedOutHerePage, signOutPage } from '../pages/pages.ts'
+import { signedOutHerePage, signOutPage } from '../pages/pages.ts'
 import { readCookie } from '../session/cookie.ts'
-import { sendPage, sendTo, type Handle, type HttpContext, type HttpParts } from './context.ts'
+import {
+  sendFailure,
+  sendPage,
+  sendTo,
+  type Handle,
+  type HttpContext,
+  type HttpParts,
+} from './context.ts'
 
 export function createSignOut(parts: HttpParts): { ask: Handle; signOut: Handle } {
   const { settings, cookies, sessions, loginStates, endSessionUrl } = parts
@@ -19,7 +26,7 @@ export function createSignOut(parts: HttpParts): { ask: Handle; signOut: Handle 
 
   async function signOut(context: HttpContext): Promise<Response> {
     if (!isSameOrigin(context.env.incoming.headers, settings.current.publicUrl.origin)) {
-      return sendPage(failurePage({ kind: 'cross-site', requestId: context.get('requestId') }))
+      return sendFailure(context, 'cross-site')
     }
     const forget = [cookies.clear(cookies.sessionName), loginStates.clearRounds()]
     const cookie = readCookie(context.req.header('cookie'), cookies.sessionName)
@@ -29,7 +36,7 @@ export function createSignOut(parts: HttpParts): { ask: Handle; signOut: Handle 
     }
     // Read before the end, which throws the tokens away.
     const vault = await sessions.openVault(cookie)
-    await sessions.end(found.session.id, 'signed-out')
+    await sessions.end(found.session.id, 'signed-out', context.get('requestId'))
     const location = endSessionUrl(found.session, vault)
     if (location === undefined) return sendPage(signedOutHerePage(), forget)
     return sendTo(location, forget)

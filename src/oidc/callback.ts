@@ -49,6 +49,10 @@ export function createFinishLogin(
           failure: { kind: 'clock', cause: `iat ${idToken.iat} is ahead` },
         }
       }
+      // One name for everybody who has none would be one person to the rules and to every later logout.
+      if (idToken.sub === '') {
+        return { outcome: 'failed', failure: { kind: 'login-invalid', cause: 'sub is empty' } }
+      }
       return {
         outcome: 'signed-in',
         identity: await identify(configuration, idToken, tokens.access_token),

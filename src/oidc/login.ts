@@ -7,7 +7,7 @@ import type { Client } from '../net/forwarded.ts'
 import type { AttemptLimiter } from '../net/limits.ts'
 import type { Log } from '../observability/log.ts'
 import type { LoginStates } from '../session/login-state.ts'
-import { failureOf, type LoginFailure } from './failure.ts'
+import { failureOf, type LoginFailure, type ReportFailedLogin } from './failure.ts'
 import type { RelyingParty } from './relying-party.ts'
 
 /** Where the provider sends people back to. */
@@ -22,6 +22,8 @@ export interface LoginRequest {
   readonly prompt: Prompt | undefined
   readonly cookieHeader: string | undefined
   readonly client: Client
+  /** As on the page that says why the login could not begin. */
+  readonly requestId?: string
   /** The gateway sends the person itself, nobody pressed a button: such a login may go round in circles. */
   readonly automatic: boolean
 }
@@ -41,16 +43,30 @@ export interface LoginParts {
   readonly relyingParty: RelyingParty
   readonly loginStates: LoginStates
   readonly limiter: AttemptLimiter
+  readonly reportFailed: ReportFailedLogin
   readonly log: Log
 }
 
+/** A login that could not begin is reported already. */
 export type BeginLogin = (request: LoginRequest) => Promise<LoginStart>
 
 export function createBeginLogin(parts: LoginParts): BeginLogin {
-  const { settings, relyingParty, loginStates, limiter, log } = parts
+  const { settings, relyingParty, loginStates, limiter, reportFailed, log } = parts
   let hasWarned = false
 
-  return async function beginLogin({ returnTo, prompt, cookieHeader, client, automatic }) {
+  return async function beginLogin(request) {
+    const start = await begin(request)
+    if (start.outcome !== 'redirect') {
+      const { requestId, client } = request
+      const { kind: reason, cause } =
+        start.outcome === 'failed' ? start.failure : { kind: start.outcome, cause: undefined }
+      reportFailed({ requestId, address: client.address, reason, cause })
+    }
+    return start
+  }
+
+  async function begin(request: LoginRequest): Promise<LoginStart> {
+    const { returnTo, prompt, cookieHeader, client, automatic } = request
     if (automatic && (await loginStates.isLooping(cookieHeader))) return { outcome: 'login-loop' }
 
     if (client.behindUndeclaredProxy) {

@@ -112,7 +112,7 @@ export async function createRelyingParty(
       scheduleDiscovery(REDISCOVER_MS)
     } catch (error) {
       if (isStopped) return
-      log.warn({ err: error, issuer: wanted.issuer.href, retryMs }, 'provider discovery failed')
+      log.warn({ cause: error, issuer: wanted.issuer.href, retryMs }, 'provider discovery failed')
       scheduleDiscovery(retryMs)
       retryMs = Math.min(retryMs * 2, LONGEST_RETRY_MS)
     }

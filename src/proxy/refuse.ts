@@ -14,7 +14,7 @@ import type { BeginLogin } from '../oidc/login.ts'
 import { deniedPage, failurePage, type FailureKind, type Page } from '../pages/pages.ts'
 import { readCookie, type Cookies } from '../session/cookie.ts'
 
-export const SIGN_IN_PATH = '/oauth2/sign_in'
+const SIGN_IN_PATH = '/oauth2/sign_in'
 
 export type Refused = Exclude<Authorization, { outcome: 'granted' }>
 

@@ -1,34 +1,69 @@
-// Sessions in this process: one replica, gone with it. Records expire by themselves.
+// Sessions in this process: one replica, gone with it.
 
 import type { SessionRecord, SessionStore } from './session-store.ts'
+import { createSingleProcess } from './single-process.ts'
 
 const SWEEP_EVERY_MS = 60_000
 
 export function createMemoryStore(now: () => number): SessionStore {
   const records = new Map<string, SessionRecord>()
-  const sweep = setInterval(() => {
-    const time = now()
-    for (const [id, record] of records) if (record.keepUntil <= time) records.delete(id)
+  const marks = new Map<string, { readonly value: string; readonly until: number }>()
+  const singleProcess = createSingleProcess(now)
+  const sweeping = setInterval(() => {
+    for (const [id, { keepUntil }] of records) if (keepUntil <= now()) records.delete(id)
+    for (const [key, { until }] of marks) if (until <= now()) marks.delete(key)
+    singleProcess.sweep()
   }, SWEEP_EVERY_MS)
-  sweep.unref()
+  sweeping.unref()
+
+  function kept(id: string): SessionRecord | undefined {
+    const record = records.get(id)
+    return record !== undefined && record.keepUntil > now() ? record : undefined
+  }
+  function idsWhere(holds: (record: SessionRecord) => boolean): string[] {
+    return [...records]
+      .filter(([, record]) => record.keepUntil > now() && holds(record))
+      .map(([id]) => id)
+  }
+  const active = (): string[] => idsWhere(({ activeUntil }) => activeUntil > now())
+  const recall = (key: string): string | undefined => {
+    const mark = marks.get(key)
+    return mark !== undefined && mark.until > now() ? mark.value : undefined
+  }
 
   return {
-    read(id) {
-      const record = records.get(id)
-      return Promise.resolve(record !== undefined && record.keepUntil > now() ? record : undefined)
-    },
-    write(id, record) {
+    ...singleProcess,
+    async create(id, record) {
       records.set(id, record)
-      return Promise.resolve()
     },
-    countActive(time) {
-      let active = 0
-      for (const record of records.values()) if (record.activeUntil > time) active += 1
-      return Promise.resolve(active)
+    async read(ids) {
+      return ids.map(kept)
     },
-    close() {
-      clearInterval(sweep)
-      return Promise.resolve()
+    async replace(id, record, expectedGeneration) {
+      if (kept(id)?.generation !== expectedGeneration) return false
+      records.set(id, record)
+      return true
+    },
+    async find(index) {
+      return idsWhere(({ indexes }) => indexes.includes(index))
+    },
+    async list() {
+      return active()
+    },
+    async countActive() {
+      return active().length
+    },
+    async remember(key, value, ms) {
+      if (recall(key) !== undefined) return false
+      marks.set(key, { value, until: now() + ms })
+      return true
+    },
+    async recall(key) {
+      return recall(key)
+    },
+    async close() {
+      clearInterval(sweeping)
+      singleProcess.close()
     },
   }
 }

@@ -4,6 +4,7 @@
 import { deriveKey, createSealer, type Sealer } from '../lib/seal.ts'
 import type { SettingsHolder } from '../config/config.ts'
 import { newSessionCookie } from './cookie.ts'
+import { createSessionIndex, type SessionIndex } from './session-index.ts'
 import type { SessionRecord, SessionStore } from './session-store.ts'
 import type { EndReason, Envelope, Identity, Session, Vault } from './session.ts'
 
@@ -23,13 +24,19 @@ export interface Opening {
   readonly vault: Vault
 }
 
-export type EndedListener = (session: Session, reason: EndReason) => void
+/** `requestId` names the request that ended it, where one did. */
+export type EndedListener = (
+  session: Session,
+  reason: EndReason,
+  requestId: string | undefined,
+) => void
 
 export class Sessions {
   readonly #settings: SettingsHolder
   readonly #store: SessionStore
   readonly #now: () => number
   readonly #envelopes: Sealer
+  readonly #index: SessionIndex
   readonly #listeners: EndedListener[] = []
   readonly #ending = new Map<string, Promise<boolean>>()
 
@@ -38,6 +45,7 @@ export class Sessions {
     this.#store = store
     this.#now = now
     this.#envelopes = createSealer(settings.current.session.secrets, 'session envelope')
+    this.#index = createSessionIndex(settings.current.session.secrets)
   }
 
   /** Called once for every session that ends, on this replica, whatever ended it. */
@@ -61,9 +69,11 @@ export class Sessions {
       address,
       ended: undefined,
     }
-    await this.#store.write(id, {
+    await this.#store.create(id, {
       envelope: await this.#envelopes.seal(envelope),
       vault: await this.#vaultSealer(cookie).seal(opening.vault),
+      indexes: this.#index.of(identity),
+      generation: 1,
       activeUntil: expiresAt,
       keepUntil: expiresAt + TOMBSTONE_MS,
     })
@@ -85,41 +95,48 @@ export class Sessions {
 
   /** The tokens of the cookie's session, for as long as it lives. */
   async openVault(cookie: string): Promise<Vault | undefined> {
-    const record = await this.#store.read(sessionId(cookie))
+    const [record] = await this.#store.read([sessionId(cookie)])
     if (record?.vault === undefined) return undefined
     return (await this.#vaultSealer(cookie).open(record.vault)) as Vault | undefined
   }
 
   /** Ends a session and tells the listeners; false when it was not live any more. The first reason stands. */
-  end(id: string, reason: EndReason): Promise<boolean> {
+  end(id: string, reason: EndReason, requestId?: string): Promise<boolean> {
     const underWay = this.#ending.get(id)
     if (underWay !== undefined) return underWay.then(() => false)
-    const ending = this.#end(id, reason).finally(() => this.#ending.delete(id))
+    const ending = this.#end(id, reason, requestId).finally(() => this.#ending.delete(id))
     this.#ending.set(id, ending)
     return ending
   }
 
-  async #end(id: string, reason: EndReason): Promise<boolean> {
+  async #end(id: string, reason: EndReason, requestId: string | undefined): Promise<boolean> {
     const found = await this.#read(id)
     if (found === undefined || found.session.ended !== undefined) return false
     const { id: _, ...envelope } = found.session
+    const { indexes, generation } = found.record
     const at = this.#now()
-    await this.#store.write(id, {
+    const tombstone: SessionRecord = {
       envelope: await this.#envelopes.seal({ ...envelope, ended: { reason, at } }),
       vault: undefined,
+      indexes,
+      generation: generation + 1,
       activeUntil: 0,
       keepUntil: at + TOMBSTONE_MS,
-    })
-    for (const listener of this.#listeners) listener(found.session, reason)
+    }
+    // Somebody else's write came in between: it may be an end as well, or only newer tokens.
+    if (!(await this.#store.replace(id, tombstone, generation))) {
+      return this.#end(id, reason, requestId)
+    }
+    for (const listener of this.#listeners) listener(found.session, reason, requestId)
     return true
   }
 
   countActive(): Promise<number> {
-    return this.#store.countActive(this.#now())
+    return this.#store.countActive()
   }
 
   async #read(id: string): Promise<{ record: SessionRecord; session: Session } | undefined> {
-    const record = await this.#store.read(id)
+    const [record] = await this.#store.read([id])
     if (record === undefined) return undefined
     // A record under a secret that is gone is as good as none: its owner signs in again.
     const envelope = (await this.#envelopes.open(record.envelope)) as Envelope | undefined
@@ -134,6 +151,6 @@ export class Sessions {
 }
 
 /** The session's public name: 128 bits, one way from the cookie. */
-export function sessionId(cookie: string): string {
+function sessionId(cookie: string): string {
   return Buffer.from(deriveKey(cookie, 'session lookup', 16)).toString('base64url')
 }

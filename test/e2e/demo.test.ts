@@ -45,7 +45,9 @@ const screenshot = (page: Page): Promise<Buffer> => page.locator('canvas').scree
 
 /** The picture once it differs from `before` and has stopped changing. */
 async function changedPicture(page: Page, before: Buffer): Promise<Buffer> {
-  await expect.poll(async () => (await screenshot(page)).equals(before), { timeout: 10_000 }).toBe(false)
+  await expect
+    .poll(async () => (await screenshot(page)).equals(before), { timeout: 10_000 })
+    .toBe(false)
   return screenshot(page)
 }
 
@@ -87,11 +89,13 @@ describe('with a real X desktop', () => {
     expect(page.url()).toBe(`${demo.url}/`)
     const before = await screenshot(page)
     const file = join(folder, 'typed')
-    await page.keyboard.type(`echo "Hello ~ ${'$'}((6*7))" > ${file}`)
+    await page.keyboard.type('echo "Hello ~ $((6*7))" > ' + file)
     const typed = await changedPicture(page, before)
     await page.keyboard.press('Enter')
     // The X side received it, to the letter.
-    await expect.poll(() => existsSync(file) && readFileSync(file, 'utf8'), { timeout: 10_000 }).toBe('Hello ~ 42\n')
+    await expect
+      .poll(() => existsSync(file) && readFileSync(file, 'utf8'), { timeout: 10_000 })
+      .toBe('Hello ~ 42\n')
     expect(typed.equals(before)).toBe(false)
     expect(problems).toEqual([])
   })
@@ -101,7 +105,9 @@ describe('with a real X desktop', () => {
     await reachDesktop(page, demo.url)
     expect(await page.evaluate('crossOriginIsolated')).toBe(true)
     expect(await page.evaluate('document.cookie')).toBe('')
-    const cookies = (await page.context().cookies(demo.url)).filter(({ name }) => /^ghostwire-\d+$/.test(name))
+    const cookies = (await page.context().cookies(demo.url)).filter(({ name }) =>
+      /^ghostwire-\d+$/.test(name),
+    )
     expect(cookies).toMatchObject([{ httpOnly: true, sameSite: 'Lax', path: '/' }])
   })
 

@@ -1,6 +1,11 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { Person } from '../support/person.ts'
-import type { Bend, Script } from '../support/scripted-op.ts'
+import { createCertificate } from '../support/certificate.ts'
+import type { Environment } from '../support/gateway.ts'
+import { Person, type Answer } from '../support/person.ts'
+import { startScriptedOp, type Bend, type Script } from '../support/scripted-op.ts'
 import {
   countAsked,
   expectRefused,
@@ -49,6 +54,7 @@ describe('an answer of the authorization endpoint', () => {
     ['server_error', 502, 'provider-error'],
     ['temporarily_unavailable', 502, 'provider-error'],
     ['<img src=x onerror=alert(1)>', 502, 'provider-error'],
+    ['constructor', 502, 'provider-error'],
     ['invalid_scope', 502, 'provider-misconfigured'],
     ['unauthorized_client', 502, 'provider-misconfigured'],
     ['invalid_request', 502, 'provider-misconfigured'],
@@ -56,7 +62,9 @@ describe('an answer of the authorization endpoint', () => {
   ])('that says %s is a page, and no code is asked for', async (error, status, reason) => {
     stack.op.script({ authorization: declining(error) })
     const asked = await countAsked(stack.op, 'token', async () => {
-      const { answer } = await expectRefused(stack, { status, reason }, () => signIn(stack, '/a?b=c'))
+      const { answer } = await expectRefused(stack, { status, reason }, () =>
+        signIn(stack, '/a?b=c'),
+      )
       // The provider's words are anybody's words: the address bar is how they came.
       expect(answer.body).not.toMatch(/alert\(1\)|see the manual/)
       expect(answer.body).toContain('rd=%2Fa%3Fb%3Dc')
@@ -66,7 +74,10 @@ describe('an answer of the authorization endpoint', () => {
 
   it.each([
     ['of another issuer', respond({ iss: 'https://evil.example' })],
-    ['of another issuer, an error at that', respond({ iss: 'https://evil.example', error: 'access_denied' })],
+    [
+      'of another issuer, an error at that',
+      respond({ iss: 'https://evil.example', error: 'access_denied' }),
+    ],
     ['that names no issuer where the provider always does', respond({ iss: undefined })],
     ['with the issuer twice', (response) => response.append('iss', 'https://evil.example')],
     ['without a code', respond({ code: undefined })],
@@ -74,13 +85,16 @@ describe('an answer of the authorization endpoint', () => {
     ['with the state twice', (response) => response.append('state', 'another')],
     ['with a token of its own', respond({ id_token: 'x' })],
     ['packed in a JWT', respond({ response: 'x' })],
-  ] satisfies [string, Script['authorization']][])('%s redeems no code', async (_, authorization) => {
-    stack.op.script({ authorization })
-    const asked = await countAsked(stack.op, 'token', () =>
-      expectRefused(stack, { status: 400, reason: 'login-invalid' }, () => signIn(stack)),
-    )
-    expect(asked).toBe(0)
-  })
+  ] satisfies [string, Script['authorization']][])(
+    '%s redeems no code',
+    async (_, authorization) => {
+      stack.op.script({ authorization })
+      const asked = await countAsked(stack.op, 'token', () =>
+        expectRefused(stack, { status: 400, reason: 'login-invalid' }, () => signIn(stack)),
+      )
+      expect(asked).toBe(0)
+    },
+  )
 
   it('that asks for the person leads on with one that may ask', async () => {
     stack.op.script({ authorization: declining('login_required') })
@@ -99,15 +113,45 @@ describe('the token endpoint', () => {
     ['hangs up', () => ({ fault: 'reset' }), 503, 'provider-unreachable'],
     ['hangs up in the middle', () => ({ fault: 'reset-midway' }), 503, 'provider-unreachable'],
     ['fails with a page', failing, 502, 'provider-error'],
-    ['is too busy', () => ({ status: 429, headers: { ...html, 'retry-after': '60' }, body: 'x' }), 502, 'provider-error'],
-    ['is being repaired', () => ({ status: 503, headers: { 'retry-after': '60' }, body: {} }), 502, 'provider-error'],
-    ['redirects', () => ({ status: 302, headers: { location: 'http://127.0.0.1:9/' } }), 502, 'provider-error'],
+    [
+      'is too busy',
+      () => ({ status: 429, headers: { ...html, 'retry-after': '60' }, body: 'x' }),
+      502,
+      'provider-error',
+    ],
+    [
+      'is being repaired',
+      () => ({ status: 503, headers: { 'retry-after': '60' }, body: {} }),
+      502,
+      'provider-error',
+    ],
+    [
+      'redirects',
+      () => ({ status: 302, headers: { location: 'http://127.0.0.1:9/' } }),
+      502,
+      'provider-error',
+    ],
     ['answers with a page', () => ({ headers: html, body: '<p>hello' }), 502, 'provider-error'],
-    ['answers with broken JSON', () => ({ body: '{"access_token":op-secret-1' }), 502, 'provider-error'],
+    [
+      'answers with broken JSON',
+      () => ({ body: '{"access_token":op-secret-1' }),
+      502,
+      'provider-error',
+    ],
     ['answers with JSON of no shape', () => ({ body: [1] }), 400, 'login-invalid'],
-    ['answers without end', () => ({ body: 'x'.repeat(3_000_000) }), 502, 'provider-error'],
-    ['sends no access token', (usual) => ({ body: { ...usual.body, access_token: undefined } }), 400, 'login-invalid'],
-    ['sends a token of another type', (usual) => ({ body: { ...usual.body, token_type: 'mac' } }), 400, 'login-invalid'],
+    ['answers without end', () => ({ body: 'x'.repeat(3_000_000) }), 503, 'provider-unreachable'],
+    [
+      'sends no access token',
+      (usual) => ({ body: { ...usual.body, access_token: undefined } }),
+      400,
+      'login-invalid',
+    ],
+    [
+      'sends a token of another type',
+      (usual) => ({ body: { ...usual.body, token_type: 'mac' } }),
+      400,
+      'login-invalid',
+    ],
     ['does not know the code', oauthError('invalid_grant'), 400, 'login-invalid'],
     ['does not know the client', oauthError('invalid_client', 401), 502, 'provider-misconfigured'],
     [
@@ -126,4 +170,205 @@ describe('the token endpoint', () => {
     )
     expect(asked).toBe(1)
   })
+})
+
+describe('the key set', () => {
+  it.each([
+    ['fails', failing, 502, 'provider-error'],
+    ['hangs up', () => ({ fault: 'reset' }), 503, 'provider-unreachable'],
+    ['is a page', () => ({ headers: html, body: '<p>hello' }), 502, 'provider-error'],
+    ['is empty', () => ({ body: { keys: [] } }), 400, 'login-invalid'],
+    ['has no keys', () => ({ body: {} }), 400, 'login-invalid'],
+    [
+      'holds no key that can be read',
+      () => ({ body: { keys: [{ kty: 'RSA' }] } }),
+      400,
+      'login-invalid',
+    ],
+  ] satisfies [string, Bend, number, string][])('that %s', async (_, jwks, status, reason) => {
+    // A key set is kept for a while: a gateway of its own for each.
+    const own = await startScriptedStack({ op: { script: { jwks } } })
+    try {
+      await expectRefused(own, { status, reason }, () => signIn(own))
+    } finally {
+      await own.stop()
+    }
+  })
+})
+
+describe('userinfo, asked for a claim that is missing,', () => {
+  it.each([
+    ['fails', failing, 502, 'provider-error'],
+    ['hangs up', () => ({ fault: 'reset' }), 503, 'provider-unreachable'],
+    ['hangs up in the middle', () => ({ fault: 'reset-midway' }), 503, 'provider-unreachable'],
+    ['is a page', () => ({ headers: html, body: '<p>hello' }), 502, 'provider-error'],
+    ['is forbidden', () => ({ status: 403, headers: html, body: 'no' }), 502, 'provider-error'],
+    [
+      'does not take the token',
+      () => ({
+        status: 401,
+        headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
+        body: '',
+      }),
+      502,
+      'provider-error',
+    ],
+    ['names nobody', () => ({ body: { groups: ['desktop-users'] } }), 400, 'login-invalid'],
+    [
+      'names somebody else',
+      (usual) => ({ body: { ...usual.body, sub: 'bob' } }),
+      400,
+      'login-invalid',
+    ],
+  ] satisfies [string, Bend, number, string][])('that %s', async (_, userinfo, status, reason) => {
+    stack.op.script({
+      claims: { groups: undefined },
+      userinfoClaims: { groups: ['desktop-users'] },
+      userinfo,
+    })
+    await expectRefused(stack, { status, reason }, () => signIn(stack))
+  })
+})
+
+describe('a provider that does not answer', () => {
+  it.each([
+    ['the token request', { token: () => ({ fault: 'hang' }) }],
+    ['the token request to its end', { token: () => ({ fault: 'hang-midway' }) }],
+    [
+      'the userinfo request',
+      { claims: { groups: undefined }, userinfo: () => ({ fault: 'hang' }) },
+    ],
+  ] satisfies [string, Partial<Script>][])(
+    '%s is given up after ten seconds',
+    async (_, script) => {
+      const timeout = AbortSignal.timeout.bind(AbortSignal)
+      const asked = vi
+        .spyOn(AbortSignal, 'timeout')
+        .mockImplementation((milliseconds) => timeout(milliseconds / 100))
+      stack.op.script(script)
+      await expectRefused(stack, { status: 503, reason: 'provider-unreachable' }, () =>
+        signIn(stack),
+      )
+      expect(asked).toHaveBeenCalledWith(10_000)
+    },
+  )
+
+  it('is down by its metric, and up again when it answers', async () => {
+    await signIn(stack)
+    expect(await metric(stack.gateway, 'ghostwire_provider_up')).toBe(1)
+    stack.op.script({ token: () => ({ fault: 'reset' }), discovery: () => ({ fault: 'reset' }) })
+    await signIn(stack)
+    expect(await metric(stack.gateway, 'ghostwire_provider_up')).toBe(0)
+    expect(
+      await metric(stack.gateway, 'ghostwire_oidc_request_duration_seconds_count', {
+        operation: 'token',
+        outcome: 'unreachable',
+      }),
+    ).toBeGreaterThan(0)
+    stack.op.reset()
+    expect((await signIn(stack)).status).toBe(302)
+    expect(await metric(stack.gateway, 'ghostwire_provider_up')).toBe(1)
+  })
+})
+
+describe('a discovery document', () => {
+  const without = (name: string): Bend => {
+    return ({ body }) => ({ body: { ...body, [name]: undefined } })
+  }
+  it.each([
+    ['authorization_endpoint', 0],
+    ['token_endpoint', 0],
+    ['jwks_uri', 1],
+  ])('without %s is a matter of set-up', async (name, tokenRequests) => {
+    const own = await startScriptedStack({ op: { script: { discovery: without(name) } } })
+    try {
+      const asked = await countAsked(own.op, 'token', () =>
+        expectRefused(own, { status: 502, reason: 'provider-misconfigured' }, () =>
+          signIn(own, '/oauth2/start?rd=/'),
+        ),
+      )
+      expect(asked).toBe(tokenRequests)
+    } finally {
+      await own.stop()
+    }
+  })
+})
+
+describe('a provider on https', () => {
+  const tls = createCertificate('op')
+  let folder: string
+  let environment: Environment
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'ghostwire-'))
+    const file = join(folder, 'ca.pem')
+    await writeFile(file, tls.cert)
+    environment = { GATEWAY_OIDC_CA_FILE: file }
+  })
+  afterAll(() => rm(folder, { recursive: true }))
+
+  // The person trusts no such certificate: the provider answers them in the process.
+  const signInAt = async (own: ScriptedStack): Promise<Answer> => {
+    const person = new Person()
+    const { location } = await person.visit(own.at('/'))
+    expect(location?.protocol).toBe('https:')
+    return person.visit(own.op.signIn(location as URL))
+  }
+
+  it('is believed under the CA of the settings', async () => {
+    const own = await startScriptedStack({ op: { tls }, environment })
+    try {
+      expect((await signInAt(own)).status).toBe(302)
+      expect(own.op.asked('token')).toHaveLength(1)
+    } finally {
+      await own.stop()
+    }
+  })
+
+  it('that names a token endpoint without TLS gets no code in the clear', async () => {
+    const plain = await startScriptedOp()
+    const discovery: Bend = ({ body }) => ({
+      body: { ...body, token_endpoint: `${plain.issuer}/token` },
+    })
+    const own = await startScriptedStack({ op: { tls, script: { discovery } }, environment })
+    try {
+      await expectRefused(own, { status: 502, reason: 'provider-misconfigured' }, () =>
+        signInAt(own),
+      )
+      expect(plain.requests).toEqual([])
+    } finally {
+      await Promise.all([own.stop(), plain.stop()])
+    }
+  })
+})
+
+describe('pushed authorization requests', () => {
+  const par = (bend: Bend): Partial<Script> => ({
+    discovery: ({ body }) => ({
+      body: {
+        ...body,
+        pushed_authorization_request_endpoint: `${String(body['issuer'])}/par`,
+      },
+    }),
+    par: bend,
+  })
+  it.each([
+    ['refused', oauthError('invalid_request'), 502, 'provider-misconfigured'],
+    ['refused for the client', oauthError('invalid_client', 401), 502, 'provider-misconfigured'],
+    ['that fail', failing, 502, 'provider-error'],
+    ['that hang up', () => ({ fault: 'reset' }), 503, 'provider-unreachable'],
+    ['without a request_uri', () => ({ body: { expires_in: 60 } }), 400, 'login-invalid'],
+  ] satisfies [string, Bend, number, string][])(
+    '%s are a page',
+    async (_, bend, status, reason) => {
+      const own = await startScriptedStack({ op: { script: par(bend) } })
+      try {
+        const { answer } = await expectRefused(own, { status, reason }, () =>
+          new Person().visit(own.at('/oauth2/start?rd=/a')),
+        )
+        expect(answer.headers.getSetCookie()).toEqual([])
+      } finally {
+        await own.stop()
+      }
+    },
+  )
 })

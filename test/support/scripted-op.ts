@@ -12,7 +12,7 @@ import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { exportJWK, SignJWT, type JWK } from 'jose'
+import { exportJWK, SignJWT, type CryptoKey, type JWK } from 'jose'
 import type { Certificate } from './certificate.ts'
 import { CLIENT_ID } from './gateway.ts'
 
@@ -91,6 +91,8 @@ export interface ScriptedOp {
   /** Every request so far, oldest first. */
   readonly requests: readonly OpRequest[]
   asked(endpoint: Endpoint): readonly OpRequest[]
+  /** Where a person who goes to the authorization endpoint at `url` is sent back to. */
+  signIn(url: URL): URL
   /** Lays `changes` over the script in force. */
   script(changes: Partial<Script>): void
   /** The first script again, and an empty record. */
@@ -137,6 +139,9 @@ interface Key {
   readonly jwk: JWK
 }
 
+// Each OP of a process begins with the same key: making one takes longer than most tests.
+let firstKey: Promise<Key> | undefined
+
 export async function startScriptedOp(options: ScriptedOpOptions = {}): Promise<ScriptedOp> {
   const { tls, path = '' } = options
   const first: Script = { ...USUAL, ...options.script }
@@ -144,7 +149,7 @@ export async function startScriptedOp(options: ScriptedOpOptions = {}): Promise<
   const requests: OpRequest[] = []
   const grants = new Map<string, Grant>()
   const pushed = new Map<string, URLSearchParams>()
-  let key = await newKey()
+  let key = await (firstKey ??= newKey())
 
   const server = tls === undefined ? createHttpServer() : createHttpsServer(tls)
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
@@ -169,7 +174,8 @@ export async function startScriptedOp(options: ScriptedOpOptions = {}): Promise<
       case 'jwks':
         return send(response, script.jwks, { keys: [key.jwk] })
       case 'authorize':
-        return authorize(url.searchParams, response)
+        response.writeHead(302, { location: authorize(url.searchParams).href }).end()
+        return
       case 'par': {
         const uri = `urn:ietf:params:oauth:request_uri:${randomBytes(8).toString('hex')}`
         pushed.set(uri, form)
@@ -201,7 +207,7 @@ export async function startScriptedOp(options: ScriptedOpOptions = {}): Promise<
     }
   }
 
-  function authorize(query: URLSearchParams, response: ServerResponse): void {
+  function authorize(query: URLSearchParams): URL {
     const asked = pushed.get(query.get('request_uri') ?? '') ?? query
     const code = TOKEN_PREFIX + randomBytes(16).toString('hex')
     grants.set(code, {
@@ -214,7 +220,7 @@ export async function startScriptedOp(options: ScriptedOpOptions = {}): Promise<
     const parameters = new URLSearchParams({ code, state, iss: issuer })
     script.authorization(parameters)
     back.search = parameters.toString()
-    response.writeHead(302, { location: back.href }).end()
+    return back
   }
 
   async function token(form: URLSearchParams, response: ServerResponse): Promise<void> {
@@ -275,6 +281,7 @@ export async function startScriptedOp(options: ScriptedOpOptions = {}): Promise<
     port,
     requests,
     asked: (endpoint) => requests.filter((request) => request.endpoint === endpoint),
+    signIn: (url) => authorize(url.searchParams),
     script(changes) {
       script = { ...script, ...changes }
     },
@@ -304,7 +311,11 @@ async function newKey(): Promise<Key> {
     ['sign', 'verify'],
   )
   const kid = randomBytes(4).toString('hex')
-  return { kid, privateKey, jwk: { ...(await exportJWK(publicKey)), kid, use: 'sig', alg: 'RS256' } }
+  return {
+    kid,
+    privateKey,
+    jwk: { ...(await exportJWK(publicKey)), kid, use: 'sig', alg: 'RS256' },
+  }
 }
 
 /** RFC 7636 4.6, S256 only. */

@@ -1,5 +1,8 @@
 // A gateway in front of a provider that can be bent (scripted-op.ts), and what every refused sign-in has in common.
 
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { GatewayOptions } from '../../src/gateway.ts'
 import {
@@ -34,6 +37,8 @@ export interface ScriptedStack {
 
 export interface ScriptedStackOptions {
   readonly environment?: Environment
+  /** What has no name in the environment, as the YAML file says it. */
+  readonly config?: object
   readonly op?: ScriptedOpOptions
   readonly gateway?: GatewayOptions
 }
@@ -43,8 +48,13 @@ export async function startScriptedStack(
 ): Promise<ScriptedStack> {
   const op = await startScriptedOp(options.op)
   const origin = `http://localhost:${await freePort()}`
+  const folder = await mkdtemp(join(tmpdir(), 'ghostwire-'))
+  const configFile = join(folder, 'gateway.yaml')
+  // JSON is YAML.
+  await writeFile(configFile, JSON.stringify(options.config ?? {}))
   const environment = {
     ...environmentFor(origin, op.issuer, NO_DESKTOP),
+    GATEWAY_CONFIG: configFile,
     GATEWAY_LOGIN_LIMIT: 'off',
     ...options.environment,
   }
@@ -58,6 +68,7 @@ export async function startScriptedStack(
     async stop() {
       await gateway.stop()
       await op.stop()
+      await rm(folder, { recursive: true })
     },
   }
 }
@@ -120,7 +131,8 @@ export function requestIdOn({ body }: Answer): string | undefined {
 }
 
 export function expectNoSession({ headers }: Answer): void {
-  for (const cookie of headers.getSetCookie()) expect(cookie).not.toMatch(/^[\w-]*ghostwire(-\d+)?=[^;]/)
+  for (const cookie of headers.getSetCookie())
+    expect(cookie).not.toMatch(/^[\w-]*ghostwire(-\d+)?=[^;]/)
 }
 
 export function expectNothingSecret(written: string): void {

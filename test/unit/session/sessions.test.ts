@@ -32,9 +32,9 @@ function setUp(secrets: readonly string[] = ['a secret of at least thirty-two by
   const memory = createMemoryStore(now)
   const store = {
     ...memory,
-    write: (id: string, record: SessionRecord) => {
+    create: (id: string, record: SessionRecord) => {
       records.set(id, record)
-      return memory.write(id, record)
+      return memory.create(id, record)
     },
   }
   const settings = { session: { secrets, maxLifetime: 12 * HOUR } } as unknown as Settings
@@ -114,7 +114,7 @@ describe('at rest', () => {
     // The thief plants the stolen vault under a session of their own.
     const thief = new Sessions({ current: settings }, store, Date.now)
     const theirs = await thief.open(opening)
-    await store.write(theirs.session.id, { ...record })
+    await store.create(theirs.session.id, { ...record })
     expect(await thief.openVault(theirs.cookie)).toBeUndefined()
     expect(await sessions.openVault(cookie)).toEqual(opening.vault)
   })

@@ -1,0 +1,46 @@
+// From `session.store` to the store.
+
+import { GatewayError } from '../lib/errors.ts'
+import { parseStoreAddress } from '../lib/store-address.ts'
+import { createMemoryStore } from './memory-store.ts'
+import { openRedisStore } from './redis-store.ts'
+import type { SessionStore } from './session-store.ts'
+import { openSqliteStore } from './sqlite-store.ts'
+import { createStoreTrouble } from './store-failure.ts'
+
+export interface SessionStoreOptions {
+  /** PEM certificates trusted besides the system's. */
+  readonly caFile?: string | undefined
+  readonly now?: () => number
+  /** A call failed or the connection broke; the same trouble is told once a minute. */
+  readonly onTrouble?: (error: GatewayError) => void
+  /** The store answers again. */
+  readonly onRecovered?: () => void
+}
+
+/**
+ * Rejects with a GatewayError `settings-invalid`, in words for the operator, for an address, a CA file or an SQLite
+ * file that will not do. A Redis that is away is no reason: the store opens, and its calls fail until it is back.
+ */
+export async function openSessionStore(
+  written: string,
+  {
+    caFile,
+    now = Date.now,
+    onTrouble = () => {},
+    onRecovered = () => {},
+  }: SessionStoreOptions = {},
+): Promise<SessionStore> {
+  const parsed = parseStoreAddress(written)
+  if (!parsed.ok) throw new GatewayError('settings-invalid', `session.store: ${parsed.problem}`)
+  const { address } = parsed
+  const trouble = createStoreTrouble(now, onTrouble)
+  switch (address.kind) {
+    case 'memory':
+      return createMemoryStore(now)
+    case 'sqlite':
+      return openSqliteStore(address.path, now, trouble)
+    case 'redis':
+      return openRedisStore(address, { caFile, trouble, onRecovered })
+  }
+}

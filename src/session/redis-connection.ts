@@ -1,0 +1,129 @@
+// One connection to Redis: how long it may take, how it comes back, and what ioredis needs to be told for that.
+
+import { readFileSync } from 'node:fs'
+import { rootCertificates, type ConnectionOptions } from 'node:tls'
+import { X509Certificate } from 'node:crypto'
+import { Redis, type RedisOptions } from 'ioredis'
+import { codeOf, GatewayError } from '../lib/errors.ts'
+import type { RedisAddress } from '../lib/store-address.ts'
+
+/** No call waits longer for its answer. */
+const DEADLINE_MS = 1_000
+/** A connection on which nothing came for so long after a call is given up, and made anew. */
+const SILENCE_MS = 1_500
+const CONNECT_AGAIN_MS = 500
+
+/** As ioredis takes them; replies keep the one shape it gives to every protocol. */
+export type ClientOptions = Omit<RedisOptions, 'replyMapping'>
+
+export interface RedisConnection {
+  readonly client: Redis
+  readonly close: () => Promise<void>
+}
+
+export interface ConnectionEvents {
+  readonly onReady: () => void
+  /** The connection broke or was not made; it is tried again. */
+  readonly onFailure: (error: unknown) => void
+}
+
+/** Throws `settings-invalid` for a CA file that holds no certificates, and never for a Redis that is away. */
+export function redisOptions(address: RedisAddress, caFile: string | undefined): ClientOptions {
+  const { hosts, master, credentials, sentinelCredentials, db } = address
+  const [{ host, port }] = hosts
+  const tls = address.tls ? { tls: trust(caFile) } : {}
+  const where =
+    master === undefined
+      ? { host, port, ...tls }
+      : {
+          sentinels: [...hosts],
+          name: master,
+          // Without a number here a client gives up for good once no sentinel answers.
+          sentinelRetryStrategy: () => CONNECT_AGAIN_MS,
+          sentinelCommandTimeout: DEADLINE_MS,
+          ...named('sentinelUsername', sentinelCredentials?.username),
+          ...named('sentinelPassword', sentinelCredentials?.password),
+          ...(address.tls
+            ? { ...tls, sentinelTLS: trust(caFile), enableTLSForSentinelMode: true }
+            : {}),
+        }
+  return {
+    ...where,
+    ...named('username', credentials?.username),
+    ...named('password', credentials?.password),
+    db,
+    connectionName: 'ghostwire-gateway',
+    lazyConnect: true,
+    connectTimeout: DEADLINE_MS,
+    commandTimeout: DEADLINE_MS,
+    socketTimeout: SILENCE_MS,
+    disconnectTimeout: 100,
+    maxLoadingRetryTime: DEADLINE_MS,
+    enableOfflineQueue: false,
+    // A call is sent once: sent again over a new connection, a compare-and-set would lose against itself, and a write
+    // that its caller was told had failed would come late. Hence none of the retries, the first one included.
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
+    retryStrategy: (times) => Math.min(50 * 2 ** times, CONNECT_AGAIN_MS) + Math.random() * 100,
+    // The master became a replica and kept the connection: its successor is found by connecting anew.
+    reconnectOnError: ({ message }) => message.startsWith('READONLY '),
+  }
+}
+
+export function connectRedis(options: ClientOptions, events: ConnectionEvents): RedisConnection {
+  const client = new Redis(options)
+  let isClosing = false
+  let again: NodeJS.Timeout | undefined
+  const connect = (): void => {
+    // What goes wrong is told by the events.
+    client.connect().catch(() => {})
+  }
+  client.on('ready', () => events.onReady())
+  client.on('error', (error: Error & { command?: { name: string } }) => {
+    events.onFailure(error)
+    // The client would go on in database 0.
+    if (error.command?.name === 'select') client.disconnect(true)
+  })
+  client.on('close', () => {
+    if (!isClosing) events.onFailure(new Error('the connection was closed'))
+  })
+  client.on('end', () => {
+    // Ended without being asked to: the client gives up when a disconnect meets a connection in the making.
+    if (!isClosing) again = setTimeout(connect, CONNECT_AGAIN_MS)
+  })
+  connect()
+
+  return {
+    client,
+    async close() {
+      isClosing = true
+      clearTimeout(again)
+      if (client.status === 'end') return
+      const ended = new Promise((resolve) => client.once('end', resolve))
+      client.disconnect()
+      await ended
+    },
+  }
+}
+
+function named<K extends string>(name: K, value: string | undefined): { [key in K]?: string } {
+  return value === undefined ? {} : ({ [name]: value } as { [key in K]: string })
+}
+
+function trust(caFile: string | undefined): ConnectionOptions {
+  if (caFile === undefined) return {}
+  try {
+    const pem = readFileSync(caFile, 'utf8')
+    // Node takes a list without a certificate in it for no list, and says so at the first connection.
+    void new X509Certificate(pem)
+    return { ca: [...rootCertificates, pem] }
+  } catch (error) {
+    const code = codeOf(error) ?? ''
+    const isAbsent = code.startsWith('E') && !code.startsWith('ERR_')
+    const words = isAbsent ? `cannot be read (${code})` : 'holds no PEM certificate'
+    throw new GatewayError('settings-invalid', `session.storeCaFile: ${caFile} ${words}`, {
+      cause: error,
+    })
+  }
+}

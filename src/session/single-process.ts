@@ -1,0 +1,56 @@
+// Leases, presence and messages where there is one process: what it knows need not outlive it, for a lease and a
+// presence of a process that is gone are worth nothing.
+
+import type { SessionStore } from './session-store.ts'
+
+export type SingleProcess = Pick<
+  SessionStore,
+  'hold' | 'release' | 'writePresence' | 'readPresence' | 'publish' | 'subscribe'
+> & {
+  /** Drops what has had its time. */
+  sweep(): void
+  close(): void
+}
+
+export function createSingleProcess(now: () => number): SingleProcess {
+  const leases = new Map<string, { readonly holder: string; readonly until: number }>()
+  const presence = new Map<
+    string,
+    { readonly entries: ReadonlyMap<string, string>; readonly until: number }
+  >()
+  const listeners: ((message: string) => void)[] = []
+
+  return {
+    async hold(lease, holder, ms) {
+      const held = leases.get(lease)
+      if (held !== undefined && held.until > now() && held.holder !== holder) return false
+      leases.set(lease, { holder, until: now() + ms })
+      return true
+    },
+    async release(lease, holder) {
+      if (leases.get(lease)?.holder === holder) leases.delete(lease)
+    },
+    async writePresence(replica, entries, ms) {
+      presence.set(replica, { entries: new Map(entries), until: now() + ms })
+    },
+    async readPresence(ids) {
+      const fresh = [...presence.values()].filter(({ until }) => until > now())
+      return ids.map((id) => fresh.flatMap(({ entries }) => entries.get(id) ?? []))
+    },
+    async publish(message) {
+      // Later, as from any other store: nobody hears of it while the sender still speaks.
+      for (const listener of listeners) setImmediate(listener, message)
+    },
+    subscribe(onMessage, onSubscribed) {
+      listeners.push(onMessage)
+      setImmediate(onSubscribed)
+    },
+    sweep() {
+      for (const [lease, { until }] of leases) if (until <= now()) leases.delete(lease)
+      for (const [replica, { until }] of presence) if (until <= now()) presence.delete(replica)
+    },
+    close() {
+      listeners.length = 0
+    },
+  }
+}
