@@ -36,7 +36,6 @@ USER 65532:65532
 EXPOSE 8080 9090
 # No HEALTHCHECK: OCI images cannot carry one, and Kubernetes asks /healthz and /readyz itself.
 ENTRYPOINT ["node", "--enable-source-maps", "dist/main.js"]
-CMD []
 # Last, because it changes with each release.
 ARG VERSION=0.0.0
 LABEL org.opencontainers.image.title="Ghostwire Gateway" \

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds the image from the Dockerfile and proves what docs/image.md says of it. Needs no registry of images: the base is
-# made from this machine's own Node 24, npm and C library. Leaves nothing behind.
+# made from this machine's own Node 24, npm and C library. Removes what it made.
 set -euo pipefail
+shopt -s inherit_errexit
 cd "$(dirname "$0")/.."
 umask 022
 
@@ -77,8 +78,9 @@ buildah() { command buildah "${store[@]}" "$@"; }
 clean_up() {
   podman rm --all --force --time 0 >/dev/null 2>&1 || true
   buildah rm --all >/dev/null 2>&1 || true
-  # The one mount podman leaves: its store, bound to itself.
-  umount "$work"/store/vfs "$work"/store 2>/dev/null || true
+  # A run that was interrupted can leave mounts, and every run its empty control groups.
+  awk -v work="$work/" 'index($2, work) == 1 { print $2 }' /proc/mounts | sort -r | xargs -r umount --lazy || true
+  find /sys/fs/cgroup -depth -type d -path "*/${work##*/}*" -exec rmdir {} + 2>/dev/null || true
   rm -rf --one-file-system "$work"
 }
 trap clean_up EXIT
@@ -182,7 +184,8 @@ is 'it adds nothing to its base outside /app: no npm settings, no secret, no cac
 
 # The strictest a cluster can ask for, and no shell on top. The limits are given because the defaults ask for more than a
 # restricted machine allows.
-locked=(--pull never --network none --read-only --read-only-tmpfs=false --cap-drop all --security-opt no-new-privileges
+locked=(--pull never --network none --cgroup-parent "/${work##*/}"
+  --read-only --read-only-tmpfs=false --cap-drop all --security-opt no-new-privileges
   --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 --volume /dev/null:/bin/sh:ro)
 
 found=$(podman run --rm --interactive "${locked[@]}" --entrypoint node "$image" --input-type=module --eval "$(

@@ -25,7 +25,7 @@ import { createWeb } from './proxy/web.ts'
 import { startAdminServer, startPublicServer } from './server.ts'
 import { createCookies } from './session/cookie.ts'
 import { createLoginStates } from './session/login-state.ts'
-import { createMemoryStore } from './session/memory-store.ts'
+import { openSessionStore } from './session/open-session-store.ts'
 import { Sessions } from './session/sessions.ts'
 
 export const VERSION: string = (
@@ -64,7 +64,12 @@ export async function startGateway(
   const clientOf = createClientOf(settings.trustedProxies)
 
   const cookies = createCookies(settings.publicUrl)
-  const store = createMemoryStore(now)
+  const store = await openSessionStore(settings.session.store, {
+    caFile: settings.session.storeCaFile,
+    now,
+    onTrouble: (error) => log.warn({ err: error }, 'trouble with the session store'),
+    onRecovered: () => log.info('the session store answers again'),
+  })
   const sessions = new Sessions(holder, store, now)
   const loginStates = createLoginStates(settings.session.secrets, cookies, now)
 

@@ -3,13 +3,19 @@
 
 import RFB from '/novnc/core/rfb.js'
 
-const KEY_V = 0x76
+const KEYSYM = { control: 0xffe3, v: 0x76 }
 const root = document.documentElement
 const message = document.getElementById('message')
 
 const address = new URL('/websockify', location.href)
 address.protocol = address.protocol.replace('http', 'ws')
 const socket = new WebSocket(address, 'binary')
+// Before noVNC listens, so that the reason is known when it tells of the end.
+let reason = ''
+socket.addEventListener('close', (event) => {
+  reason = event.reason.replaceAll('-', ' ')
+})
+
 const rfb = new RFB(document.getElementById('screen'), socket)
 rfb.scaleViewport = true
 rfb.background = 'transparent'
@@ -20,10 +26,6 @@ rfb.addEventListener('connect', () => {
 })
 rfb.addEventListener('desktopname', ({ detail }) => {
   document.title = detail.name
-})
-let reason = ''
-socket.addEventListener('close', (event) => {
-  reason = event.reason.replaceAll('-', ' ')
 })
 rfb.addEventListener('disconnect', () => {
   root.dataset.desktop = 'disconnected'
@@ -37,7 +39,7 @@ rfb.addEventListener('clipboard', ({ detail }) => {
 })
 
 // A paste needs the browser's own paste event, the one way to its clipboard without a question, and noVNC would swallow
-// the key. The desktop gets the text first and the key after it.
+// the key. The desktop gets the text first and Ctrl-V after it, whatever the keys are on this computer.
 addEventListener(
   'keydown',
   (event) => {
@@ -47,5 +49,7 @@ addEventListener(
 )
 addEventListener('paste', ({ clipboardData }) => {
   rfb.clipboardPasteFrom(clipboardData.getData('text/plain'))
-  rfb.sendKey(KEY_V, 'KeyV')
+  rfb.sendKey(KEYSYM.control, 'ControlLeft', true)
+  rfb.sendKey(KEYSYM.v, 'KeyV')
+  rfb.sendKey(KEYSYM.control, 'ControlLeft', false)
 })

@@ -1,6 +1,8 @@
 // What runs on the X desktop: openbox, a plain background and a terminal that comes back when it is closed.
 
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { commandLine } from './command-line.ts'
@@ -9,7 +11,7 @@ import type { ProcessGroups } from './process-groups.ts'
 
 const run = promisify(execFile)
 
-const ROOT_PROPERTY_TIMEOUT_MS = 5_000
+const READY_TIMEOUT_MS = 5_000
 const PACE_MS = 20
 /** A terminal that ended sooner than this is broken, not closed. */
 const SHORTEST_TERMINAL_MS = 1_000
@@ -35,26 +37,43 @@ export async function startXSession(groups: ProcessGroups, env: NodeJS.ProcessEn
   if (xsetroot !== undefined) await run(xsetroot, ['-solid', BACKGROUND], { env })
 
   const openbox = findOnPath('openbox')
-  if (openbox !== undefined) {
-    groups.start(openbox, [], { env })
-    // An xterm that is mapped before the window manager owns the screen may wait five seconds for it.
-    await rootWindowProperty('_NET_SUPPORTING_WM_CHECK', env)
-  }
+  if (openbox !== undefined) await startWindowManager(groups, openbox, env)
 
   const xterm = findOnPath('xterm')
   if (xterm === undefined) return
   keepTerminal(groups, xterm, env)
-  // What is typed before it has the focus is lost.
-  if (openbox !== undefined) await rootWindowProperty('_NET_ACTIVE_WINDOW', env)
+  if (openbox !== undefined) await somethingHasFocus(env)
 }
 
-/** Waits until the root window names another window by that property, where there is an xprop to ask. */
-async function rootWindowProperty(name: string, env: NodeJS.ProcessEnv): Promise<void> {
+/**
+ * Resolves when it takes windows: an xterm that comes before waits five seconds for it. It owns the screen a little
+ * earlier than that, so the sign is that it runs its start-up command.
+ */
+async function startWindowManager(
+  groups: ProcessGroups,
+  openbox: string,
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
+  const manager = groups.start(openbox, ['--startup', 'echo ready'], {
+    env,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  const signal = AbortSignal.timeout(READY_TIMEOUT_MS)
+  await Promise.race([
+    once(manager.stdout as Readable, 'data', { signal }),
+    once(manager, 'exit', { signal }),
+  ])
+  // What is started from its menu writes there, too.
+  manager.stdout?.resume()
+}
+
+/** What is typed before the terminal has the focus is lost. Where there is no xprop to ask, nobody waits. */
+async function somethingHasFocus(env: NodeJS.ProcessEnv): Promise<void> {
   const xprop = findOnPath('xprop')
   if (xprop === undefined) return
-  const deadline = Date.now() + ROOT_PROPERTY_TIMEOUT_MS
+  const deadline = Date.now() + READY_TIMEOUT_MS
   while (Date.now() < deadline) {
-    const { stdout } = await run(xprop, ['-root', name], { env })
+    const { stdout } = await run(xprop, ['-root', '_NET_ACTIVE_WINDOW'], { env })
     if (/# 0x[1-9a-f]/.test(stdout)) return
     await sleep(PACE_MS)
   }

@@ -28,8 +28,11 @@ const QEMU_AUDIO = 1
 /** QEMU's audio operations: 0 on, 1 off, 2 format. */
 const LAST_AUDIO_OPERATION = 2
 
-/** Extended clipboard: "I have something, in these formats". It is what a person's copy makes of itself. */
-const CLIPBOARD_NOTIFY = 0x0800_0000
+/**
+ * Extended clipboard: "I have something, in these formats", which is what a person's copy becomes. Clients answer the
+ * rest by themselves: capabilities (every action's bit at once), requests and, when a program over there pastes, data.
+ */
+const CLIPBOARD_NOTIFY = 0x08
 const CLIPBOARD_FORMATS = 0xffff
 
 /**
@@ -152,7 +155,9 @@ export class RfbClientReader {
       case 'cut-text':
         return this.#cutText(number | 0)
       case 'cut-text-flags':
-        if (number & CLIPBOARD_NOTIFY && number & CLIPBOARD_FORMATS) this.#hasHumanInput = true
+        if (number >>> 24 === CLIPBOARD_NOTIFY && (number & CLIPBOARD_FORMATS) !== 0) {
+          this.#hasHumanInput = true
+        }
         return this.#pass(this.#rest)
       case 'relay-name':
         if (number > LONGEST_RELAY_NAME) return this.#pass(number)

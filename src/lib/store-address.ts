@@ -79,7 +79,8 @@ function parse(written: string): StoreAddress {
 }
 
 function parsePath(path: string): string {
-  if (path === '') throw new Problem('must name a file after sqlite:')
+  // No file is named with control characters on purpose.
+  if (!/^[^\p{Cc}]+$/u.test(path)) throw new Problem('must name a file after sqlite:')
   if (path.startsWith(':')) throw new Problem('must name a file after sqlite:, or be memory')
   return path
 }
@@ -103,7 +104,8 @@ function parseCredentials(written: string): StoreCredentials {
 }
 
 function parseQuery(query: string, isSentinel: boolean): StoreCredentials | undefined {
-  const params = new URLSearchParams(query)
+  // A plus sign is a plus sign here, as it is before the question mark.
+  const params = new URLSearchParams(query.replaceAll('+', '%2B'))
   const known = isSentinel ? ['sentinelUsername', 'sentinelPassword'] : []
   if ([...params.keys()].some((name) => !known.includes(name))) {
     const allowed = isSentinel ? 'but sentinelUsername and sentinelPassword ' : ''

@@ -7,7 +7,7 @@ import { claimsNamedBy, needsOf } from '../policy/policy.ts'
 import type { LoginState } from '../session/login-state.ts'
 import type { Identity, Vault } from '../session/session.ts'
 import { failureOf, type LoginFailure } from './failure.ts'
-import { claimAt, toIdentity, type Claims } from './identity.ts'
+import { addUserinfo, claimAt, toIdentity, type Claims } from './identity.ts'
 import { CALLBACK_PATH } from './login.ts'
 import type { RelyingParty } from './relying-party.ts'
 
@@ -89,11 +89,7 @@ export function createFinishLogin(
     if (ask && configuration.serverMetadata().userinfo_endpoint !== undefined) {
       // The expected subject stops a token of somebody else from naming this person (Core 5.3.2).
       const userinfo = await oidc.fetchUserInfo(configuration, accessToken, idToken.sub)
-      // An address and its "verified" must come from one answer, or one could vouch for the other's address.
-      const email = isMissing('email_verified')
-        ? { email: userinfo.email, email_verified: userinfo.email_verified }
-        : {}
-      claims = { ...userinfo, ...idToken, ...email }
+      claims = addUserinfo(idToken, userinfo, options)
     }
     return toIdentity(claims, options)
   }

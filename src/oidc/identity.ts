@@ -32,6 +32,26 @@ export function toIdentity(claims: Claims, options: IdentityOptions): Identity {
   }
 }
 
+/** What the ID token says stands; userinfo adds what it lacks, parts of a nested claim included. */
+export function addUserinfo(idToken: Claims, userinfo: Claims, options: IdentityOptions): Claims {
+  const { groupsClaim, emailVerified, claimNames } = options
+  const lacking = [groupsClaim, ...claimNames].filter(
+    (path) => claimAt(idToken, path) === undefined,
+  )
+  const isWhole =
+    idToken['email'] !== undefined &&
+    (emailVerified === 'assumed' || idToken['email_verified'] !== undefined)
+  // An address and its "verified" come from one answer, or one could vouch for the other's address.
+  const vouching = isWhole || userinfo['email'] === undefined ? idToken : userinfo
+  return {
+    ...userinfo,
+    ...idToken,
+    ...Object.fromEntries(lacking.map((path) => [path, claimAt(userinfo, path)])),
+    email: vouching['email'],
+    email_verified: vouching['email_verified'],
+  }
+}
+
 /** The claim of exactly this name, else the one at this dotted path. Names with dots in them are common (URLs). */
 export function claimAt(claims: Claims, path: string): unknown {
   if (Object.hasOwn(claims, path)) return claims[path]

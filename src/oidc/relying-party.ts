@@ -179,7 +179,6 @@ async function readPrivateKey(file: string): Promise<oidc.CryptoKey> {
 
 function signatureAlgorithm(type: string | undefined, curve: string | undefined): string {
   if (type === 'rsa') return 'RS256'
-  if (type === 'rsa-pss') return 'PS256'
   if (type === 'ed25519') return 'EdDSA'
   const byCurve: Record<string, string> = {
     prime256v1: 'ES256',

@@ -59,7 +59,7 @@ export class ClientFrames {
   /** Goes over a whole chunk before it is forwarded. After a violation every chunk is one. */
   check(chunk: Uint8Array): 'ok' | 'violation' {
     if (this.#isOneShortFrame(chunk)) {
-      for (let at = 0; at < 4; at += 1) this.#mask[at] = chunk[2 + at] as number
+      this.#takeMask(chunk, SHORT_HEADER)
       this.#reader.read(chunk, SHORT_HEADER, chunk.length, this.#mask, 0)
       return 'ok'
     }
@@ -138,8 +138,13 @@ export class ClientFrames {
     this.#hasClosed = first === CLOSE
     this.#hasPonged ||= first === PONG
     this.#payloadLeft = payloadLength(this.#header)
-    this.#mask.set(this.#header.subarray(this.#headerBytes - 4, this.#headerBytes))
+    this.#takeMask(this.#header, this.#headerBytes)
     this.#phase = 0
     this.#headerBytes = 0
+  }
+
+  /** The last four bytes of a header. */
+  #takeMask(header: Uint8Array, end: number): void {
+    for (let at = 0; at < 4; at += 1) this.#mask[at] = header[end - 4 + at] as number
   }
 }

@@ -1,5 +1,6 @@
 // One connection to Redis: how long it may take, how it comes back, and what ioredis needs to be told for that.
 
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { rootCertificates, type ConnectionOptions } from 'node:tls'
 import { X509Certificate } from 'node:crypto'
@@ -18,6 +19,8 @@ export type ClientOptions = Omit<RedisOptions, 'replyMapping'>
 
 export interface RedisConnection {
   readonly client: Redis
+  /** The first attempt to connect has come to something, whatever it is. */
+  readonly tried: Promise<void>
   readonly close: () => Promise<void>
 }
 
@@ -75,19 +78,25 @@ export function connectRedis(options: ClientOptions, events: ConnectionEvents): 
   const client = new Redis(options)
   let isClosing = false
   let again: NodeJS.Timeout | undefined
+  const { promise: tried, resolve: hasTried } = Promise.withResolvers<void>()
+  const fail = (error: unknown): void => {
+    if (!isClosing) events.onFailure(error)
+    hasTried()
+  }
   const connect = (): void => {
     // What goes wrong is told by the events.
     client.connect().catch(() => {})
   }
-  client.on('ready', () => events.onReady())
+  client.on('ready', () => {
+    events.onReady()
+    hasTried()
+  })
   client.on('error', (error: Error & { command?: { name: string } }) => {
-    events.onFailure(error)
+    fail(error)
     // The client would go on in database 0.
     if (error.command?.name === 'select') client.disconnect(true)
   })
-  client.on('close', () => {
-    if (!isClosing) events.onFailure(new Error('the connection was closed'))
-  })
+  client.on('close', () => fail(new Error('the connection was closed')))
   client.on('end', () => {
     // Ended without being asked to: the client gives up when a disconnect meets a connection in the making.
     if (!isClosing) again = setTimeout(connect, CONNECT_AGAIN_MS)
@@ -96,13 +105,16 @@ export function connectRedis(options: ClientOptions, events: ConnectionEvents): 
 
   return {
     client,
+    tried,
     async close() {
       isClosing = true
       clearTimeout(again)
-      if (client.status === 'end') return
-      const ended = new Promise((resolve) => client.once('end', resolve))
+      // Between two connections there is nothing whose end could be waited for.
+      const isConnected = client.status !== 'end' && client.status !== 'reconnecting'
+      const ended = once(client, 'end', { signal: AbortSignal.timeout(DEADLINE_MS) })
+      ended.catch(() => {})
       client.disconnect()
-      await ended
+      if (isConnected) await ended.catch(() => {})
     },
   }
 }

@@ -1,7 +1,6 @@
 // Sessions in Redis (or what speaks its protocol): many replicas, one truth. One connection for calls, which fail
 // within a second and at once while there is no server, and one for listening.
 
-import { once } from 'node:events'
 import type { RedisAddress } from '../lib/store-address.ts'
 import { connectRedis, redisOptions, type RedisConnection } from './redis-connection.ts'
 import {
@@ -41,7 +40,7 @@ export async function openRedisStore(
   const options = redisOptions(address, caFile)
   const subscriptions: Pick<RedisConnection, 'close'>[] = []
   let isDown = false
-  const { client, close } = connectRedis(options, {
+  const { client, tried, close } = connectRedis(options, {
     onReady() {
       trouble.reset()
       if (isDown) onRecovered()
@@ -69,8 +68,7 @@ export async function openRedisStore(
     return (await run(WRITE, names, ...args)) === 1
   }
 
-  // `once` rejects at the first error, which the connection has told of already.
-  await once(client, 'ready').catch(() => {})
+  await tried
   return {
     create: (id, record) => attempt(() => write(id, record, undefined).then(() => undefined)),
     read: (ids) =>

@@ -7,13 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CLIENT_ID, CLIENT_SECRET, type Environment } from '../support/gateway.ts'
 import { Person } from '../support/person.ts'
 import type { Bend, OpRequest } from '../support/scripted-op.ts'
-import {
-  expectNothingSecret,
-  signIn,
-  startScriptedStack,
-  type ScriptedStack,
-  type ScriptedStackOptions,
-} from '../support/scripted-stack.ts'
+import { expectNothingSecret, signIn, withScriptedStack } from '../support/scripted-stack.ts'
 
 const CALLBACK = '/oauth2/callback'
 
@@ -24,21 +18,9 @@ const offers = (methods: readonly string[] | undefined): Bend => {
   })
 }
 
-async function withStack<T>(
-  options: ScriptedStackOptions,
-  use: (stack: ScriptedStack) => Promise<T>,
-): Promise<T> {
-  const stack = await startScriptedStack(options)
-  try {
-    return await use(stack)
-  } finally {
-    await stack.stop()
-  }
-}
-
 /** Signs in at a gateway of its own; the one token request that took. */
 function tokenRequest(environment: Environment, discovery: Bend): Promise<OpRequest> {
-  return withStack({ environment, op: { script: { discovery } } }, async (stack) => {
+  return withScriptedStack({ environment, op: { script: { discovery } } }, async (stack) => {
     expect((await signIn(stack)).status).toBe(302)
     const [asked, ...more] = stack.op.asked('token')
     expect(more).toEqual([])
@@ -143,7 +125,7 @@ describe('a client with a private key', () => {
     ['ES256', 'sec1', () => ec('P-256')],
     ['ES384', 'pkcs8', () => ec('P-384')],
     ['ES512', 'pkcs8', () => ec('P-521')],
-    ['EdDSA', 'pkcs8', () => generateKeyPairSync('ed25519')],
+    ['Ed25519', 'pkcs8', () => generateKeyPairSync('ed25519')],
   ] satisfies [string, keyof typeof PEMS, () => KeyPair][])(
     'signs an assertion for the provider alone: %s, %s',
     async (algorithm, type, makeKeys) => {
@@ -156,7 +138,7 @@ describe('a client with a private key', () => {
         GATEWAY_OIDC_CLIENT_SECRET: undefined,
         GATEWAY_OIDC_PRIVATE_KEY_FILE: file,
       }
-      await withStack({ environment }, async ({ op, gateway, at }) => {
+      await withScriptedStack({ environment }, async ({ op, gateway, at }) => {
         expect((await signIn({ at })).status).toBe(302)
         expect((await signIn({ at })).status).toBe(302)
         const identifiers = new Set<unknown>()
@@ -184,6 +166,23 @@ describe('a client with a private key', () => {
     },
   )
 
+  it.each([
+    ['rsa-pss', () => generateKeyPairSync('rsa-pss', { modulusLength: 2_048 })],
+    ['ed448', () => generateKeyPairSync('ed448')],
+    ['secp256k1', () => ec('secp256k1')],
+    ['x25519', () => generateKeyPairSync('x25519')],
+  ] satisfies [string, () => KeyPair][])(
+    'that no provider takes (%s) stops the start, and the setting is named',
+    async (name, makeKeys) => {
+      const file = join(folder, `${name}.pem`)
+      await writeFile(file, makeKeys().privateKey.export({ type: 'pkcs8', format: 'pem' }))
+      const environment = { GATEWAY_OIDC_PRIVATE_KEY_FILE: file }
+      await expect(withScriptedStack({ environment }, async () => {})).rejects.toThrow(
+        /oidc\.privateKeyFile|GATEWAY_OIDC_PRIVATE_KEY_FILE/,
+      )
+    },
+  )
+
   it('uses it rather than a secret', async () => {
     const file = join(folder, 'both.pem')
     await writeFile(file, ec('P-256').privateKey.export({ type: 'pkcs8', format: 'pem' }))
@@ -195,7 +194,7 @@ describe('a client with a private key', () => {
 
 describe('the authorization request', () => {
   it('is code flow with PKCE S256, state and nonce, all of them new each time', async () => {
-    await withStack({}, async ({ op, at, gateway }) => {
+    await withScriptedStack({}, async ({ op, at, gateway }) => {
       await signIn({ at })
       await signIn({ at })
       const [one, two] = op.asked('authorize').map(({ query }) => Object.fromEntries(query))
@@ -222,7 +221,7 @@ describe('the authorization request', () => {
 
   it('carries what the operator adds', async () => {
     const config = { oidc: { authorizationParams: { acr_values: 'mfa', hd: 'example.com' } } }
-    await withStack({ config }, async ({ op, at }) => {
+    await withScriptedStack({ config }, async ({ op, at }) => {
       await signIn({ at })
       const query = op.asked('authorize')[0]?.query
       expect([query?.get('acr_values'), query?.get('hd')]).toEqual(['mfa', 'example.com'])
@@ -239,7 +238,7 @@ describe('the authorization request', () => {
     'asks as our link says (%s), where the provider knows that (%j): %s',
     async (wanted, listed, sent) => {
       const discovery: Bend = ({ body }) => ({ body: { ...body, prompt_values_supported: listed } })
-      await withStack({ op: { script: { discovery } } }, async ({ op, at }) => {
+      await withScriptedStack({ op: { script: { discovery } } }, async ({ op, at }) => {
         await signIn({ at }, `/oauth2/start?prompt=${wanted}`)
         expect(op.asked('authorize')[0]?.query.get('prompt')).toBe(sent)
       })
@@ -253,7 +252,7 @@ describe('the authorization request', () => {
         pushed_authorization_request_endpoint: `${String(body['issuer'])}/par`,
       },
     })
-    await withStack({ op: { script: { discovery } } }, async ({ op, at }) => {
+    await withScriptedStack({ op: { script: { discovery } } }, async ({ op, at }) => {
       const { location } = await new Person().visit(at('/'))
       // Nothing of the request passes through the browser.
       expect([...(location?.searchParams.keys() ?? [])].sort()).toEqual([

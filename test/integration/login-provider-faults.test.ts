@@ -12,6 +12,7 @@ import {
   metric,
   signIn,
   startScriptedStack,
+  withScriptedStack,
   type ScriptedStack,
 } from '../support/scripted-stack.ts'
 
@@ -187,12 +188,9 @@ describe('the key set', () => {
     ],
   ] satisfies [string, Bend, number, string][])('that %s', async (_, jwks, status, reason) => {
     // A key set is kept for a while: a gateway of its own for each.
-    const own = await startScriptedStack({ op: { script: { jwks } } })
-    try {
+    await withScriptedStack({ op: { script: { jwks } } }, async (own) => {
       await expectRefused(own, { status, reason }, () => signIn(own))
-    } finally {
-      await own.stop()
-    }
+    })
   })
 })
 
@@ -280,17 +278,14 @@ describe('a discovery document', () => {
     ['token_endpoint', 0],
     ['jwks_uri', 1],
   ])('without %s is a matter of set-up', async (name, tokenRequests) => {
-    const own = await startScriptedStack({ op: { script: { discovery: without(name) } } })
-    try {
+    await withScriptedStack({ op: { script: { discovery: without(name) } } }, async (own) => {
       const asked = await countAsked(own.op, 'token', () =>
         expectRefused(own, { status: 502, reason: 'provider-misconfigured' }, () =>
           signIn(own, '/oauth2/start?rd=/'),
         ),
       )
       expect(asked).toBe(tokenRequests)
-    } finally {
-      await own.stop()
-    }
+    })
   })
 })
 
@@ -315,13 +310,10 @@ describe('a provider on https', () => {
   }
 
   it('is believed under the CA of the settings', async () => {
-    const own = await startScriptedStack({ op: { tls }, environment })
-    try {
+    await withScriptedStack({ op: { tls }, environment }, async (own) => {
       expect((await signInAt(own)).status).toBe(302)
       expect(own.op.asked('token')).toHaveLength(1)
-    } finally {
-      await own.stop()
-    }
+    })
   })
 
   it('that names a token endpoint without TLS gets no code in the clear', async () => {
@@ -329,25 +321,20 @@ describe('a provider on https', () => {
     const discovery: Bend = ({ body }) => ({
       body: { ...body, token_endpoint: `${plain.issuer}/token` },
     })
-    const own = await startScriptedStack({ op: { tls, script: { discovery } }, environment })
-    try {
+    await withScriptedStack({ op: { tls, script: { discovery } }, environment }, async (own) => {
       await expectRefused(own, { status: 502, reason: 'provider-misconfigured' }, () =>
         signInAt(own),
       )
-      expect(plain.requests).toEqual([])
-    } finally {
-      await Promise.all([own.stop(), plain.stop()])
-    }
+    })
+    expect(plain.requests).toEqual([])
+    await plain.stop()
   })
 })
 
 describe('pushed authorization requests', () => {
   const par = (bend: Bend): Partial<Script> => ({
     discovery: ({ body }) => ({
-      body: {
-        ...body,
-        pushed_authorization_request_endpoint: `${String(body['issuer'])}/par`,
-      },
+      body: { ...body, pushed_authorization_request_endpoint: `${String(body['issuer'])}/par` },
     }),
     par: bend,
   })
@@ -360,15 +347,12 @@ describe('pushed authorization requests', () => {
   ] satisfies [string, Bend, number, string][])(
     '%s are a page',
     async (_, bend, status, reason) => {
-      const own = await startScriptedStack({ op: { script: par(bend) } })
-      try {
+      await withScriptedStack({ op: { script: par(bend) } }, async (own) => {
         const { answer } = await expectRefused(own, { status, reason }, () =>
           new Person().visit(own.at('/oauth2/start?rd=/a')),
         )
         expect(answer.headers.getSetCookie()).toEqual([])
-      } finally {
-        await own.stop()
-      }
+      })
     },
   )
 })

@@ -6,6 +6,7 @@ import {
   expectRefused,
   signIn,
   startScriptedStack,
+  withScriptedStack,
   type ScriptedStack,
 } from '../support/scripted-stack.ts'
 
@@ -92,21 +93,24 @@ describe('a provider that offers algorithms which prove nothing', () => {
   it.each(['none', 'public-key-as-secret'] satisfies Signature[])(
     'is not taken at its word: %s',
     async (signature) => {
-      const own = await startScriptedStack({
-        op: {
-          script: {
-            signature,
-            discovery: ({ body }) => ({
-              body: { ...body, id_token_signing_alg_values_supported: ['RS256', 'HS256', 'none'] },
-            }),
+      await withScriptedStack(
+        {
+          op: {
+            script: {
+              signature,
+              discovery: ({ body }) => ({
+                body: {
+                  ...body,
+                  id_token_signing_alg_values_supported: ['RS256', 'HS256', 'none'],
+                },
+              }),
+            },
           },
         },
-      })
-      try {
-        await expectRefused(own, INVALID, () => signIn(own))
-      } finally {
-        await own.stop()
-      }
+        async (own) => {
+          await expectRefused(own, INVALID, () => signIn(own))
+        },
+      )
     },
   )
 })
@@ -131,13 +135,10 @@ describe('clocks may differ by a minute', () => {
   )
 
   it('counts by the gateway’s clock', async () => {
-    const own = await startScriptedStack({ gateway: { now: () => Date.now() - 90_000 } })
-    try {
+    await withScriptedStack({ gateway: { now: () => Date.now() - 90_000 } }, async (own) => {
       const { answer } = await expectRefused(own, CLOCK, () => signIn(own))
       expect(answer.body).toContain('Two clocks disagree')
-    } finally {
-      await own.stop()
-    }
+    })
   })
 })
 

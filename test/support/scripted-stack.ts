@@ -58,7 +58,12 @@ export async function startScriptedStack(
     GATEWAY_LOGIN_LIMIT: 'off',
     ...options.environment,
   }
-  const gateway = await startTestGateway(environment, options.gateway)
+  const gateway = await startTestGateway(environment, options.gateway).catch(
+    async (error: unknown) => {
+      await op.stop()
+      throw error
+    },
+  )
   await gateway.ready()
   return {
     gateway,
@@ -70,6 +75,18 @@ export async function startScriptedStack(
       await op.stop()
       await rm(folder, { recursive: true })
     },
+  }
+}
+
+export async function withScriptedStack<T>(
+  options: ScriptedStackOptions,
+  use: (stack: ScriptedStack) => Promise<T>,
+): Promise<T> {
+  const stack = await startScriptedStack(options)
+  try {
+    return await use(stack)
+  } finally {
+    await stack.stop()
   }
 }
 

@@ -1,6 +1,7 @@
 // What two settings say together, each of them sound by itself.
 
 import type { AccessRule, ClientAuth } from '../config.ts'
+import { parseStoreAddress } from '../../lib/store-address.ts'
 import { nameOf, problem, type Problem } from '../read/problem.ts'
 import { SETTINGS } from '../schema/schema.ts'
 import { valueAt, type Tree } from '../read/tree.ts'
@@ -30,6 +31,7 @@ export function checkTogether(
     ...checkCredentials('desktop', written.desktop, written),
     ...checkCredentials('desktop.viewer', written.desktop.viewer, written),
     ...checkCredentials('desktop.owner', written.desktop.owner, written),
+    ...checkStoreTls(written.session),
     ...checkDesktopTls(written.desktop),
     ...checkViewers(written.desktop, rules),
   ]
@@ -94,6 +96,15 @@ function checkCredentials(
         ]
       : []),
   ]
+}
+
+/** A CA that nothing is checked against would pass for encryption. */
+function checkStoreTls({ store, storeCaFile }: WrittenSettings['session']): readonly Problem[] {
+  if (storeCaFile === undefined) return []
+  const parsed = parseStoreAddress(store)
+  const isTls = parsed.ok && parsed.address.kind === 'redis' && parsed.address.tls
+  const words = `needs a rediss ${nameOf('session.store')}; change that or remove this`
+  return isTls ? [] : [problem(['session.storeCaFile', 'session.store'], words)]
 }
 
 function checkDesktopTls({ url, tls }: WrittenSettings['desktop']): readonly Problem[] {

@@ -17,12 +17,6 @@ const isRfb = ({ desktop }: WrittenSettings): boolean => desktop.kind === 'rfb'
 
 export const NOT_YET: readonly NotYet[] = [
   {
-    setting: 'session.store',
-    value: 'any store but memory',
-    restricts: ({ session }) => session.store !== 'memory',
-  },
-  { setting: 'session.storeCaFile' },
-  {
     setting: 'session.idleTimeout',
     value: 'any duration but 0',
     restricts: ({ session }) => session.idleTimeout !== 0,

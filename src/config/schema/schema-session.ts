@@ -17,7 +17,7 @@ export const sessionSchema: z.ZodType<WrittenSettings['session']> = map({
   store: byDefault(sessionStore, 'memory', {
     env: 'GATEWAY_SESSION_STORE',
     meaning:
-      'Where sessions are kept: `memory`, `sqlite:PATH`, `redis://…`, `rediss://…` or `redis+sentinel://…`.',
+      'Where sessions are kept: `memory`; `sqlite:PATH`, a file for one process alone; `redis://[user:password@]host[:port][/db]`; `redis+sentinel://[user:password@]host[:port],…/master-name[/db]`, with `?sentinelPassword=…` where the sentinels have one. `rediss` in place of `redis` is TLS. Percent-encode what is unusual in names and passwords.',
   }),
   storeCaFile: optional(line, 'system roots', {
     env: 'GATEWAY_SESSION_STORE_CA_FILE',

@@ -2,6 +2,7 @@
 
 import * as z from 'zod'
 
+import { parseStoreAddress } from '../../lib/store-address.ts'
 import { readLine, text } from './leaf.ts'
 
 const LEAST_SECRET_BYTES = 32
@@ -26,15 +27,13 @@ export const sessionSecrets: z.ZodType<readonly [string, ...string[]]> = z
     return [first, ...older]
   })
 
-const STORE = /^(memory|sqlite:.+|(redis|rediss|redis\+sentinel):\/\/[^\s/?#]+\S*)$/
-
 /** Where sessions are kept; a Redis URL holds a password, so that a refusal quotes nothing of it. */
 export const sessionStore: z.ZodType<string> = text(
   'must be text',
-  (written, refuse) =>
-    STORE.test(written)
-      ? written
-      : refuse('must be memory, sqlite:PATH, redis://…, rediss://… or redis+sentinel://…'),
+  (written, refuse) => {
+    const parsed = parseStoreAddress(written)
+    return parsed.ok ? written : refuse(parsed.problem)
+  },
   () => undefined,
 )
 

@@ -24,6 +24,23 @@ describe('TLS on the public listener', () => {
   })
 })
 
+describe('a CA for the store', () => {
+  const ca = { GATEWAY_SESSION_STORE_CA_FILE: '/dev/null' }
+
+  it.each(['rediss://redis', 'rediss+sentinel://a,b/main'])('is for TLS: %s', (store) => {
+    expect(withEnv({ ...ca, GATEWAY_SESSION_STORE: store })).toEqual([])
+  })
+
+  it.each(['memory', 'sqlite:/data/a.db', 'redis://redis', 'redis+sentinel://a,b/main'])(
+    'is not for a store without TLS, which would pass for it: %s',
+    (store) => {
+      expect(withEnv({ ...ca, GATEWAY_SESSION_STORE: store })).toEqual([
+        'GATEWAY_SESSION_STORE_CA_FILE (session.storeCaFile): needs a rediss GATEWAY_SESSION_STORE (session.store); change that or remove this',
+      ])
+    },
+  )
+})
+
 describe('how the client proves itself', () => {
   const secret = { GATEWAY_OIDC_CLIENT_SECRET: 'client-secret' }
   const key = { GATEWAY_OIDC_PRIVATE_KEY_FILE: '/dev/null' }

@@ -7,26 +7,6 @@ import { COMPLETE, NO_RULES, problemsFrom, settingsFrom, VIEWER } from '../loadi
 describe('what this version does not enforce', () => {
   it.each([
     [
-      'session: { store: "sqlite:/data/sessions.db" }',
-      'GATEWAY_SESSION_STORE (session.store): any store but memory ',
-    ],
-    [
-      'session: { store: "redis://redis:6379" }',
-      'GATEWAY_SESSION_STORE (session.store): any store but memory ',
-    ],
-    [
-      'session: { store: "rediss://u:p@redis" }',
-      'GATEWAY_SESSION_STORE (session.store): any store but memory ',
-    ],
-    [
-      'session: { store: "redis+sentinel://a:1,b:2/main" }',
-      'GATEWAY_SESSION_STORE (session.store): any store but memory ',
-    ],
-    [
-      'session: { storeCaFile: /dev/null }',
-      'GATEWAY_SESSION_STORE_CA_FILE (session.storeCaFile): ',
-    ],
-    [
       'session: { idleTimeout: 30m }',
       'GATEWAY_SESSION_IDLE_TIMEOUT (session.idleTimeout): any duration but 0 ',
     ],

@@ -1,0 +1,106 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { openSessionStore } from '../../src/session/open-session-store.ts'
+
+const WRITER = fileURLToPath(new URL('../support/session-writer.ts', import.meta.url))
+
+let folder: string
+let file: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'ghostwire-crash-'))
+  file = join(folder, 'sessions.db')
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+interface Writer {
+  readonly child: ChildProcess
+  /** The generation that each session was acknowledged with last. */
+  readonly acknowledged: Map<string, number>
+  kill(): Promise<void>
+}
+
+function startWriter(name: string): Writer {
+  const child = spawn(process.execPath, [WRITER, `sqlite:${file}`, name], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const acknowledged = new Map<string, number>()
+  let rest = ''
+  child.stdout.on('data', (chunk: Buffer) => {
+    const lines = (rest + chunk.toString()).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) {
+      const [id = '', generation] = line.split(' ')
+      if (generation !== undefined) acknowledged.set(id, Number(generation))
+    }
+  })
+  return {
+    child,
+    acknowledged,
+    async kill() {
+      const closed = once(child, 'close')
+      child.kill('SIGKILL')
+      await closed
+    },
+  }
+}
+
+describe('a gateway killed at any point', () => {
+  it('has kept every session and every end that it acknowledged, in a sound file', async () => {
+    const acknowledged = new Map<string, number>()
+    for (let round = 0; round < 10; round += 1) {
+      const writer = startWriter(`round-${round}`)
+      // Half of them while they open the file or soon after, half of them in full flight.
+      await once(writer.child.stdout ?? writer.child, 'data')
+      await sleep(Math.random() * (round % 2 === 0 ? 15 : 150))
+      await writer.kill()
+      for (const [id, generation] of writer.acknowledged) acknowledged.set(id, generation)
+
+      const store = await openSessionStore(`sqlite:${file}`)
+      const ids = [...acknowledged.keys()]
+      const records = await store.read(ids)
+      const lost = ids.filter(
+        (id, n) => (records[n]?.generation ?? 0) < (acknowledged.get(id) ?? 0),
+      )
+      expect(lost).toEqual([])
+      for (const [n, record] of records.entries()) {
+        // A write is there with all its parts, or not at all.
+        const { generation = 0, envelope, vault, indexes = [] } = record ?? {}
+        expect(envelope).toBe(`envelope ${generation}`.repeat(100))
+        expect(vault === undefined).toBe(generation === 3)
+        const [name] = /^round-\d+/.exec(ids[n] ?? '') ?? []
+        expect([...indexes].sort()).toEqual([name, `${name} ${generation}`])
+      }
+      await store.close()
+      const database = new DatabaseSync(file)
+      expect(database.prepare('PRAGMA integrity_check').all()).toEqual([{ integrity_check: 'ok' }])
+      database.close()
+    }
+    expect(acknowledged.size).toBeGreaterThan(10)
+  })
+})
+
+describe('a file that another process has open', () => {
+  it('is refused in words that name it, and free once that process is gone, however it went', async () => {
+    const writer = startWriter('other')
+    await expect.poll(() => writer.acknowledged.size).toBeGreaterThan(0)
+    await expect(openSessionStore(`sqlite:${file}`)).rejects.toMatchObject({
+      code: 'settings-invalid',
+      message: expect.stringContaining(`${file} is in use by another process`) as string,
+    })
+    // The refusal took nothing from the one that has it.
+    const before = writer.acknowledged.size
+    await expect.poll(() => writer.acknowledged.size).toBeGreaterThan(before)
+    await expect(openSessionStore(`sqlite:${file}`)).rejects.toThrow('in use by another process')
+    await writer.kill()
+    const store = await openSessionStore(`sqlite:${file}`)
+    expect(await store.find('other')).not.toEqual([])
+    await store.close()
+  })
+})

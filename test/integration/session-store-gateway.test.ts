@@ -1,0 +1,121 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { freePort, startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { Person, type Answer } from '../support/person.ts'
+import { startRedis, until, type RedisServer } from '../support/redis-server.ts'
+import { startStack, type Stack } from '../support/stack.ts'
+
+const endings: (() => Promise<void>)[] = []
+afterEach(async () => {
+  for (const end of endings.splice(0).toReversed()) await end()
+})
+
+const PASSWORD = 'hunter2-of-redis'
+
+async function startGuardedRedis(): Promise<{ redis: RedisServer; store: string }> {
+  const redis = await startRedis({ arguments: ['--requirepass', PASSWORD] })
+  endings.push(() => redis.remove())
+  return { redis, store: redis.url.replace('://', `://:${PASSWORD}@`) }
+}
+
+async function start(store: string): Promise<Stack> {
+  const stack = await startStack({ environment: { GATEWAY_SESSION_STORE: store } })
+  endings.push(() => stack.stop())
+  return stack
+}
+
+/** Another replica of the stack's gateway: the same settings, another port behind the same public URL. */
+async function startReplica({ environment }: Stack): Promise<TestGateway> {
+  const listen = `127.0.0.1:${await freePort()}`
+  const replica = await startTestGateway({ ...environment, GATEWAY_LISTEN: listen })
+  endings.push(() => replica.stop())
+  await replica.ready()
+  return replica
+}
+
+function ask(gateway: TestGateway, person: Person, path: string, method = 'GET'): Promise<Answer> {
+  const { host, origin } = new URL(gateway.origin)
+  return person.request(`http://localhost:${gateway.publicPort}${path}`, {
+    method,
+    headers: { host, ...(method === 'POST' ? { origin } : {}) },
+  })
+}
+
+const statusOf = async (gateway: TestGateway, person: Person): Promise<number> =>
+  (await ask(gateway, person, '/oauth2/userinfo')).status
+
+describe('replicas that share a Redis', () => {
+  it('share their sessions, from sign-in to sign-out', async () => {
+    const { store } = await startGuardedRedis()
+    const stack = await start(store)
+    const replica = await startReplica(stack)
+    const [alice, other] = [new Person(), new Person()]
+    await alice.signIn(`${stack.gateway.origin}/`)
+    await other.signIn(`${stack.gateway.origin}/`)
+    expect(await statusOf(replica, alice)).toBe(200)
+    expect(JSON.parse((await ask(replica, alice, '/oauth2/userinfo')).body)).toMatchObject({
+      sub: 'alice',
+    })
+    const stolen = alice.cookieHeader(stack.gateway.origin)
+    expect((await ask(replica, alice, '/oauth2/sign_out', 'POST')).status).toBeLessThan(400)
+    const replay = await fetch(`${stack.gateway.origin}/oauth2/userinfo`, {
+      headers: { cookie: stolen },
+    })
+    expect(replay.status).toBe(401)
+    expect(await statusOf(stack.gateway, other)).toBe(200)
+  })
+
+  it('answer 503 while it is away, sign nobody out, and tell the log without its password', async () => {
+    const { redis, store } = await startGuardedRedis()
+    const stack = await start(store)
+    const { gateway } = stack
+    const person = new Person()
+    await person.signIn(`${gateway.origin}/`)
+    const cookie = person.cookieHeader(gateway.origin)
+    redis.freeze()
+    const answer = await ask(gateway, person, '/oauth2/userinfo')
+    expect(answer.status).toBe(503)
+    expect(answer.headers.get('retry-after')).toMatch(/^\d+$/)
+    const page = await person.visit(`${gateway.origin}/`)
+    expect([page.status, page.location]).toEqual([503, undefined])
+    expect((await fetch(`${gateway.admin}/readyz`)).status).toBe(200)
+    redis.thaw()
+    await until(async () => (await statusOf(gateway, person)) === 200)
+    expect(person.cookieHeader(gateway.origin)).toBe(cookie)
+    const log = JSON.stringify(gateway.lines)
+    expect(log).toContain('trouble with the session store')
+    expect(log).toContain('the session store answers again')
+    expect(log).not.toContain(PASSWORD)
+  })
+
+  it('start without it, and sign people in from when it is there', async () => {
+    const { redis, store } = await startGuardedRedis()
+    await redis.stop()
+    const { gateway } = await start(store)
+    const person = new Person()
+    expect((await fetch(`${gateway.admin}/readyz`)).status).toBe(200)
+    await redis.start()
+    await until(async () => {
+      await person.signIn(`${gateway.origin}/`)
+      return (await statusOf(gateway, person)) === 200
+    })
+  })
+})
+
+describe('a gateway with an SQLite file', () => {
+  it('knows its people after a restart, and has the file for itself until then', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'ghostwire-gateway-'))
+    endings.push(async () => rmSync(folder, { recursive: true }))
+    const file = join(folder, 'sessions.db')
+    const stack = await start(`sqlite:${file}`)
+    const person = new Person()
+    await person.signIn(`${stack.gateway.origin}/`)
+    expect(await statusOf(stack.gateway, person)).toBe(200)
+    await expect(startReplica(stack)).rejects.toThrow(`${file} is in use by another process`)
+    await stack.gateway.stop()
+    const again = await startReplica(stack)
+    expect(await statusOf(again, person)).toBe(200)
+  })
+})

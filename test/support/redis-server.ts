@@ -1,0 +1,172 @@
+// Debian's redis-server on loopback, in a folder of its own: alone, or a master with a replica and three sentinels.
+
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Certificate } from './certificate.ts'
+import { freePort } from './gateway.ts'
+
+export interface RedisServer {
+  readonly port: number
+  /** What it is called with `session.store`, without credentials. */
+  readonly url: string
+  /** After `stop` or `kill`, on the same port; as a rule with nothing in it. */
+  start(): Promise<void>
+  stop(): Promise<void>
+  kill(): Promise<void>
+  /** It keeps its connections and answers none of them. */
+  freeze(): void
+  thaw(): void
+  /** One command, by a connection of its own; the raw reply. */
+  command(...words: string[]): Promise<string>
+  /** Stops it and removes its folder. */
+  remove(): Promise<void>
+}
+
+export interface RedisServerOptions {
+  readonly arguments?: readonly string[]
+  /** The port takes TLS only, with this certificate. */
+  readonly certificate?: Certificate
+  /** A sentinel, with these lines in its configuration. */
+  readonly sentinel?: readonly string[]
+}
+
+export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'ghostwire-redis-'))
+  const port = await freePort()
+  const { certificate, sentinel } = options
+  const words = ['--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no']
+  if (certificate === undefined) words.push('--port', String(port))
+  else {
+    const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
+    writeFileSync(cert, certificate.cert)
+    writeFileSync(key, certificate.key)
+    words.push('--port', '0', '--tls-port', String(port), '--tls-auth-clients', 'no')
+    words.push('--tls-cert-file', cert, '--tls-key-file', key, '--tls-ca-cert-file', cert)
+    words.push('--tls-replication', 'yes')
+  }
+  if (sentinel !== undefined) {
+    const config = join(folder, 'sentinel.conf')
+    writeFileSync(config, `${sentinel.join('\n')}\n`)
+    words.unshift(config, '--sentinel')
+  }
+  words.push(...(options.arguments ?? []))
+
+  let child: ChildProcess | undefined
+  async function end(signal: NodeJS.Signals): Promise<void> {
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const ended = once(child, 'exit')
+    child.kill(signal)
+    // A stopped process takes no other signal but the last.
+    child.kill('SIGCONT')
+    await ended
+  }
+  const server: RedisServer = {
+    port,
+    url: `${certificate === undefined ? 'redis' : 'rediss'}://127.0.0.1:${port}`,
+    async start() {
+      const ready = sentinel === undefined ? 'Ready to accept connections' : '+monitor master'
+      child = await spawnUntil('redis-server', words, ready)
+    },
+    stop: () => end('SIGTERM'),
+    kill: () => end('SIGKILL'),
+    freeze: () => void child?.kill('SIGSTOP'),
+    thaw: () => void child?.kill('SIGCONT'),
+    command: (...command) => sendCommand(port, command),
+    async remove() {
+      await end('SIGKILL')
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+  await server.start()
+  return server
+}
+
+export interface SentinelTopology {
+  readonly master: RedisServer
+  readonly replica: RedisServer
+  readonly sentinels: readonly [RedisServer, RedisServer, RedisServer]
+  /** `host:port,host:port,host:port/master-name` */
+  readonly path: string
+  remove(): Promise<void>
+}
+
+/** Ready when a majority of the sentinels could see a failover through: about two seconds. */
+export async function startSentinelTopology(): Promise<SentinelTopology> {
+  // Without the delay a replica's first synchronisation waits five seconds for others to join.
+  const master = await startRedis({ arguments: ['--repl-diskless-sync-delay', '0'] })
+  const replica = await startRedis({
+    arguments: ['--replicaof', `127.0.0.1 ${master.port}`, '--repl-diskless-sync-delay', '0'],
+  })
+  await until(async () => (await replica.command('INFO', 'replication')).includes('link_status:up'))
+  const watch = (): Promise<RedisServer> =>
+    startRedis({
+      sentinel: [
+        `sentinel monitor main 127.0.0.1 ${master.port} 2`,
+        'sentinel down-after-milliseconds main 500',
+        'sentinel failover-timeout main 5000',
+      ],
+    })
+  const sentinels = await Promise.all([watch(), watch(), watch()])
+  const all = [master, replica, ...sentinels]
+  const knowsAll = async (sentinel: RedisServer): Promise<boolean> =>
+    (await sentinel.command('INFO', 'sentinel')).includes('slaves=1,sentinels=3')
+  await until(async () => (await Promise.all(sentinels.map(knowsAll))).every(Boolean))
+  return {
+    master,
+    replica,
+    sentinels,
+    path: `${sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')}/main`,
+    remove: async () => void (await Promise.all(all.map((server) => server.remove()))),
+  }
+}
+
+async function spawnUntil(
+  program: string,
+  words: readonly string[],
+  ready: string,
+): Promise<ChildProcess> {
+  const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const killChild = (): void => void child.kill('SIGKILL')
+  process.once('exit', killChild)
+  child.once('exit', () => process.off('exit', killChild))
+  let output = ''
+  await new Promise<void>((resolve, reject) => {
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      const isMissing = error.code === 'ENOENT'
+      reject(isMissing ? new Error(`${program} is missing: apt-get install redis-server`) : error)
+    })
+    child.once('exit', () => reject(new Error(`${program} ended:\n${output}`)))
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk: Buffer) => {
+        output += chunk.toString()
+        if (output.includes(ready)) resolve()
+      })
+    }
+  })
+  return child
+}
+
+function sendCommand(port: number, words: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let reply = ''
+    const socket = connect(port, '127.0.0.1')
+    socket.on('error', reject)
+    socket.on('data', (chunk) => (reply += chunk.toString()))
+    socket.on('close', () => resolve(reply))
+    const encoded = words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`)
+    socket.end(`*${words.length}\r\n${encoded.join('')}*1\r\n$4\r\nQUIT\r\n`)
+  })
+}
+
+/** Asks every 20 ms, for at most 15 s. */
+export async function until(isSo: () => Promise<boolean> | boolean): Promise<void> {
+  const end = Date.now() + 15_000
+  while (!(await isSo())) {
+    if (Date.now() > end) throw new Error(`in vain: ${isSo.toString()}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}

@@ -1,0 +1,172 @@
+// What a whole client stream means, told the plain way: all bytes at hand, one message after the other, every length
+// spelled out. The gateway's reader must come to the same in any split (src/desktop/rfb.ts).
+
+import type { RfbDialect, RfbUnknown } from '../../src/desktop/rfb.ts'
+
+export interface Followed {
+  /** How many bytes had come when each human input could be told. */
+  readonly human: readonly number[]
+  /** After how many bytes the next one is a message's type. */
+  readonly boundaries: ReadonlySet<number>
+  readonly unknown: { readonly what: RfbUnknown; readonly after: number } | undefined
+  /** The stream as the server is to get it. */
+  readonly forwarded: Buffer
+}
+
+const END_OF_STREAM = new Error('the stream ends here')
+
+export function followRfb(dialect: RfbDialect, stream: Buffer): Followed {
+  const forwarded = Buffer.from(stream)
+  const human: number[] = []
+  const boundaries = new Set<number>()
+  let unknown: Followed['unknown']
+  let at = 0
+
+  const skip = (bytes: number): void => {
+    at += bytes
+    if (at > stream.length) throw END_OF_STREAM
+  }
+  const number = (bytes: number): number => {
+    skip(bytes)
+    return stream.readUIntBE(at - bytes, bytes)
+  }
+  const text = (bytes: number): string => {
+    skip(bytes)
+    return stream.toString('latin1', at - bytes, at)
+  }
+  const stop = (what: RfbUnknown): never => {
+    unknown = { what, after: at }
+    throw END_OF_STREAM
+  }
+  const isHuman = (): void => {
+    human.push(at)
+  }
+
+  const readHandshake = (): void => {
+    if (text(4) !== 'RFB ') stop('version')
+    if (text(4) !== '003.') stop('version')
+    if (!['007\n', '008\n'].includes(text(4))) stop('version')
+    const security = number(1)
+    if (security === 2) skip(16)
+    else if (security !== 1) stop('security-type')
+    skip(1)
+  }
+  const readCutText = (): void => {
+    skip(3)
+    const length = number(4)
+    if (length < 2 ** 31) {
+      if (length > 0) isHuman()
+      return skip(length)
+    }
+    const extended = 2 ** 32 - length
+    if (extended < 4 || extended === 2 ** 31) stop('length')
+    const flags = number(4)
+    const action = Math.floor(flags / 2 ** 24)
+    const formats = flags % 2 ** 16
+    if (action === 8 && formats > 0) isHuman()
+    skip(extended - 4)
+  }
+  const readCommon = (type: number): void => {
+    if (type === 0) return skip(19)
+    if (type === 3) return skip(9)
+    if (type === 6) return readCutText()
+    if (type === 150) return skip(9)
+    if (type === 248) {
+      skip(7)
+      return skip(number(1))
+    }
+    if (type === 251) {
+      skip(5)
+      return skip(1 + 16 * number(1))
+    }
+    stop('message-type')
+  }
+  const readKasm = (type: number): void => {
+    const fixed: Record<number, number> = {
+      178: 3,
+      179: 11,
+      185: 0,
+      189: 7,
+      190: 3,
+      191: 3,
+      252: 4,
+    }
+    const length = fixed[type]
+    if (length !== undefined) return skip(length)
+    if (type === 2) {
+      skip(1)
+      return skip(4 * number(2))
+    }
+    if (type === 4) {
+      skip(3)
+      if (number(4) !== 1) isHuman()
+      return
+    }
+    if (type === 5 || type === 188) {
+      isHuman()
+      return skip(type === 5 ? 10 : 9)
+    }
+    if (type === 180) {
+      isHuman()
+      for (let entries = number(1); entries > 0; entries -= 1) {
+        skip(number(1))
+        skip(number(4))
+      }
+      return
+    }
+    if (type === 181) return skip(number(2))
+    if (type === 182) return skip(number(1))
+    if (type === 183) {
+      const name = number(1)
+      skip(name)
+      if (name < 64) skip(number(4))
+      return
+    }
+    if (type === 184) return skip(4 * number(1))
+    if (type === 255) {
+      if (number(1) !== 0) stop('message-type')
+      isHuman()
+      return skip(10)
+    }
+    readCommon(type)
+  }
+  const readStandard = (type: number): void => {
+    if (type === 2) {
+      skip(1)
+      for (let encodings = number(2); encodings > 0; encodings -= 1) {
+        if (number(4) === 0xff_ff_fe_c4) forwarded.writeUInt32BE(0xff_ff_fe_93, at - 4)
+      }
+      return
+    }
+    if (type === 4 || type === 5) {
+      isHuman()
+      return skip(type === 4 ? 7 : 5)
+    }
+    if (type === 250) return skip(3)
+    if (type === 255) {
+      const kind = number(1)
+      if (kind === 0) {
+        isHuman()
+        return skip(10)
+      }
+      if (kind !== 1) stop('message-type')
+      const operation = number(2)
+      if (operation > 2) stop('message-type')
+      return skip(operation === 2 ? 6 : 0)
+    }
+    readCommon(type)
+  }
+
+  try {
+    readHandshake()
+    for (;;) {
+      boundaries.add(at)
+      const type = number(1)
+      if (dialect === 'kasmvnc') readKasm(type)
+      else readStandard(type)
+    }
+  } catch (error) {
+    if (error !== END_OF_STREAM) throw error
+  }
+  return { human, boundaries, unknown, forwarded }
+}

@@ -1,0 +1,249 @@
+// What every session store promises (src/session/session-store.ts), as one suite that each of them passes.
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { SessionRecord, SessionStore } from '../../src/session/session-store.ts'
+
+export interface StoreUnderTest {
+  /** A client of the same sessions; where there can be one only, that one again. */
+  open(): Promise<SessionStore>
+  now(): number
+  /** Lets the store's clock go on. */
+  pass(ms: number): Promise<void>
+  end(): Promise<void>
+}
+
+const HOUR = 3_600_000
+/** Long enough to be seen by a busy machine before it is over: some stores have the real clock. */
+const SHORT = 1_500
+
+export function describeStoreContract(name: string, start: () => Promise<StoreUnderTest>): void {
+  describe(`${name} as a session store`, () => {
+    let under: StoreUnderTest
+    let one: SessionStore
+    let two: SessionStore
+    beforeEach(async () => {
+      under = await start()
+      one = await under.open()
+      two = await under.open()
+    })
+    afterEach(() => under.end())
+
+    const record = (changes: Partial<SessionRecord> = {}): SessionRecord => ({
+      envelope: 'an envelope',
+      vault: 'a vault',
+      indexes: [],
+      generation: 1,
+      activeUntil: under.now() + HOUR,
+      keepUntil: under.now() + 2 * HOUR,
+      ...changes,
+    })
+    const tombstone = (changes: Partial<SessionRecord> = {}): SessionRecord =>
+      record({ vault: undefined, activeUntil: 0, ...changes })
+
+    describe('records', () => {
+      it('come back as they went, in the order asked for, from any client', async () => {
+        const a = record({ envelope: 'ä '.repeat(40_000), indexes: ['i', 'j'], generation: 7 })
+        const b = tombstone()
+        await one.create('a', a)
+        await one.create('b', b)
+        expect(await two.read(['b', 'nobody', 'a'])).toEqual([b, undefined, a])
+        expect(await two.read([])).toEqual([])
+      })
+
+      it('are replaced by whoever knows the generation that is stored', async () => {
+        await one.create('a', record())
+        const next = record({ envelope: 'the next', generation: 2 })
+        expect(await two.replace('a', next, 1)).toBe(true)
+        expect(await one.read(['a'])).toEqual([next])
+      })
+
+      it('stay as they are when another generation is stored, or none', async () => {
+        const stored = record({ generation: 5, indexes: ['i'] })
+        await one.create('a', stored)
+        for (const wrong of [4, 6, 0]) {
+          const attempt = record({ generation: wrong + 1, indexes: ['other'], activeUntil: 0 })
+          expect(await one.replace('a', attempt, wrong)).toBe(false)
+        }
+        expect(await one.replace('nobody', record(), 1)).toBe(false)
+        expect(await one.read(['a', 'nobody'])).toEqual([stored, undefined])
+        expect(await one.find('other')).toEqual([])
+        expect(await one.countActive()).toBe(1)
+      })
+
+      it('are replaced by exactly one of many who race for it', async () => {
+        await one.create('a', record())
+        for (let generation = 1; generation <= 10; generation += 1) {
+          const racers = Array.from({ length: 8 }, (_, racer) =>
+            (racer % 2 === 0 ? one : two).replace(
+              'a',
+              record({ envelope: `racer ${racer}`, generation: generation + 1 }),
+              generation,
+            ),
+          )
+          const won = await Promise.all(racers)
+          expect(won.filter(Boolean)).toHaveLength(1)
+          const [stored] = await two.read(['a'])
+          expect(stored?.envelope).toBe(`racer ${won.indexOf(true)}`)
+        }
+      })
+
+      it('are found by any of their indexes, ended ones too, and by no index they have lost', async () => {
+        await one.create('a', record({ indexes: ['person', 'a at the provider'] }))
+        await one.create('b', record({ indexes: ['person'] }))
+        await one.create('c', record({ indexes: ['somebody else'] }))
+        expect([...(await two.find('person'))].sort()).toEqual(['a', 'b'])
+        expect(await two.find('a at the provider')).toEqual(['a'])
+        expect(await two.find('nobody')).toEqual([])
+        await two.replace('a', tombstone({ indexes: ['person'], generation: 2 }), 1)
+        expect([...(await one.find('person'))].sort()).toEqual(['a', 'b'])
+        expect(await one.find('a at the provider')).toEqual([])
+      })
+
+      it('are listed and counted while they are active', async () => {
+        expect([await one.list(), await one.countActive()]).toEqual([[], 0])
+        await one.create('a', record())
+        await one.create('b', record())
+        await one.create('ended', tombstone())
+        expect([...(await two.list())].sort()).toEqual(['a', 'b'])
+        expect(await two.countActive()).toBe(2)
+        await two.replace('a', tombstone({ generation: 2 }), 1)
+        expect([await one.list(), await one.countActive()]).toEqual([['b'], 1])
+      })
+
+      it('are gone by themselves when they have had their time, and so is what led to them', async () => {
+        const soon = under.now() + SHORT
+        await one.create('a', record({ indexes: ['i'], activeUntil: soon, keepUntil: soon }))
+        await one.create('inactive', record({ indexes: ['i'], activeUntil: soon }))
+        await one.create('b', record({ indexes: ['i'] }))
+        await one.create('ending', record({ indexes: ['i'] }))
+        await one.replace(
+          'ending',
+          tombstone({ indexes: ['i'], generation: 2, keepUntil: soon }),
+          1,
+        )
+        expect(await two.countActive()).toBe(3)
+        expect(await two.find('i')).toHaveLength(4)
+        await under.pass(SHORT + 50)
+        expect(await two.read(['a', 'ending'])).toEqual([undefined, undefined])
+        expect(await two.replace('a', record({ generation: 2 }), 1)).toBe(false)
+        expect([...(await two.find('i'))].sort()).toEqual(['b', 'inactive'])
+        expect([await two.list(), await two.countActive()]).toEqual([['b'], 1])
+      })
+    })
+
+    describe('a lease', () => {
+      it('has one holder, who may renew it, until it is given back', async () => {
+        expect(await one.hold('refresh', 'replica 1', HOUR)).toBe(true)
+        expect(await two.hold('refresh', 'replica 2', HOUR)).toBe(false)
+        expect(await one.hold('refresh', 'replica 1', HOUR)).toBe(true)
+        expect(await two.hold('another', 'replica 2', HOUR)).toBe(true)
+        await two.release('refresh', 'replica 2')
+        expect(await two.hold('refresh', 'replica 2', HOUR)).toBe(false)
+        await one.release('refresh', 'replica 1')
+        await one.release('never held', 'replica 1')
+        expect(await two.hold('refresh', 'replica 2', HOUR)).toBe(true)
+      })
+
+      it('goes to exactly one of many who race for it', async () => {
+        for (let round = 0; round < 10; round += 1) {
+          const racers = Array.from({ length: 8 }, (_, racer) =>
+            (racer % 2 === 0 ? one : two).hold(`refresh ${round}`, `replica ${racer}`, HOUR),
+          )
+          expect((await Promise.all(racers)).filter(Boolean)).toHaveLength(1)
+        }
+      })
+    })
+
+    describe('a mark', () => {
+      it('is set once, and keeps its first value', async () => {
+        expect(await one.recall('jti')).toBeUndefined()
+        expect(await one.remember('jti', 'first', HOUR)).toBe(true)
+        expect(await two.remember('jti', 'second', HOUR)).toBe(false)
+        expect(await two.recall('jti')).toBe('first')
+        expect(await two.recall('another')).toBeUndefined()
+      })
+
+      it('is set by exactly one of many who race for it', async () => {
+        const racers = Array.from({ length: 8 }, (_, racer) =>
+          (racer % 2 === 0 ? one : two).remember('jti', `racer ${racer}`, HOUR),
+        )
+        const won = await Promise.all(racers)
+        expect(won.filter(Boolean)).toHaveLength(1)
+        expect(await one.recall('jti')).toBe(`racer ${won.indexOf(true)}`)
+      })
+    })
+
+    describe('presence', () => {
+      it('is what every replica said last, session by session', async () => {
+        await one.writePresence(
+          'replica 1',
+          new Map([
+            ['a', 'one on a'],
+            ['b', 'one on b'],
+          ]),
+          HOUR,
+        )
+        await two.writePresence('replica 2', new Map([['a', 'two on a']]), HOUR)
+        const [a, b, nobody] = await one.readPresence(['a', 'b', 'nobody'])
+        expect([...(a ?? [])].sort()).toEqual(['one on a', 'two on a'])
+        expect([b, nobody]).toEqual([['one on b'], []])
+        await one.writePresence('replica 1', new Map([['b', 'later on b']]), HOUR)
+        expect(await two.readPresence(['a', 'b'])).toEqual([['two on a'], ['later on b']])
+        await two.writePresence('replica 2', new Map(), HOUR)
+        expect(await one.readPresence(['a'])).toEqual([[]])
+        expect(await one.readPresence([])).toEqual([])
+      })
+    })
+
+    it('lets leases, marks and presence fade after their time, renewals counted', async () => {
+      await one.hold('left', 'replica 1', SHORT)
+      await one.hold('renewed', 'replica 1', SHORT)
+      await one.hold('renewed', 'replica 1', HOUR)
+      await one.remember('jti', 'seen', SHORT)
+      await one.writePresence('replica 1', new Map([['a', 'gone silent']]), SHORT)
+      await two.writePresence('replica 2', new Map([['a', 'still here']]), HOUR)
+      expect(await two.hold('left', 'replica 2', HOUR)).toBe(false)
+      expect(await two.recall('jti')).toBe('seen')
+      expect((await two.readPresence(['a']))[0]).toHaveLength(2)
+      await under.pass(SHORT + 50)
+      expect(await two.hold('left', 'replica 2', HOUR)).toBe(true)
+      expect(await two.hold('renewed', 'replica 2', HOUR)).toBe(false)
+      expect(await two.recall('jti')).toBeUndefined()
+      expect(await two.remember('jti', 'seen again', HOUR)).toBe(true)
+      expect(await two.readPresence(['a'])).toEqual([['still here']])
+    })
+
+    it('keeps apart what has one name', async () => {
+      const stored = record({ indexes: ['x'] })
+      await one.create('x', stored)
+      expect(await one.hold('x', 'x', HOUR)).toBe(true)
+      expect(await one.remember('x', 'mark', HOUR)).toBe(true)
+      await one.writePresence('x', new Map([['x', 'presence']]), HOUR)
+      await one.release('x', 'x')
+      expect(await one.recall('x')).toBe('mark')
+      expect(await one.readPresence(['x'])).toEqual([['presence']])
+      expect(await one.read(['x'])).toEqual([stored])
+      expect(await one.find('x')).toEqual(['x'])
+    })
+
+    it('tells every subscriber what any client publishes, its own included, in order', async () => {
+      const heard: [string[], string[]] = [[], []]
+      await Promise.all(
+        [one, two].map(
+          (client, index) =>
+            new Promise<void>((resolve) => {
+              client.subscribe((message) => heard[index]?.push(message), resolve)
+            }),
+        ),
+      )
+      await one.publish('first')
+      await one.publish('zweite – {"json":true}')
+      await two.publish('last')
+      const all = ['first', 'zweite – {"json":true}', 'last']
+      await expect
+        .poll(() => heard.map((list) => [...list].sort()))
+        .toEqual([[...all].sort(), [...all].sort()])
+      expect(heard[0].slice(0, 2)).toEqual(all.slice(0, 2))
+    })
+  })
+}

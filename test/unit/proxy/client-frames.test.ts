@@ -1,0 +1,230 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import * as ws from 'ws'
+import { RfbClientReader } from '../../../src/desktop/rfb.ts'
+import { ClientFrames, type PayloadReader } from '../../../src/proxy/client-frames.ts'
+import { anyCuts, anyMask, HANDSHAKE, maskedFrame, split } from '../../support/rfb-client.ts'
+import { encodeFrame, OPCODE } from '../../support/websocket-wire.ts'
+
+const KASMVNC_LIMIT = 65_527
+const RFB_LIMIT = 2 ** 20
+const MASK = Buffer.from([0x37, 0xfa, 0x21, 0x3d])
+
+// The library's own half, which its types leave out.
+const { Sender } = ws as unknown as {
+  Sender: { frame(data: Buffer, options: object): Buffer[] }
+}
+
+/** Keeps what it is shown, unmasked. */
+class Recorder implements PayloadReader {
+  readonly #pieces: Buffer[] = []
+
+  get bytes(): Buffer {
+    return Buffer.concat(this.#pieces)
+  }
+
+  read(chunk: Uint8Array, from: number, to: number, mask: Uint8Array, phase: number): void {
+    const masked = Buffer.from(chunk.subarray(from, to))
+    this.#pieces.push(masked.map((byte, at) => byte ^ (mask[(phase + at) & 3] as number)) as Buffer)
+  }
+}
+
+function opened(limit = KASMVNC_LIMIT): { frames: ClientFrames; recorder: Recorder } {
+  const recorder = new Recorder()
+  return { frames: new ClientFrames(limit, recorder), recorder }
+}
+
+/** The last answer to the stream, piece by piece; no answer gets better. */
+function verdictOf(stream: Buffer, cuts: readonly number[], limit?: number): 'ok' | 'violation' {
+  const { frames } = opened(limit)
+  let verdict: 'ok' | 'violation' = 'ok'
+  for (const piece of split(stream, cuts)) {
+    const next = frames.check(piece)
+    if (verdict === 'violation' && next === 'ok') throw new Error(`forgiven, cut at ${cuts.join()}`)
+    verdict = next
+  }
+  return verdict
+}
+
+function verdictInEverySplit(stream: Buffer, limit?: number): 'ok' | 'violation' {
+  const whole = verdictOf(stream, [], limit)
+  const places = stream.length < 200 ? [...stream.keys()] : [1, 2, 3, 4, 5, 8, 14, 15, 999]
+  const splits = [places, ...places.map((place) => [place])]
+  if (stream.length < 60) {
+    splits.push(...places.flatMap((first) => places.slice(first).map((second) => [first, second])))
+  }
+  expect(splits.filter((cuts) => verdictOf(stream, cuts, limit) !== whole)).toEqual([])
+  return whole
+}
+
+const key = Buffer.from([255, 0, 0, 1, 0, 0, 0, 97, 0, 0, 0, 30])
+const frame = (payload = key, first?: number, lengthBits?: 7 | 16 | 64): Buffer =>
+  maskedFrame(payload, MASK, first, lengthBits)
+const BOTH = [KASMVNC_LIMIT, RFB_LIMIT]
+
+describe('a client frame', () => {
+  it.each([
+    ['text', frame(key, 0x81)],
+    ['a continuation', frame(key, 0x80)],
+    ['the first part of a message', frame(key, 0x02)],
+    ['RSV1, a compressed message', frame(key, 0xc2)],
+    ['RSV2', frame(key, 0xa2)],
+    ['RSV3', frame(key, 0x92)],
+    ...[3, 4, 5, 6, 7, 11, 12, 13, 14, 15].map((opcode): [string, Buffer] => [
+      `reserved opcode ${opcode}`,
+      frame(key, 0x80 | opcode),
+    ]),
+    ['unmasked', encodeFrame(key)],
+    ['unmasked and empty', encodeFrame('')],
+    ['an unmasked Close', encodeFrame('', { opcode: OPCODE.close })],
+    ['a fragmented Close', frame(Buffer.alloc(0), 0x08)],
+    ['a Close with RSV1', frame(Buffer.alloc(0), 0xc8)],
+    ['a fragmented Ping', frame(Buffer.alloc(2), 0x09)],
+    ['a Ping of 126 bytes', frame(Buffer.alloc(126), 0x89)],
+    ['a Ping whose length is written in 16 bits', frame(Buffer.alloc(5), 0x89, 16)],
+    ['a Pong whose length is written in 64 bits', frame(Buffer.alloc(5), 0x8a, 64)],
+    ['a Close of 126 bytes', frame(Buffer.alloc(126), 0x88)],
+    ['one more after a Close', Buffer.concat([frame(Buffer.alloc(2), 0x88), frame()])],
+    [
+      'a Pong after an empty Close',
+      Buffer.concat([frame(Buffer.alloc(0), 0x88), frame(key, 0x8a)]),
+    ],
+  ])('is a violation as %s, in every split', (_, bytes) => {
+    for (const limit of BOTH) {
+      expect(verdictInEverySplit(bytes, limit)).toBe('violation')
+      expect(verdictInEverySplit(Buffer.concat([frame(), bytes, frame()]), limit)).toBe('violation')
+    }
+  })
+
+  it.each([
+    ['a short message', frame()],
+    ['an empty message', frame(Buffer.alloc(0))],
+    ['125 bytes', frame(Buffer.alloc(125))],
+    ['126 bytes', frame(Buffer.alloc(126))],
+    ['a short length in 16 bits', frame(key, 0x82, 16)],
+    ['no length in 16 bits', frame(Buffer.alloc(0), 0x82, 16)],
+    ['65,527 bytes', frame(Buffer.alloc(65_527))],
+    ['Ping', frame(Buffer.alloc(125), 0x89)],
+    ['Pong', frame(Buffer.alloc(8), 0x8a)],
+    ['Close', frame(Buffer.from([3, 232]), 0x88)],
+    ['an empty Close', frame(Buffer.alloc(0), 0x88)],
+  ])('passes as %s, in every split', (_, bytes) => {
+    for (const limit of BOTH) {
+      expect(verdictInEverySplit(bytes, limit)).toBe('ok')
+      expect(verdictInEverySplit(Buffer.concat([frame(), frame(), bytes]), limit)).toBe('ok')
+    }
+  })
+
+  it.each([
+    [KASMVNC_LIMIT, '65,528 bytes', frame(Buffer.alloc(65_528)), 'violation'],
+    [KASMVNC_LIMIT, '65,536 bytes', frame(Buffer.alloc(65_536)), 'violation'],
+    [KASMVNC_LIMIT, 'a short length in 64 bits', frame(key, 0x82, 64), 'violation'],
+    [RFB_LIMIT, '65,536 bytes', frame(Buffer.alloc(65_536)), 'ok'],
+    [RFB_LIMIT, 'a short length in 64 bits', frame(key, 0x82, 64), 'ok'],
+    [RFB_LIMIT, '1 MiB', frame(Buffer.alloc(RFB_LIMIT)), 'ok'],
+    [RFB_LIMIT, '1 MiB and 1 byte', frame(Buffer.alloc(RFB_LIMIT + 1)), 'violation'],
+    [
+      RFB_LIMIT,
+      '2^32 bytes',
+      Buffer.from([0x82, 0xff, 0, 0, 0, 1, 0, 0, 0, 0, 1, 2, 3, 4]),
+      'violation',
+    ],
+    [
+      RFB_LIMIT,
+      'a negative length',
+      Buffer.from([0x82, 0xff, ...Array<number>(12).fill(0xff)]),
+      'violation',
+    ],
+    [10, 'a short message of more', frame(), 'violation'],
+    [12, 'a short message of as much', frame(), 'ok'],
+  ])('under a limit of %i: %s', (limit, _, bytes, verdict) => {
+    expect(verdictInEverySplit(bytes, limit)).toBe(verdict)
+  })
+
+  it('is judged before any byte behind the wrong one has come', () => {
+    const { frames } = opened()
+    expect(frames.check(Buffer.from([0x81]))).toBe('violation')
+    const again = opened()
+    expect(again.frames.check(Buffer.from([0x82]))).toBe('ok')
+    expect(again.frames.check(Buffer.from([0x0c]))).toBe('violation')
+  })
+
+  it('stays wrong for all that follow', () => {
+    const { frames, recorder } = opened()
+    expect(frames.check(frame(key, 0x81))).toBe('violation')
+    expect(frames.check(frame())).toBe('violation')
+    expect(frames.check(Buffer.alloc(0))).toBe('violation')
+    expect(recorder.bytes).toHaveLength(0)
+  })
+})
+
+describe('the payload of binary frames', () => {
+  const payload = fc
+    .oneof(fc.nat({ max: 130 }), fc.constantFrom(125, 126, 65_527))
+    .map((size) => Buffer.from(Array.from({ length: size }, (_, index) => index % 251)))
+  const anyFrame = fc
+    .record({ payload, mask: anyMask, opcode: fc.constantFrom(2, 2, 2, 9, 10) })
+    .map(({ payload, mask, opcode }) => {
+      const data = opcode === 2 ? payload : payload.subarray(0, 125)
+      // As `ws` writes a client's frames.
+      const written = Sender.frame(Buffer.from(data), {
+        fin: true,
+        rsv1: false,
+        opcode,
+        mask: true,
+        readOnly: true,
+        generateMask: (into: Buffer) => into.set(mask),
+      })
+      return { bytes: Buffer.concat(written), shown: opcode === 2 ? data : Buffer.alloc(0) }
+    })
+
+  it('is shown whole and in order, however the frames are split, and control frames are not', () => {
+    fc.assert(
+      fc.property(fc.array(anyFrame, { maxLength: 6 }), anyCuts, (list, cuts) => {
+        const stream = Buffer.concat(list.map(({ bytes }) => bytes))
+        const { frames, recorder } = opened()
+        for (const piece of split(stream, cuts)) expect(frames.check(piece)).toBe('ok')
+        expect(recorder.bytes.equals(Buffer.concat(list.map(({ shown }) => shown)))).toBe(true)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('is read where it lies: what the reader writes is what goes on', () => {
+    const stream = Buffer.concat([
+      frame(HANDSHAKE),
+      frame(Buffer.from([2, 0, 0, 1, 255, 255, 254, 196])),
+    ])
+    for (const cuts of [[], [...stream.keys()], [30], [stream.length - 1]]) {
+      const copy = Buffer.from(stream)
+      const frames = new ClientFrames(RFB_LIMIT, new RfbClientReader('rfb'))
+      for (const piece of split(copy, cuts)) expect(frames.check(piece)).toBe('ok')
+      const changed = [...copy.keys()].filter((at) => copy[at] !== stream[at])
+      expect(changed).toEqual([stream.length - 1])
+    }
+  })
+})
+
+describe('control frames', () => {
+  it('tell that the client has closed, and nothing is read after that', () => {
+    const close = frame(Buffer.from([3, 232]), 0x88)
+    const { frames, recorder } = opened()
+    frames.check(frame())
+    expect(frames.hasClosed).toBe(false)
+    expect(frames.check(close)).toBe('ok')
+    expect(frames.hasClosed).toBe(true)
+    expect(frames.check(frame())).toBe('violation')
+    expect(recorder.bytes).toEqual(key)
+  })
+
+  it('tell once of a Pong, or of several', () => {
+    const { frames } = opened()
+    expect(frames.takePong()).toBe(false)
+    frames.check(frame(Buffer.alloc(8), 0x89))
+    expect(frames.takePong()).toBe(false)
+    const pong = frame(Buffer.alloc(8), 0x8a)
+    for (const piece of split(Buffer.concat([pong, frame(), pong]), [3, 20])) frames.check(piece)
+    expect(frames.takePong()).toBe(true)
+    expect(frames.takePong()).toBe(false)
+  })
+})
