@@ -7,6 +7,7 @@ import type { Settings, SettingsHolder } from './config/config.ts'
 import { createDesktop } from './desktop/desktop.ts'
 import { createAuthorize } from './gate/authorize.ts'
 import { createAdminApp } from './http/admin.ts'
+import { createAdminSessions } from './http/admin-sessions.ts'
 import { createApp } from './http/app.ts'
 import { createClientOf } from './net/forwarded.ts'
 import { createAttemptLimiter } from './net/limits.ts'
@@ -17,15 +18,19 @@ import { createFinishLogin } from './oidc/callback.ts'
 import { createReportFailedLogin } from './oidc/failure.ts'
 import { createBeginLogin } from './oidc/login.ts'
 import { endSessionUrl } from './oidc/logout.ts'
+import { createCheckLogoutToken } from './oidc/logout-token.ts'
 import { createRelyingParty } from './oidc/relying-party.ts'
 import { createRefuse } from './proxy/refuse.ts'
 import { Tunnels } from './proxy/tunnels.ts'
 import { createUpgrade } from './proxy/upgrade.ts'
 import { createWeb } from './proxy/web.ts'
 import { startAdminServer, startPublicServer } from './server.ts'
-import { createCookies } from './session/cookie.ts'
+import { createCookies, readCookie } from './session/cookie.ts'
+import { Leash } from './session/leash.ts'
 import { createLoginStates } from './session/login-state.ts'
 import { openSessionStore } from './session/open-session-store.ts'
+import { PresenceBook } from './session/presence.ts'
+import type { EndReason } from './session/session.ts'
 import { Sessions } from './session/sessions.ts'
 
 export const VERSION: string = (
@@ -67,10 +72,11 @@ export async function startGateway(
   const store = await openSessionStore(settings.session.store, {
     caFile: settings.session.storeCaFile,
     now,
-    onTrouble: (error) => log.warn({ err: error }, 'trouble with the session store'),
+    onTrouble: (error) => log.warn({ err: error }, 'the session store does not answer'),
     onRecovered: () => log.info('the session store answers again'),
   })
-  const sessions = new Sessions(holder, store, now)
+  const presence = new PresenceBook(holder, store, now)
+  const sessions = new Sessions(holder, store, presence, now)
   const loginStates = createLoginStates(settings.session.secrets, cookies, now)
 
   const relyingParty = await createRelyingParty(holder, log, metrics)
@@ -82,16 +88,28 @@ export async function startGateway(
     loginStates,
     limiter,
     reportFailed: reportFailedLogin,
+    reauthenticateSince,
+    now,
     log,
   })
   const finishLogin = createFinishLogin(holder, relyingParty, now)
 
   const desktop = createDesktop(holder, now)
   const authorize = createAuthorize({ settings: holder, cookies, sessions, desktop, metrics, log })
-  const tunnels = new Tunnels(metrics, audit, desktop.url.host, now)
+  const leash = new Leash(holder, sessions, presence, cutOff, now)
+  const tunnels = new Tunnels({
+    metrics,
+    audit,
+    presence,
+    hold: (session) => leash.hold(session),
+    desktop: desktop.url.host,
+    now,
+  })
+  function cutOff(sessionId: string, reason: EndReason): void {
+    tunnels.closeSession(sessionId, reason)
+  }
 
-  sessions.onEnded((session, reason, request) => {
-    tunnels.closeSession(session.id, reason)
+  sessions.onEndedHere((session, reason, request) => {
     metrics.sessionsEnded.inc({ reason })
     audit.write({
       event: 'session_ended',
@@ -102,17 +120,13 @@ export async function startGateway(
       reason,
     })
   })
-  tunnels.onExpired = (sessionId) => {
-    sessions.end(sessionId, 'expired').catch((error: unknown) => {
-      log.warn({ err: error }, 'the store did not take the end of a session')
-    })
-  }
   const storeAnswers = (): Promise<number | undefined> =>
     sessions.countActive().catch(() => undefined)
   metrics.observe({
     tunnelsByRole: () => tunnels.countByRole(),
     tunnelBytes: () => tunnels.countBytes(),
     activeSessions: storeAnswers,
+    leastIdle: () => presence.leastIdle(),
     desktopUp: () => desktop.isUp(),
   })
 
@@ -127,6 +141,10 @@ export async function startGateway(
     finishLogin,
     reportFailedLogin,
     endSessionUrl: (session, vault) => endSessionUrl(holder, relyingParty, session, vault),
+    presence,
+    checkLogoutToken: createCheckLogoutToken(relyingParty, settings.oidc.clientId, now),
+    issuer: () => relyingParty.configuration?.serverMetadata().issuer,
+    now,
     clientOf,
     metrics,
     audit,
@@ -136,7 +154,7 @@ export async function startGateway(
   const listener = { overrideGlobalObjects: false }
   const publicServer = await startPublicServer(settings, {
     handleOwn: (request, response) => void getOwn(request, response),
-    handleWeb: createWeb({ settings: holder, authorize, desktop, refuse, metrics, log }),
+    handleWeb: createWeb({ settings: holder, authorize, desktop, presence, refuse, metrics, log }),
     handleUpgrade: createUpgrade({
       settings: holder,
       authorize,
@@ -161,6 +179,14 @@ export async function startGateway(
   )
   const admin = createAdminApp({
     metrics,
+    sessions: createAdminSessions({
+      token: () => holder.current.adminToken,
+      sessions,
+      presence,
+      here: () => leash.sessions,
+      audit,
+      log,
+    }),
     isReady: () => isStarted && stopping === undefined,
     parts: async () => ({
       provider: relyingParty.isUp,
@@ -183,6 +209,16 @@ export async function startGateway(
     'listening',
   )
 
+  /** After an idle end the provider's own session is no proof of who sits at the screen. */
+  async function reauthenticateSince(
+    cookieHeader: string | undefined,
+  ): Promise<number | undefined> {
+    const cookie = readCookie(cookieHeader, cookies.sessionName)
+    if (cookie === undefined || !holder.current.session.idleReauth) return undefined
+    const found = await sessions.find(cookie)
+    return found.state === 'ended' && found.reason === 'idle' ? found.at : undefined
+  }
+
   async function stop(): Promise<void> {
     const { delay, timeout } = holder.current.drain
     log.info({ delay, timeout, tunnels: tunnels.size }, 'draining')
@@ -198,6 +234,9 @@ export async function startGateway(
     abandon.abort()
     publicServer.close()
     desktop.close()
+    leash.stop()
+    presence.stop()
+    await presence.flush().catch(() => {})
     await relyingParty.stop()
     await store.close()
     const adminEnded = adminServer.drain()

@@ -1,9 +1,15 @@
 // What the gateway must know of a kind of desktop server before it lets a request through to it.
 
+import type { RfbDialect } from './rfb.ts'
+
 /** What a path of the desktop's is for. */
 export type PathMeaning = 'client' | 'download' | 'owner-api'
 
 export interface KindOfDesktop {
+  /** What its clients speak. */
+  readonly dialect: RfbDialect
+  /** The longest payload, in bytes, that it takes in one WebSocket frame. */
+  readonly longestFrame: number
   /** Client headers that may travel on, canonical spelling. Nothing else does. */
   readonly forwardedHeaders: readonly string[]
   /** HEAD is asked as GET, and the body dropped. */

@@ -4,6 +4,9 @@
 import type { KindOfDesktop } from './desktop-kind.ts'
 
 export const kasmvnc: KindOfDesktop = {
+  dialect: 'kasmvnc',
+  // Header and payload in 65,535 bytes, the header with its mask in 8 (websocket.c:563).
+  longestFrame: 65_527,
   forwardedHeaders: [],
   // HEAD is answered 404 with a body (websocket.c knows GET and POST only).
   headAsGet: true,

@@ -4,6 +4,8 @@ import type { KindOfDesktop } from './desktop-kind.ts'
 import { kasmvnc } from './kasmvnc.ts'
 
 export const rfbOverWebSocket: KindOfDesktop = {
+  dialect: 'rfb',
+  longestFrame: 1_048_576,
   forwardedHeaders: ['Accept', 'Accept-Encoding', 'If-Modified-Since', 'If-None-Match', 'Range'],
   headAsGet: false,
   csp: kasmvnc.csp,

@@ -8,10 +8,11 @@ export interface AdminParts {
   readonly metrics: Metrics
   /** Start-up is complete and the gateway is not draining. */
   readonly isReady: () => boolean
+  readonly sessions: Hono
   readonly parts: () => Promise<Readonly<Record<'provider' | 'store' | 'desktop', boolean>>>
 }
 
-export function createAdminApp({ metrics, isReady, parts }: AdminParts): Hono {
+export function createAdminApp({ metrics, isReady, sessions, parts }: AdminParts): Hono {
   const app = new Hono()
   app.get('/healthz', (context) => context.json({ status: 'ok' }))
   app.get('/readyz', async (context) => {
@@ -23,5 +24,6 @@ export function createAdminApp({ metrics, isReady, parts }: AdminParts): Hono {
     context.header('content-type', metrics.registry.contentType)
     return context.body(await metrics.registry.metrics())
   })
+  app.route('/', sessions)
   return app
 }

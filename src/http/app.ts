@@ -5,11 +5,14 @@ import { bodyLimit } from 'hono/body-limit'
 import { GatewayError } from '../lib/errors.ts'
 import { newRequestId } from '../net/request-id.ts'
 import { createAuthRequest } from './auth-request.ts'
+import { createBackchannelLogout } from './backchannel-logout.ts'
 import { createCallback } from './callback.ts'
 import { sendFailure, type HttpEnv, type HttpParts } from './context.ts'
+import { createFrontchannelLogout } from './frontchannel-logout.ts'
 import { createSignIn } from './sign-in.ts'
 import { createSignOut } from './sign-out.ts'
 import { createStart } from './start.ts'
+import { createStay } from './stay.ts'
 import { createUserinfo } from './userinfo.ts'
 
 /** No form of ours is larger. */
@@ -35,6 +38,9 @@ export function createApp(parts: HttpParts): Hono<HttpEnv> {
   app.get('/oauth2/callback', createCallback(parts))
   app.get('/oauth2/sign_out', ask)
   app.post('/oauth2/sign_out', signOut)
+  app.post('/oauth2/backchannel_logout', createBackchannelLogout(parts))
+  app.get('/oauth2/frontchannel_logout', createFrontchannelLogout(parts))
+  app.post('/oauth2/stay', createStay(parts))
   app.get('/oauth2/userinfo', createUserinfo(parts))
   app.get('/oauth2/auth', createAuthRequest(parts))
 

@@ -6,7 +6,7 @@ import { decide } from '../policy/policy.ts'
 import { deniedPage, type FailureKind } from '../pages/pages.ts'
 import { subjectOf } from '../observability/audit.ts'
 import type { LoginState, TakenLogin } from '../session/login-state.ts'
-import type { Identity, Vault } from '../session/session.ts'
+import type { LoginFinish } from '../oidc/callback.ts'
 import {
   sendFailure,
   sendPage,
@@ -15,6 +15,8 @@ import {
   type HttpContext,
   type HttpParts,
 } from './context.ts'
+
+type SignedIn = Extract<LoginFinish, { outcome: 'signed-in' }>
 
 const UNUSABLE: Readonly<Record<Exclude<TakenLogin['outcome'], 'taken'>, FailureKind>> = {
   missing: 'login-cookie-missing',
@@ -51,14 +53,13 @@ export function createCallback(parts: HttpParts): Handle {
       case 'provider-starting':
         return fail(context, 'provider-starting', login.returnTo, done)
       case 'signed-in':
-        return enter(context, finished.identity, finished.vault, login, done)
+        return enter(context, finished, login, done)
     }
   }
 
   async function enter(
     context: HttpContext,
-    identity: Identity,
-    vault: Vault,
+    { identity, vault, issuedAt }: SignedIn,
     login: LoginState,
     done: readonly string[],
   ): Promise<Response> {
@@ -92,7 +93,22 @@ export function createCallback(parts: HttpParts): Handle {
       return sendPage(page, [...done, cookies.clear(cookies.sessionName)])
     }
     const { role, rule } = decision
-    const opened = await sessions.open({ identity, role, rule, address, vault })
+    const opened = await sessions.open({ identity, role, rule, address, vault, issuedAt })
+    if (opened === undefined) {
+      // The provider signed this person out while they were on their way back.
+      const reason = 'provider-logout'
+      metrics.logins.inc({ outcome: 'refused', reason })
+      audit.write({
+        event: 'login_refused',
+        request: requestId,
+        sub,
+        email,
+        address,
+        desktop,
+        reason,
+      })
+      return sendTo(`/oauth2/sign_in?reason=${reason}`, done)
+    }
     metrics.logins.inc({ outcome: 'ok', reason: rule })
     audit.write({
       event: 'login',

@@ -11,6 +11,8 @@ import type { Metrics } from '../observability/metrics.ts'
 import type { FinishLogin } from '../oidc/callback.ts'
 import type { ReportFailedLogin } from '../oidc/failure.ts'
 import type { BeginLogin } from '../oidc/login.ts'
+import type { CheckLogoutToken } from '../oidc/logout-token.ts'
+import type { PresenceBook } from '../session/presence.ts'
 import type { Session, Vault } from '../session/session.ts'
 import { failurePage, type FailureKind, type Page } from '../pages/pages.ts'
 import type { Cookies } from '../session/cookie.ts'
@@ -28,6 +30,11 @@ export interface HttpParts {
   readonly reportFailedLogin: ReportFailedLogin
   /** Where the provider's own session is ended; undefined where it offers no such place. */
   readonly endSessionUrl: (session: Session, vault: Vault | undefined) => string | undefined
+  readonly presence: PresenceBook
+  readonly checkLogoutToken: CheckLogoutToken
+  /** The provider's, once it has been discovered. */
+  readonly issuer: () => string | undefined
+  readonly now: () => number
   readonly clientOf: (request: HttpBindings['incoming']) => Client
   readonly metrics: Metrics
   readonly audit: Audit

@@ -3,7 +3,7 @@
 import { readCookie } from '../session/cookie.ts'
 import type { Handle, HttpContext, HttpParts } from './context.ts'
 
-export function createUserinfo({ cookies, sessions }: HttpParts): Handle {
+export function createUserinfo({ settings, cookies, sessions }: HttpParts): Handle {
   return async function userinfo(context: HttpContext): Promise<Response> {
     const cookie = readCookie(context.req.header('cookie'), cookies.sessionName)
     const found = cookie === undefined ? undefined : await sessions.find(cookie)
@@ -13,14 +13,20 @@ export function createUserinfo({ cookies, sessions }: HttpParts): Handle {
     }
     const { identity, role, expiresAt } = found.session
     const { sub, email, name, groups } = identity
+    const { idleTimeout } = settings.current.session
+    const lastInput = idleTimeout === 0 ? 0 : await sessions.lastInput(found.session)
     return context.json({
       sub,
       email: email ?? null,
       name: name ?? null,
       groups,
       role,
-      expiresAt: new Date(expiresAt).toISOString(),
-      idleExpiresAt: null,
+      expiresAt: iso(expiresAt),
+      idleExpiresAt: idleTimeout === 0 ? null : iso(lastInput + idleTimeout),
     })
   }
+}
+
+function iso(time: number): string {
+  return new Date(time).toISOString()
 }

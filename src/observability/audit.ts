@@ -11,6 +11,7 @@ export type AuditEventName =
   | 'session_ended'
   | 'tunnel_opened'
   | 'tunnel_closed'
+  | 'admin_action'
 
 /** Whom the event is about; all that is known of a person before there is a session. */
 export interface AuditSubject {
@@ -28,6 +29,8 @@ export interface AuditEvent extends AuditSubject {
   /** The reason id: a rule, a refusal, a cause of an end. */
   readonly reason?: string | undefined
   readonly seconds?: number
+  /** How many sessions an administrator ended. */
+  readonly ended?: number
   readonly bytesToBrowser?: number
   readonly bytesToDesktop?: number
 }

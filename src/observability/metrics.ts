@@ -9,6 +9,8 @@ export interface Gauges {
   tunnelBytes(): { toBrowser: number; toDesktop: number }
   /** Undefined when the store does not answer. */
   activeSessions(): Promise<number | undefined>
+  /** Seconds; undefined when nobody has a tunnel here. */
+  leastIdle(): number | undefined
   desktopUp(): Promise<boolean>
 }
 
@@ -139,6 +141,17 @@ function observe(registry: Registry, gauges: Gauges): void {
     async collect() {
       const active = await gauges.activeSessions()
       if (active !== undefined) this.set(active)
+    },
+  })
+  new Gauge({
+    name: `${PREFIX}input_idle_seconds`,
+    help: 'Since anybody with a tunnel on this replica last did something; absent without tunnels.',
+    registers,
+    collect() {
+      this.reset()
+      const seconds = gauges.leastIdle()
+      if (seconds === undefined) this.remove()
+      else this.set(seconds)
     },
   })
   new Gauge({

@@ -8,14 +8,20 @@ import type { LoginState } from '../session/login-state.ts'
 import type { Identity, Vault } from '../session/session.ts'
 import { failureOf, type LoginFailure } from './failure.ts'
 import { addUserinfo, claimAt, toIdentity, type Claims } from './identity.ts'
-import { CALLBACK_PATH } from './login.ts'
+import { CALLBACK_PATH, mostAge } from './login.ts'
 import type { RelyingParty } from './relying-party.ts'
 
 /** Seconds an ID token may claim to have been issued ahead of our clock. */
 const MOST_AHEAD_S = 60
 
 export type LoginFinish =
-  | { readonly outcome: 'signed-in'; readonly identity: Identity; readonly vault: Vault }
+  | {
+      readonly outcome: 'signed-in'
+      readonly identity: Identity
+      readonly vault: Vault
+      /** Of the ID token, seconds since the epoch. */
+      readonly issuedAt: number
+    }
   | { readonly outcome: 'failed'; readonly failure: LoginFailure }
   | { readonly outcome: 'provider-starting' }
 
@@ -33,14 +39,14 @@ export function createFinishLogin(
     // The address as the provider knows it, whatever Host the request came with.
     const response = new URL(CALLBACK_PATH, settings.current.publicUrl)
     response.search = query.toString()
-    const maxAge = settings.current.oidc.authorizationParams['max_age']
+    const maxAge = mostAge(settings.current.oidc.authorizationParams, login, now())
     try {
       const tokens = await oidc.authorizationCodeGrant(configuration, response, {
         expectedState: login.state,
         expectedNonce: login.nonce,
         pkceCodeVerifier: login.codeVerifier,
         idTokenExpected: true,
-        ...(maxAge === undefined ? {} : { maxAge: Number(maxAge) }),
+        ...(maxAge === undefined ? {} : { maxAge }),
       })
       const idToken = tokens.claims() as oidc.IDToken
       if (idToken.iat > now() / 1_000 + MOST_AHEAD_S) {
@@ -57,6 +63,7 @@ export function createFinishLogin(
         outcome: 'signed-in',
         identity: await identify(configuration, idToken, tokens.access_token),
         vault: { idToken: tokens.id_token, refreshToken: tokens.refresh_token },
+        issuedAt: idToken.iat,
       }
     } catch (error) {
       return { outcome: 'failed', failure: failureOf(error) }

@@ -6,7 +6,7 @@ import type { SettingsHolder } from '../config/config.ts'
 import type { Client } from '../net/forwarded.ts'
 import type { AttemptLimiter } from '../net/limits.ts'
 import type { Log } from '../observability/log.ts'
-import type { LoginStates } from '../session/login-state.ts'
+import type { LoginState, LoginStates } from '../session/login-state.ts'
 import { failureOf, type LoginFailure, type ReportFailedLogin } from './failure.ts'
 import type { RelyingParty } from './relying-party.ts'
 
@@ -44,6 +44,9 @@ export interface LoginParts {
   readonly loginStates: LoginStates
   readonly limiter: AttemptLimiter
   readonly reportFailed: ReportFailedLogin
+  /** Since when (ms since the epoch) the person must have proved anew who they are; undefined: sign-on will do. */
+  readonly reauthenticateSince: (cookieHeader: string | undefined) => Promise<number | undefined>
+  readonly now: () => number
   readonly log: Log
 }
 
@@ -51,7 +54,7 @@ export interface LoginParts {
 export type BeginLogin = (request: LoginRequest) => Promise<LoginStart>
 
 export function createBeginLogin(parts: LoginParts): BeginLogin {
-  const { settings, relyingParty, loginStates, limiter, reportFailed, log } = parts
+  const { settings, relyingParty, loginStates, limiter, reportFailed, now, log } = parts
   let hasWarned = false
 
   return async function beginLogin(request) {
@@ -88,15 +91,20 @@ export function createBeginLogin(parts: LoginParts): BeginLogin {
 
     const codeVerifier = oidc.randomPKCECodeVerifier()
     const nonce = oidc.randomNonce()
+    const authenticatedAfter = await parts.reauthenticateSince(cookieHeader)
     const { login, setCookies } = await loginStates.begin(cookieHeader, {
       nonce,
       codeVerifier,
       returnTo,
+      authenticatedAfter,
     })
     const { publicUrl, oidc: wanted } = settings.current
+    const asked = authenticatedAfter === undefined ? prompt : 'login'
+    const maxAge = mostAge(wanted.authorizationParams, login, now())
     const parameters = {
       ...wanted.authorizationParams,
-      ...(prompt === undefined ? {} : { prompt: supported(prompt, configuration) }),
+      ...(asked === undefined ? {} : { prompt: supported(asked, configuration) }),
+      ...(maxAge === undefined ? {} : { max_age: String(maxAge) }),
       redirect_uri: new URL(CALLBACK_PATH, publicUrl).href,
       scope: wanted.scopes,
       state: login.state,
@@ -115,6 +123,20 @@ export function createBeginLogin(parts: LoginParts): BeginLogin {
       return { outcome: 'failed', failure: failureOf(error) }
     }
   }
+}
+
+/**
+ * `max_age` (OpenID Connect Core 3.1.2.1) in seconds: the operator's, or less where the person must have authenticated
+ * since a certain time. It also makes the provider say `auth_time`, which is what is checked.
+ */
+export function mostAge(
+  params: Readonly<Record<string, string>>,
+  { authenticatedAfter }: LoginState,
+  now: number,
+): number | undefined {
+  const wanted = params['max_age'] === undefined ? [] : [Number(params['max_age'])]
+  if (authenticatedAfter !== undefined) wanted.push(Math.ceil((now - authenticatedAfter) / 1_000))
+  return wanted.length === 0 ? undefined : Math.min(...wanted)
 }
 
 // A provider that lists its prompts and not this one would refuse the request; signing in anew asks for an account too.

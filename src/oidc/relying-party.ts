@@ -28,6 +28,8 @@ export interface RelyingParty {
   readonly isUp: boolean
   /** Resolves once the provider has answered. */
   readonly ready: Promise<void>
+  /** For further requests to the provider, under the same trust, deadline and count. */
+  readonly fetch: oidc.CustomFetch
   stop(): Promise<void>
 }
 
@@ -128,6 +130,7 @@ export async function createRelyingParty(
       return isUp
     },
     ready: answered.promise,
+    fetch: customFetch,
     async stop() {
       isStopped = true
       clearTimeout(timer)

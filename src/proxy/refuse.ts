@@ -122,9 +122,8 @@ export function createRefuse(parts: RefuseParts): Refuse {
         }
         if (refused.ended === undefined) return toSignIn(request, response, client)
         const query = new URLSearchParams({ reason: refused.ended, rd: wantedPath(request) })
-        // The reason has been said: the next visit starts afresh.
-        const forget = cookies.clear(cookies.sessionName)
-        return redirect(response, `${SIGN_IN_PATH}?${query.toString()}`, [forget])
+        // The cookie stays until the next sign-in: it is what says that an idle end asks for one anew.
+        return redirect(response, `${SIGN_IN_PATH}?${query.toString()}`, [])
       }
       case 'forbidden': {
         const { session, reason } = refused

@@ -1,13 +1,11 @@
-// The open tunnels of this replica. A tunnel is one proxied WebSocket: two sockets that live and die together, belong
-// to one session and end with it. Bytes pass as they come, with back pressure both ways; nothing is copied or parsed.
+// The open tunnels of this replica, by the session they belong to and end with.
 
-import type { Socket } from 'node:net'
 import type { Role } from '../config/config.ts'
 import { subjectOf, type Audit } from '../observability/audit.ts'
 import type { Metrics } from '../observability/metrics.ts'
-import type { EndReason, Session } from '../session/session.ts'
-
-export type CloseReason = EndReason | 'draining' | 'desktop-gone' | 'client-closed' | 'client-gone'
+import type { PresenceBook } from '../session/presence.ts'
+import type { Session } from '../session/session.ts'
+import { Tunnel, type CloseReason, type Link } from './tunnel.ts'
 
 /** What a tunnel, or the handshake that will become one, can be told. */
 interface Closable {
@@ -21,53 +19,41 @@ export interface Ticket {
   discard(): void
 }
 
-export interface Link {
-  readonly client: Socket
-  readonly upstream: Socket
-  /** What either side had sent behind its handshake. */
-  readonly clientHead: Buffer
-  readonly upstreamHead: Buffer
-  readonly role: Role
-  readonly address: string
-  readonly requestId: string
-}
-
-/** TCP keep-alive begins after so long; the kernel gives up 10 s later, which tells a vanished peer. */
-const KEEP_ALIVE_MS = 30_000
 /** A peer that takes nothing for so long while we have something for it has vanished. */
 const STALLED_MS = 60_000
-const SWEEP_EVERY_MS = 15_000
-/** After our FIN the other side has so long for its own. */
-const LINGER_MS = 500
+/** A browser answers a Ping; one that has sent nothing for so long has vanished. */
+const SILENT_MS = 90_000
+const PING_EVERY_MS = 30_000
+const LOOK_EVERY_MS = 10_000
 /** A session that ended is remembered so long, for handshakes that were under way. */
 const REMEMBER_ENDED_MS = 60_000
-const LONGEST_TIMER_MS = 2_147_483_647
 
-interface Watch {
-  readonly members: Set<Closable>
-  timer: NodeJS.Timeout | undefined
+export interface TunnelsParts {
+  readonly metrics: Metrics
+  readonly audit: Audit
+  readonly presence: PresenceBook
+  /** Called as a session's tunnel, or its handshake, begins; the answer is called when it is over. */
+  readonly hold: (session: Session) => () => void
+  /** The desktop's host, for the audit. */
+  readonly desktop: string
+  readonly now: () => number
 }
 
 export class Tunnels {
-  readonly #metrics: Metrics
-  readonly #audit: Audit
-  readonly #desktop: string
-  readonly #now: () => number
-  readonly #bySession = new Map<string, Watch>()
+  readonly #parts: TunnelsParts
+  readonly #bySession = new Map<string, Set<Closable>>()
   readonly #open = new Set<Tunnel>()
   readonly #recentlyEnded = new Map<string, CloseReason>()
-  readonly #sweep: NodeJS.Timeout
+  readonly #timers: readonly NodeJS.Timeout[]
   #closedBytes = { toBrowser: 0, toDesktop: 0 }
   #isDraining = false
-  /** Called when a session's time is up while it has tunnels here. */
-  onExpired: (sessionId: string) => void = () => {}
 
-  constructor(metrics: Metrics, audit: Audit, desktop: string, now: () => number) {
-    this.#metrics = metrics
-    this.#audit = audit
-    this.#desktop = desktop
-    this.#now = now
-    this.#sweep = setInterval(() => this.#closeStalled(), SWEEP_EVERY_MS).unref()
+  constructor(parts: TunnelsParts) {
+    this.#parts = parts
+    this.#timers = [
+      setInterval(() => this.#look(), LOOK_EVERY_MS).unref(),
+      setInterval(() => this.#ping(), PING_EVERY_MS).unref(),
+    ]
   }
 
   /**
@@ -75,7 +61,6 @@ export class Tunnels {
    * perhaps at once: the session may have ended since it was read.
    */
   enter(session: Session, abort: (reason: CloseReason) => void): Ticket {
-    const watch = this.#watch(session)
     let isOver = false
     const pending: Closable = {
       close(reason) {
@@ -84,21 +69,18 @@ export class Tunnels {
         abort(reason)
       },
     }
-    watch.members.add(pending)
-    const leave = (member: Closable): void => this.#leave(session.id, watch, member)
+    const letGo = this.#add(session, pending)
     const ended = this.#isDraining ? 'draining' : this.#recentlyEnded.get(session.id)
     if (ended !== undefined) pending.close(ended)
-
     return {
       join: (link) => {
-        leave(pending)
-        if (isOver) return
+        if (!isOver) this.#join(session, link)
         isOver = true
-        this.#join(session, watch, link)
+        letGo()
       },
       discard: () => {
         isOver = true
-        leave(pending)
+        letGo()
       },
     }
   }
@@ -107,16 +89,16 @@ export class Tunnels {
   closeSession(sessionId: string, reason: CloseReason): void {
     this.#recentlyEnded.set(sessionId, reason)
     setTimeout(() => this.#recentlyEnded.delete(sessionId), REMEMBER_ENDED_MS).unref()
-    for (const member of this.#bySession.get(sessionId)?.members ?? []) member.close(reason)
+    for (const member of this.#bySession.get(sessionId) ?? []) member.close(reason)
   }
 
   /** Ends them all, and whatever comes after. */
   drain(): void {
     this.#isDraining = true
-    for (const { members } of this.#bySession.values()) {
+    for (const members of this.#bySession.values()) {
       for (const member of members) member.close('draining')
     }
-    clearInterval(this.#sweep)
+    for (const timer of this.#timers) clearInterval(timer)
   }
 
   get size(): number {
@@ -143,184 +125,65 @@ export class Tunnels {
     return total
   }
 
-  #watch(session: Session): Watch {
-    const known = this.#bySession.get(session.id)
-    if (known !== undefined) return known
-    const watch: Watch = { members: new Set(), timer: undefined }
-    const arm = (): void => {
-      const left = session.expiresAt - this.#now()
-      if (left <= 0) {
-        // Here and now, whatever the store says: it is asked to remember, not whether.
-        this.closeSession(session.id, 'expired')
-        this.onExpired(session.id)
-      } else {
-        watch.timer = setTimeout(arm, Math.min(left, LONGEST_TIMER_MS)).unref()
+  #add(session: Session, member: Closable): () => void {
+    const letGo = this.#parts.hold(session)
+    const members = this.#bySession.get(session.id) ?? new Set()
+    this.#bySession.set(session.id, members)
+    members.add(member)
+    return () => {
+      letGo()
+      members.delete(member)
+      if (members.size === 0 && this.#bySession.get(session.id) === members) {
+        this.#bySession.delete(session.id)
       }
     }
-    this.#bySession.set(session.id, watch)
-    arm()
-    return watch
   }
 
-  #leave(sessionId: string, watch: Watch, member: Closable): void {
-    watch.members.delete(member)
-    if (watch.members.size > 0) return
-    clearTimeout(watch.timer)
-    // A later tunnel of the same session may have a watch of its own by now.
-    if (this.#bySession.get(sessionId) === watch) this.#bySession.delete(sessionId)
-  }
-
-  #join(session: Session, watch: Watch, link: Link): void {
-    const startedAt = this.#now()
+  #join(session: Session, link: Link): void {
+    const { metrics, audit, presence, desktop, now } = this.#parts
+    const startedAt = now()
     const about = {
       request: link.requestId,
       ...subjectOf(session),
       role: link.role,
       address: link.address,
-      desktop: this.#desktop,
+      desktop,
     }
-    const tunnel = new Tunnel(link, (reason) => {
-      this.#open.delete(tunnel)
-      this.#leave(session.id, watch, tunnel)
-      const seconds = (this.#now() - startedAt) / 1_000
-      const { bytesToBrowser, bytesToDesktop } = tunnel
-      this.#closedBytes.toBrowser += bytesToBrowser
-      this.#closedBytes.toDesktop += bytesToDesktop
-      this.#metrics.tunnelDuration.observe(seconds)
-      this.#metrics.tunnelsClosed.inc({ reason })
-      this.#audit.write({
-        event: 'tunnel_closed',
-        ...about,
-        reason,
-        seconds,
-        bytesToBrowser,
-        bytesToDesktop,
-      })
+    const tunnel = new Tunnel(link, {
+      onHumanInput: () => presence.noteInput(session.id),
+      onClosed: (reason) => {
+        this.#open.delete(tunnel)
+        letGo()
+        presence.tunnelClosed(session.id)
+        const seconds = (now() - startedAt) / 1_000
+        const { bytesToBrowser, bytesToDesktop } = tunnel
+        this.#closedBytes.toBrowser += bytesToBrowser
+        this.#closedBytes.toDesktop += bytesToDesktop
+        metrics.tunnelDuration.observe(seconds)
+        metrics.tunnelsClosed.inc({ reason })
+        audit.write({
+          event: 'tunnel_closed',
+          ...about,
+          reason,
+          seconds,
+          bytesToBrowser,
+          bytesToDesktop,
+        })
+      },
     })
-    if (this.#bySession.get(session.id) !== watch) this.#bySession.set(session.id, watch)
-    watch.members.add(tunnel)
+    const letGo = this.#add(session, tunnel)
     this.#open.add(tunnel)
-    this.#audit.write({ event: 'tunnel_opened', ...about })
-    tunnel.start()
+    presence.tunnelOpened(session.id, link.role)
+    audit.write({ event: 'tunnel_opened', ...about })
+    tunnel.start(link.clientHead, link.upstreamHead)
   }
 
-  #closeStalled(): void {
-    const since = Date.now() - STALLED_MS
-    for (const tunnel of this.#open) tunnel.closeIfStalled(since)
-  }
-}
-
-class Tunnel implements Closable {
-  readonly role: Role
-  readonly #client: Socket
-  readonly #upstream: Socket
-  readonly #heads: readonly [client: Buffer, upstream: Buffer]
-  readonly #onClosed: (reason: CloseReason) => void
-  /** Bytes either socket had read before it was ours. */
-  readonly #readBefore: readonly [client: number, upstream: number]
-  /** Since when (ms since the epoch) a side takes nothing; 0 while it does. */
-  #clientBlockedAt = 0
-  #upstreamBlockedAt = 0
-  /** The first cause seen, which is the one that counts. */
-  #reason: CloseReason | undefined
-  #isEnding = false
-  #isClosed = false
-
-  constructor(link: Link, onClosed: (reason: CloseReason) => void) {
-    this.role = link.role
-    this.#client = link.client
-    this.#upstream = link.upstream
-    this.#heads = [link.clientHead, link.upstreamHead]
-    this.#onClosed = onClosed
-    this.#readBefore = [
-      link.client.bytesRead - link.clientHead.length,
-      link.upstream.bytesRead - link.upstreamHead.length,
-    ]
+  #look(): void {
+    const time = Date.now()
+    for (const tunnel of this.#open) tunnel.checkLife(time, STALLED_MS, SILENT_MS)
   }
 
-  get bytesToBrowser(): number {
-    return this.#upstream.bytesRead - this.#readBefore[1]
-  }
-
-  get bytesToDesktop(): number {
-    return this.#client.bytesRead - this.#readBefore[0]
-  }
-
-  start(): void {
-    const client = this.#client
-    const upstream = this.#upstream
-    for (const socket of [client, upstream]) {
-      socket.setTimeout(0)
-      socket.setNoDelay(true)
-      socket.setKeepAlive(true, KEEP_ALIVE_MS)
-    }
-    client.on('error', (error: NodeJS.ErrnoException) => {
-      this.#reason ??= error.code === 'ETIMEDOUT' ? 'client-gone' : 'client-closed'
-    })
-    upstream.on('error', () => (this.#reason ??= 'desktop-gone'))
-    client.on('close', () => this.#finish('client-closed'))
-    upstream.on('close', () => this.close('desktop-gone'))
-    client.on('end', () => this.close('client-closed'))
-    upstream.on('end', () => this.close('desktop-gone'))
-
-    client.on('data', (chunk) => {
-      if (!upstream.write(chunk)) {
-        client.pause()
-        this.#upstreamBlockedAt = Date.now()
-      }
-    })
-    upstream.on('drain', () => {
-      this.#upstreamBlockedAt = 0
-      if (!this.#isEnding) client.resume()
-    })
-    upstream.on('data', (chunk) => {
-      if (!client.write(chunk)) {
-        upstream.pause()
-        this.#clientBlockedAt = Date.now()
-      }
-    })
-    client.on('drain', () => {
-      this.#clientBlockedAt = 0
-      if (!this.#isEnding) upstream.resume()
-    })
-
-    const [clientHead, upstreamHead] = this.#heads
-    if (clientHead.length > 0) upstream.write(clientHead)
-    if (upstreamHead.length > 0) client.write(upstreamHead)
-    // A side that closed while the handshake was under way has said so already.
-    if (client.destroyed) this.#finish('client-closed')
-    else if (upstream.destroyed) this.close('desktop-gone')
-  }
-
-  /** No byte of the client's passes any more once this returns; what the desktop had said is flushed, then both end. */
-  close(reason: CloseReason): void {
-    if (this.#isEnding) return
-    this.#isEnding = true
-    this.#reason ??= reason
-    const client = this.#client
-    const upstream = this.#upstream
-    client.removeAllListeners('data')
-    client.resume()
-    upstream.removeAllListeners('data')
-    upstream.destroySoon()
-    client.end()
-    setTimeout(() => this.#finish(reason), LINGER_MS).unref()
-    if (client.destroyed) this.#finish(reason)
-  }
-
-  closeIfStalled(since: number): void {
-    const isStalled = (blockedAt: number): boolean => blockedAt > 0 && blockedAt < since
-    if (isStalled(this.#clientBlockedAt)) this.#finish('client-gone')
-    else if (isStalled(this.#upstreamBlockedAt)) this.#finish('desktop-gone')
-  }
-
-  /** Both sockets always go together. */
-  #finish(reason: CloseReason): void {
-    if (this.#isClosed) return
-    this.#isClosed = true
-    this.#reason ??= reason
-    this.#onClosed(this.#reason)
-    this.#client.destroy()
-    this.#upstream.destroy()
+  #ping(): void {
+    for (const tunnel of this.#open) tunnel.ping()
   }
 }

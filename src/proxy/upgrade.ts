@@ -12,6 +12,7 @@ import { request as httpsRequest } from 'node:https'
 import type { Socket } from 'node:net'
 import type { SettingsHolder } from '../config/config.ts'
 import type { Desktop } from '../desktop/desktop.ts'
+import { RfbClientReader } from '../desktop/rfb.ts'
 import type { Authorize } from '../gate/authorize.ts'
 import type { Client } from '../net/forwarded.ts'
 import { newRequestId } from '../net/request-id.ts'
@@ -21,7 +22,8 @@ import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { Session } from '../session/session.ts'
 import { upgradeHeaders } from './headers.ts'
-import type { CloseReason, Ticket, Tunnels } from './tunnels.ts'
+import type { CloseReason } from './tunnel.ts'
+import type { Ticket, Tunnels } from './tunnels.ts'
 
 /** Milliseconds from our first byte to the desktop's whole 101, waiting for a place included. */
 const HANDSHAKE_WITHIN_MS = 10_000
@@ -211,6 +213,8 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
         role,
         address: client.address,
         requestId: newRequestId(),
+        reader: new RfbClientReader(desktop.kind.dialect),
+        longestFrame: desktop.kind.longestFrame,
       })
     })
     upstreamRequest.end()

@@ -12,6 +12,7 @@ import type { Client } from '../net/forwarded.ts'
 import type { Target } from '../net/target.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
+import type { PresenceBook } from '../session/presence.ts'
 import { requestHeaders, responseHeaders } from './headers.ts'
 import type { Asked, Refuse } from './refuse.ts'
 
@@ -22,6 +23,7 @@ export interface WebParts {
   readonly settings: SettingsHolder
   readonly authorize: Authorize
   readonly desktop: Desktop
+  readonly presence: PresenceBook
   readonly refuse: Refuse
   readonly metrics: Metrics
   readonly log: Log
@@ -44,7 +46,7 @@ interface Exchange {
 }
 
 export function createWeb(parts: WebParts): HandleWeb {
-  const { settings, authorize, desktop, refuse, metrics, log } = parts
+  const { settings, authorize, desktop, presence, refuse, metrics, log } = parts
   const exchanges = new WeakMap<ServerResponse, Exchange>()
   const proxy = createProxyServer({
     target: desktop.url,
@@ -116,6 +118,8 @@ export function createWeb(parts: WebParts): HandleWeb {
     if (authorization.outcome !== 'granted') {
       return refuse.unauthorized(request, response, authorization, client)
     }
+    // A person went here by hand: not a script, not a reload by the page itself (Fetch Metadata, Sec-Fetch-User).
+    if (request.headers['sec-fetch-user'] === '?1') presence.noteInput(authorization.session.id)
     const problem = unacceptable(request)
     if (problem !== undefined) {
       if (problem === 'method-not-allowed') response.setHeader('allow', 'GET, HEAD')

@@ -17,6 +17,8 @@ export interface LoginState {
   readonly nonce: string
   readonly codeVerifier: string
   readonly returnTo: string
+  /** The person must have authenticated since (ms since the epoch); undefined: whenever it was. */
+  readonly authenticatedAfter: number | undefined
   readonly createdAt: number
 }
 
@@ -28,7 +30,7 @@ export interface LoginStates {
   /** A new attempt and the `Set-Cookie` values that start it (and drop the oldest beyond five). */
   begin(
     cookieHeader: string | undefined,
-    attempt: { readonly nonce: string; readonly codeVerifier: string; readonly returnTo: string },
+    attempt: Omit<LoginState, 'state' | 'createdAt'>,
   ): Promise<{ login: LoginState; setCookies: string[] }>
   /** The attempt that `state` names. A taken one is used up, whatever becomes of it. */
   take(cookieHeader: string | undefined, state: string): Promise<TakenLogin>

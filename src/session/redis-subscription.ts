@@ -22,7 +22,7 @@ export function subscribeToRedis(
   })
   client.on('message', (_: string, message: string) => onMessage(message))
   const pinging = setInterval(() => {
-    if (client.status === 'ready') void 0
+    if (client.status === 'ready') client.ping().catch(giveUp)
   }, PING_EVERY_MS)
   pinging.unref()
 

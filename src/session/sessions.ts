@@ -4,16 +4,21 @@
 import { deriveKey, createSealer, type Sealer } from '../lib/seal.ts'
 import type { SettingsHolder } from '../config/config.ts'
 import { newSessionCookie } from './cookie.ts'
+import type { PresenceBook } from './presence.ts'
 import { createSessionIndex, type SessionIndex } from './session-index.ts'
 import type { SessionRecord, SessionStore } from './session-store.ts'
 import type { EndReason, Envelope, Identity, Session, Vault } from './session.ts'
 
-/** How long an ended session can still say why it ended. */
+/** How long an ended session can still say why it ended, and an end that the store did not take is tried again. */
 const TOMBSTONE_MS = 60 * 60_000
+/** How long the provider's word that somebody is signed out holds against a login that was under way. */
+const LOGOUT_MARK_MS = 10 * 60_000
+const RETRY_END_MS = 2_000
 
 export type Lookup =
   | { readonly state: 'live'; readonly session: Session }
-  | { readonly state: 'ended'; readonly reason: EndReason }
+  /** `at`: milliseconds since the epoch. */
+  | { readonly state: 'ended'; readonly reason: EndReason; readonly at: number }
   | { readonly state: 'none' }
 
 export interface Opening {
@@ -22,39 +27,79 @@ export interface Opening {
   readonly rule: string
   readonly address: string
   readonly vault: Vault
+  /** When the provider issued the ID token (seconds since the epoch). */
+  readonly issuedAt: number
+}
+
+/** Whom a provider signs out, in its own names; a logout token (OpenID Connect Back-Channel Logout 1.0, 2.4) or less. */
+export interface LogoutOrder {
+  readonly iss: string
+  readonly sub: string | undefined
+  readonly sid: string | undefined
+  /** Of the token, seconds since the epoch; logins that are not newer are refused. */
+  readonly iat: number
 }
 
 /** `requestId` names the request that ended it, where one did. */
-export type EndedListener = (
+export type EndedHereListener = (
   session: Session,
   reason: EndReason,
   requestId: string | undefined,
 ) => void
+export type EndedListener = (sessionId: string, reason: EndReason) => void
 
 export class Sessions {
   readonly #settings: SettingsHolder
   readonly #store: SessionStore
+  readonly #presence: PresenceBook
   readonly #now: () => number
   readonly #envelopes: Sealer
   readonly #index: SessionIndex
-  readonly #listeners: EndedListener[] = []
+  readonly #endedHere: EndedHereListener[] = []
+  readonly #ended: EndedListener[] = []
+  readonly #missed: (() => void)[] = []
   readonly #ending = new Map<string, Promise<boolean>>()
 
-  constructor(settings: SettingsHolder, store: SessionStore, now: () => number) {
+  constructor(
+    settings: SettingsHolder,
+    store: SessionStore,
+    presence: PresenceBook,
+    now: () => number,
+  ) {
     this.#settings = settings
     this.#store = store
+    this.#presence = presence
     this.#now = now
     this.#envelopes = createSealer(settings.current.session.secrets, 'session envelope')
     this.#index = createSessionIndex(settings.current.session.secrets)
+    store.subscribe(
+      (message) => this.#hear(message),
+      () => {
+        for (const listener of this.#missed) listener()
+      },
+    )
   }
 
-  /** Called once for every session that ends, on this replica, whatever ended it. */
+  /** Called once for every session that this replica ends, whatever the cause. */
+  onEndedHere(listener: EndedHereListener): void {
+    this.#endedHere.push(listener)
+  }
+
+  /** Called for every session that ends on any replica; perhaps twice for the same. */
   onEnded(listener: EndedListener): void {
-    this.#listeners.push(listener)
+    this.#ended.push(listener)
   }
 
-  /** A new session with a new cookie: a session id from before the sign-in is never kept (session fixation). */
-  async open(opening: Opening): Promise<{ session: Session; cookie: string }> {
+  /** Called when the ends of the last moments may not have been heard. */
+  onMissed(listener: () => void): void {
+    this.#missed.push(listener)
+  }
+
+  /**
+   * A new session with a new cookie: a session id from before the sign-in is never kept (session fixation). Undefined
+   * when the provider has signed this person out since.
+   */
+  async open(opening: Opening): Promise<{ session: Session; cookie: string } | undefined> {
     const cookie = newSessionCookie()
     const id = sessionId(cookie)
     const createdAt = this.#now()
@@ -77,6 +122,11 @@ export class Sessions {
       activeUntil: expiresAt,
       keepUntil: expiresAt + TOMBSTONE_MS,
     })
+    // After the session is there to be found: a logout marks first and finds then, so that one of us sees the other.
+    if (await this.#isSignedOut(identity, opening.issuedAt)) {
+      await this.end(id, 'provider-logout')
+      return undefined
+    }
     return { session: { id, ...envelope }, cookie }
   }
 
@@ -85,12 +135,16 @@ export class Sessions {
     const found = await this.#read(sessionId(cookie))
     if (found === undefined) return { state: 'none' }
     const { session } = found
-    if (session.ended !== undefined) return { state: 'ended', reason: session.ended.reason }
-    if (session.expiresAt <= this.#now()) {
-      await this.end(session.id, 'expired')
-      return { state: 'ended', reason: 'expired' }
-    }
-    return { state: 'live', session }
+    if (session.ended !== undefined) return { state: 'ended', ...session.ended }
+    const due =
+      session.expiresAt <= this.#now()
+        ? 'expired'
+        : (await this.#isIdle(session))
+          ? 'idle'
+          : undefined
+    if (due === undefined) return { state: 'live', session }
+    await this.end(session.id, due)
+    return { state: 'ended', reason: due, at: this.#now() }
   }
 
   /** The tokens of the cookie's session, for as long as it lives. */
@@ -100,13 +154,75 @@ export class Sessions {
     return (await this.#vaultSealer(cookie).open(record.vault)) as Vault | undefined
   }
 
+  /** When somebody last did something in this session, on any replica (ms since the epoch). */
+  async lastInput(session: Session): Promise<number> {
+    const [presence] = await this.#presence.read([session.id])
+    return Math.max(session.createdAt, presence?.lastInput ?? 0)
+  }
+
   /** Ends a session and tells the listeners; false when it was not live any more. The first reason stands. */
   end(id: string, reason: EndReason, requestId?: string): Promise<boolean> {
     const underWay = this.#ending.get(id)
     if (underWay !== undefined) return underWay.then(() => false)
-    const ending = this.#end(id, reason, requestId).finally(() => this.#ending.delete(id))
+    const ending = this.#end(id, reason, requestId)
+      .catch((error: unknown) => {
+        // Here it is over all the same. Elsewhere it is once the store can take it.
+        this.#tell(id, reason)
+        this.#endLater(id, reason, requestId, this.#now() + TOMBSTONE_MS)
+        throw error
+      })
+      .finally(() => this.#ending.delete(id))
     this.#ending.set(id, ending)
     return ending
+  }
+
+  /** Ends what the provider says is over, and refuses what is about to begin; how many sessions that were. */
+  async endByProvider({ iss, sub, sid, iat }: LogoutOrder, requestId: string): Promise<number> {
+    const bySid = sid === undefined ? [] : this.#index.bySid(iss, sid)
+    const indexes = sid === undefined && sub !== undefined ? this.#index.bySub(iss, sub) : bySid
+    for (const index of indexes.slice(0, 1)) {
+      await this.#store.remember(`logout ${index}`, String(iat), LOGOUT_MARK_MS)
+    }
+    const ids = new Set((await Promise.all(indexes.map((index) => this.#store.find(index)))).flat())
+    const ended = await Promise.all(
+      [...ids].map((id) => this.end(id, 'provider-logout', requestId)),
+    )
+    return ended.filter(Boolean).length
+  }
+
+  /** A logout token of this `jti` was honoured within the last minutes: it counts once. */
+  async hasSeen(jti: string): Promise<boolean> {
+    return (await this.#store.recall(this.#seen(jti))) !== undefined
+  }
+
+  async markSeen(jti: string): Promise<void> {
+    await this.#store.remember(this.#seen(jti), '1', LOGOUT_MARK_MS)
+  }
+
+  /** Every live session there is, for administrators. */
+  async list(): Promise<readonly Session[]> {
+    const found = await this.#readMany(await this.#store.list())
+    return found.flatMap((session) =>
+      session === undefined || session.ended !== undefined || session.expiresAt <= this.#now()
+        ? []
+        : [session],
+    )
+  }
+
+  /** Which of these have ended, and why. One that the store knows nothing of is lost. */
+  async findEnded(ids: readonly string[]): Promise<ReadonlyMap<string, EndReason>> {
+    const found = await this.#readMany(ids)
+    const ended = new Map<string, EndReason>()
+    for (const [index, id] of ids.entries()) {
+      const session = found[index]
+      const reason = session === undefined ? 'store-lost' : session.ended?.reason
+      if (reason !== undefined) ended.set(id, reason)
+    }
+    return ended
+  }
+
+  countActive(): Promise<number> {
+    return this.#store.countActive()
   }
 
   async #end(id: string, reason: EndReason, requestId: string | undefined): Promise<boolean> {
@@ -124,23 +240,75 @@ export class Sessions {
       keepUntil: at + TOMBSTONE_MS,
     }
     // Somebody else's write came in between: it may be an end as well, or only newer tokens.
-    if (!(await this.#store.replace(id, tombstone, generation))) {
+    if (!(await this.#store.replace(id, tombstone, generation)))
       return this.#end(id, reason, requestId)
-    }
-    for (const listener of this.#listeners) listener(found.session, reason, requestId)
+    this.#tell(id, reason)
+    for (const listener of this.#endedHere) listener(found.session, reason, requestId)
+    // The tombstone is there for whoever does not hear this.
+    await this.#store.publish(JSON.stringify({ id, reason })).catch(() => {})
     return true
   }
 
-  countActive(): Promise<number> {
-    return this.#store.countActive()
+  #endLater(id: string, reason: EndReason, requestId: string | undefined, until: number): void {
+    setTimeout(() => {
+      this.#end(id, reason, requestId).catch(() => {
+        if (this.#now() < until) this.#endLater(id, reason, requestId, until)
+      })
+    }, RETRY_END_MS).unref()
+  }
+
+  #tell(id: string, reason: EndReason): void {
+    for (const listener of this.#ended) listener(id, reason)
+  }
+
+  #hear(message: string): void {
+    const { id, reason } = JSON.parse(message) as { id: string; reason: EndReason }
+    this.#tell(id, reason)
+  }
+
+  async #isIdle(session: Session): Promise<boolean> {
+    const { idleTimeout } = this.#settings.current.session
+    if (idleTimeout === 0) return false
+    const isRecent = (time: number): boolean => time + idleTimeout > this.#now()
+    if (isRecent(Math.max(session.createdAt, this.#presence.lastInputHere(session.id) ?? 0)))
+      return false
+    return !isRecent(await this.lastInput(session))
+  }
+
+  // Hashed, as a provider may put anything there, of any length.
+  #seen(jti: string): string {
+    return `seen ${this.#index.bySub('jti', jti)[0] ?? ''}`
+  }
+
+  async #isSignedOut({ iss, sub, sid }: Identity, issuedAt: number): Promise<boolean> {
+    const marks = (indexes: readonly string[]): Promise<(string | undefined)[]> =>
+      Promise.all(indexes.map((index) => this.#store.recall(`logout ${index}`)))
+    const bySid = sid === undefined ? [] : await marks(this.#index.bySid(iss, sid))
+    if (bySid.some((mark) => mark !== undefined)) return true
+    const bySub = await marks(this.#index.bySub(iss, sub))
+    return bySub.some((mark) => mark !== undefined && issuedAt <= Number(mark))
   }
 
   async #read(id: string): Promise<{ record: SessionRecord; session: Session } | undefined> {
     const [record] = await this.#store.read([id])
-    if (record === undefined) return undefined
-    // A record under a secret that is gone is as good as none: its owner signs in again.
+    const session = record === undefined ? undefined : await this.#open(id, record)
+    return record === undefined || session === undefined ? undefined : { record, session }
+  }
+
+  async #readMany(ids: readonly string[]): Promise<readonly (Session | undefined)[]> {
+    const records = await this.#store.read(ids)
+    return Promise.all(
+      ids.map(async (id, index) => {
+        const record = records[index]
+        return record === undefined ? undefined : this.#open(id, record)
+      }),
+    )
+  }
+
+  /** A record under a secret that is gone is as good as none: its owner signs in again. */
+  async #open(id: string, record: SessionRecord): Promise<Session | undefined> {
     const envelope = (await this.#envelopes.open(record.envelope)) as Envelope | undefined
-    return envelope === undefined ? undefined : { record, session: { id, ...envelope } }
+    return envelope === undefined ? undefined : { id, ...envelope }
   }
 
   #vaultSealer(cookie: string): Sealer {

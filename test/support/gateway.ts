@@ -3,6 +3,7 @@
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { Writable } from 'node:stream'
+import type { Settings } from '../../src/config/config.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { startGateway, type Gateway, type GatewayOptions } from '../../src/gateway.ts'
 
@@ -42,9 +43,14 @@ export function environmentFor(origin: string, issuer: string, desktop: string):
   }
 }
 
+export interface TestGatewayOptions extends GatewayOptions {
+  /** For what no operator may set: a lifetime of seconds, say. */
+  readonly settings?: (loaded: Settings) => Settings
+}
+
 export async function startTestGateway(
   environment: Environment,
-  options: GatewayOptions = {},
+  { settings = (loaded) => loaded, ...options }: TestGatewayOptions = {},
 ): Promise<TestGateway> {
   const loaded = loadSettings({ env: environment, configFile: undefined })
   if (!loaded.ok) throw new Error(loaded.problems.join('\n'))
@@ -57,7 +63,7 @@ export async function startTestGateway(
       done()
     },
   })
-  const gateway = await startGateway(loaded.settings, { output, ...options })
+  const gateway = await startGateway(settings(loaded.settings), { output, ...options })
   return {
     ...gateway,
     origin: loaded.settings.publicUrl.origin,

@@ -33,6 +33,8 @@ export function startTestProvider(
         post_logout_redirect_uris: [`${gatewayOrigin}/oauth2/sign_in?reason=signed-out`],
         grant_types: ['authorization_code', 'refresh_token'],
         response_types: ['code'],
+        backchannel_logout_uri: `${gatewayOrigin}/oauth2/backchannel_logout`,
+        backchannel_logout_session_required: true,
         ...client,
       },
     ],

@@ -31,7 +31,7 @@ export interface ScriptedStack {
   readonly op: ScriptedOp
   readonly environment: Environment
   /** An address of the gateway. */
-  at(path: string): string
+  readonly at: (path: string) => string
   stop(): Promise<void>
 }
 

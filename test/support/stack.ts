@@ -1,13 +1,13 @@
 // Provider, desktop stand-in and gateway, wired together; one call to start, one to stop.
 
 import type { RunningProvider } from '../../demo/provider.ts'
-import type { GatewayOptions } from '../../src/gateway.ts'
 import {
   environmentFor,
   freePort,
   startTestGateway,
   type Environment,
   type TestGateway,
+  type TestGatewayOptions,
 } from './gateway.ts'
 import { startKasmVncStandIn, type StandIn, type StandInOptions } from './kasmvnc-stand-in.ts'
 import { startTestProvider, type TestProviderOptions } from './op.ts'
@@ -24,7 +24,7 @@ export interface StackOptions {
   readonly environment?: Environment
   readonly provider?: TestProviderOptions
   readonly desktop?: StandInOptions
-  readonly gateway?: GatewayOptions
+  readonly gateway?: TestGatewayOptions
 }
 
 export async function startStack(options: StackOptions = {}): Promise<Stack> {

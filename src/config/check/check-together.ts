@@ -148,9 +148,6 @@ function checkViewers(
 /** What is allowed and worth a word at start. */
 export function warningsAbout(written: WrittenSettings): string[] {
   const warnings: string[] = []
-  if (written.adminToken !== undefined) {
-    warnings.push(`${nameOf('adminToken')}: has no effect; the admin API is not in this version`)
-  }
   if (written.desktop.tls.insecure) {
     warnings.push(`${nameOf('desktop.tls.insecure')}: any certificate is accepted as the desktop's`)
   }

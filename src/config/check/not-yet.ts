@@ -16,15 +16,8 @@ export interface NotYet {
 const isRfb = ({ desktop }: WrittenSettings): boolean => desktop.kind === 'rfb'
 
 export const NOT_YET: readonly NotYet[] = [
-  {
-    setting: 'session.idleTimeout',
-    value: 'any duration but 0',
-    restricts: ({ session }) => session.idleTimeout !== 0,
-  },
-  { setting: 'session.idleReauth', value: 'true', restricts: ({ session }) => session.idleReauth },
   { setting: 'session.revalidateEvery' },
   { setting: 'session.providerGrace' },
-  { setting: 'session.storeGrace' },
   { setting: 'viewGroups', value: 'view of a desktop of kind rfb', restricts: isRfb },
   { setting: 'viewEmails', value: 'view of a desktop of kind rfb', restricts: isRfb },
   { setting: 'clipboardIn', value: 'deny', restricts: (written) => written.clipboardIn === 'deny' },

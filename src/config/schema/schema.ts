@@ -33,7 +33,7 @@ const schema: z.ZodType<WrittenSettings> = map({
   adminToken: optional(line, 'none: admin API off', {
     env: 'GATEWAY_ADMIN_TOKEN',
     secret: true,
-    meaning: 'Bearer token of the admin API. The admin API is not in this version.',
+    meaning: 'Bearer token of the admin API.',
   }),
   trustedProxies: optional(list(network), 'none', {
     env: 'GATEWAY_TRUSTED_PROXIES',

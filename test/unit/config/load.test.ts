@@ -196,7 +196,6 @@ access:
       GATEWAY_DESKTOP_VIEWER_PASSWORD: 'viewer-password',
     }
     expect(warningsFrom(env)).toEqual([
-      'GATEWAY_ADMIN_TOKEN (adminToken): has no effect; the admin API is not in this version',
       "GATEWAY_DESKTOP_TLS_INSECURE (desktop.tls.insecure): any certificate is accepted as the desktop's",
       'GATEWAY_VIEW_EMAILS (viewEmails): restricts nobody, for GATEWAY_ALLOW_ANYONE (allowAnyone) lets everyone control the desktop',
     ])

@@ -1,11 +1,14 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { Settings } from '../../../src/config/config.ts'
+import { GatewayError } from '../../../src/lib/errors.ts'
 import { createMemoryStore } from '../../../src/session/memory-store.ts'
-import type { SessionRecord } from '../../../src/session/session-store.ts'
+import { PresenceBook } from '../../../src/session/presence.ts'
+import type { SessionRecord, SessionStore } from '../../../src/session/session-store.ts'
 import type { Identity } from '../../../src/session/session.ts'
-import { Sessions } from '../../../src/session/sessions.ts'
+import { Sessions, type Opening } from '../../../src/session/sessions.ts'
 
 const HOUR = 3_600_000
+const START = Date.UTC(2026, 0, 1)
 const identity: Identity = {
   iss: 'https://id.example.com',
   sub: 'alice',
@@ -23,46 +26,66 @@ const opening = {
   rule: 'allowGroups',
   address: '192.0.2.1',
   vault: { idToken: 'id-token', refreshToken: 'refresh-token' },
+  issuedAt: START / 1_000,
 } as const
 
-function setUp(secrets: readonly string[] = ['a secret of at least thirty-two bytes, surely']) {
-  const clock = { time: Date.UTC(2026, 0, 1) }
+interface SetUpOptions {
+  readonly secrets?: readonly string[]
+  readonly idleTimeout?: number
+  readonly store?: SessionStore
+  readonly clock?: { time: number }
+}
+
+function setUp({
+  secrets = ['a secret of at least thirty-two bytes, surely'],
+  idleTimeout = 0,
+  clock = { time: START },
+  store: shared,
+}: SetUpOptions = {}) {
   const now = (): number => clock.time
   const records = new Map<string, SessionRecord>()
-  const memory = createMemoryStore(now)
-  const store = {
+  const memory = shared ?? createMemoryStore(now)
+  const store: SessionStore = {
     ...memory,
-    create: (id: string, record: SessionRecord) => {
+    create: (id, record) => {
       records.set(id, record)
       return memory.create(id, record)
     },
   }
-  const settings = { session: { secrets, maxLifetime: 12 * HOUR } } as unknown as Settings
-  const sessions = new Sessions({ current: settings }, store, now)
+  const session = { secrets, maxLifetime: 12 * HOUR, idleTimeout }
+  const settings = { current: { session } as unknown as Settings }
+  const presence = new PresenceBook(settings, store, now)
+  const sessions = new Sessions(settings, store, presence, now)
   const ended: string[] = []
-  sessions.onEnded(({ id }, reason) => ended.push(`${id} ${reason}`))
-  return { clock, sessions, records, ended, store, settings }
+  sessions.onEndedHere(({ id }, reason) => ended.push(`${id} ${reason}`))
+  const heard: string[] = []
+  sessions.onEnded((id, reason) => heard.push(`${id} ${reason}`))
+  const open = async (more: Partial<Opening> = {}): Promise<Opened> =>
+    (await sessions.open({ ...opening, ...more })) as Opened
+  return { clock, sessions, presence, records, ended, heard, store, memory, open }
 }
+
+type Opened = NonNullable<Awaited<ReturnType<Sessions['open']>>>
 
 describe('a session', () => {
   it('is found by its cookie and by nothing else', async () => {
-    const { sessions } = setUp()
-    const { session, cookie } = await sessions.open(opening)
+    const { sessions, open } = setUp()
+    const { session, cookie } = await open()
     expect(await sessions.find(cookie)).toEqual({ state: 'live', session })
     expect(await sessions.find(session.id)).toEqual({ state: 'none' })
     expect(await sessions.find('')).toEqual({ state: 'none' })
   })
 
   it('is another one at every sign-in', async () => {
-    const { sessions } = setUp()
-    const [one, two] = [await sessions.open(opening), await sessions.open(opening)]
+    const { open } = setUp()
+    const [one, two] = [await open(), await open()]
     expect(one.cookie).not.toBe(two.cookie)
     expect(one.session.id).not.toBe(two.session.id)
   })
 
   it('ends for good, says why for an hour, and tells once', async () => {
-    const { sessions, clock, ended } = setUp()
-    const { session, cookie } = await sessions.open(opening)
+    const { sessions, open, clock, ended } = setUp()
+    const { session, cookie } = await open()
     const first = await Promise.all([
       sessions.end(session.id, 'revoked'),
       sessions.end(session.id, 'signed-out'),
@@ -70,26 +93,26 @@ describe('a session', () => {
     expect(first).toEqual([true, false])
     expect(await sessions.end(session.id, 'idle')).toBe(false)
     expect(ended).toEqual([`${session.id} revoked`])
-    expect(await sessions.find(cookie)).toEqual({ state: 'ended', reason: 'revoked' })
+    expect(await sessions.find(cookie)).toMatchObject({ state: 'ended', reason: 'revoked' })
     clock.time += HOUR
     expect(await sessions.find(cookie)).toEqual({ state: 'none' })
   })
 
   it('expires from sign-in on, whatever happens', async () => {
-    const { sessions, clock, ended } = setUp()
-    const { session, cookie } = await sessions.open(opening)
+    const { sessions, open, clock, ended } = setUp()
+    const { session, cookie } = await open()
     clock.time += 12 * HOUR - 1
     expect((await sessions.find(cookie)).state).toBe('live')
     clock.time += 1
-    expect(await sessions.find(cookie)).toEqual({ state: 'ended', reason: 'expired' })
+    expect(await sessions.find(cookie)).toMatchObject({ state: 'ended', reason: 'expired' })
     expect(ended).toEqual([`${session.id} expired`])
     expect(await sessions.countActive()).toBe(0)
   })
 
   it('gives its tokens to its cookie while it lives, and to nobody afterwards', async () => {
-    const { sessions } = setUp()
-    const { session, cookie } = await sessions.open(opening)
-    const other = await sessions.open(opening)
+    const { sessions, open } = setUp()
+    const { session, cookie } = await open()
+    const other = await open()
     expect(await sessions.openVault(cookie)).toEqual(opening.vault)
     await sessions.end(session.id, 'signed-out')
     expect(await sessions.openVault(cookie)).toBeUndefined()
@@ -99,8 +122,8 @@ describe('a session', () => {
 
 describe('at rest', () => {
   it('holds no cookie, no token, no name and no address in the clear', async () => {
-    const { sessions, records } = setUp()
-    const { cookie } = await sessions.open(opening)
+    const { open, records } = setUp()
+    const { cookie } = await open()
     const all = JSON.stringify([...records])
     for (const secret of [cookie, 'id-token', 'refresh-token', 'alice', '192.0.2.1']) {
       expect(all).not.toContain(secret)
@@ -108,34 +131,159 @@ describe('at rest', () => {
   })
 
   it('gives its vault to nobody who has the store and the session secret but not the cookie', async () => {
-    const { sessions, records, store, settings } = setUp()
-    const { session, cookie } = await sessions.open(opening)
-    const record = records.get(session.id) as SessionRecord
+    const { sessions, open, records, memory } = setUp()
+    const { session, cookie } = await open()
     // The thief plants the stolen vault under a session of their own.
-    const thief = new Sessions({ current: settings }, store, Date.now)
-    const theirs = await thief.open(opening)
-    await store.create(theirs.session.id, { ...record })
-    expect(await thief.openVault(theirs.cookie)).toBeUndefined()
+    const thief = setUp({ store: memory })
+    const theirs = await thief.open()
+    await memory.create(theirs.session.id, records.get(session.id) as SessionRecord)
+    expect(await thief.sessions.openVault(theirs.cookie)).toBeUndefined()
     expect(await sessions.openVault(cookie)).toEqual(opening.vault)
   })
 
   it('is still open after the secret was rotated, and closed once the old one is gone', async () => {
-    const before = setUp(['an old secret of at least thirty-two bytes'])
-    const { cookie } = await before.sessions.open(opening)
-    const now = (): number => before.clock.time
-    const withSecrets = (...secrets: string[]): Sessions =>
-      new Sessions(
-        { current: { session: { secrets, maxLifetime: HOUR } } as unknown as Settings },
-        before.store,
-        now,
-      )
-    const both = withSecrets(
-      'a new secret of at least thirty-two bytes!',
-      'an old secret of at least thirty-two bytes',
-    )
+    const old = 'an old secret of at least thirty-two bytes'
+    const fresh = 'a new secret of at least thirty-two bytes!'
+    const before = setUp({ secrets: [old] })
+    const { cookie } = await before.open()
+    const both = setUp({
+      secrets: [fresh, old],
+      store: before.memory,
+      clock: before.clock,
+    }).sessions
     expect((await both.find(cookie)).state).toBe('live')
     expect(await both.openVault(cookie)).toEqual(opening.vault)
-    const fresh = withSecrets('a new secret of at least thirty-two bytes!')
-    expect(await fresh.find(cookie)).toEqual({ state: 'none' })
+    const after = setUp({ secrets: [fresh], store: before.memory, clock: before.clock }).sessions
+    expect(await after.find(cookie)).toEqual({ state: 'none' })
   })
+})
+
+describe('without human input', () => {
+  const MINUTE = 60_000
+
+  it('a session ends, and says so', async () => {
+    const { sessions, open, clock } = setUp({ idleTimeout: 30 * MINUTE })
+    const { cookie } = await open()
+    clock.time += 30 * MINUTE - 1
+    expect((await sessions.find(cookie)).state).toBe('live')
+    clock.time += 1
+    expect(await sessions.find(cookie)).toMatchObject({ state: 'ended', reason: 'idle' })
+  })
+
+  it('and with it, it goes on', async () => {
+    const { sessions, open, clock, presence } = setUp({ idleTimeout: 30 * MINUTE })
+    const { cookie, session } = await open()
+    for (let hour = 0; hour < 4; hour += 1) {
+      clock.time += 29 * MINUTE
+      presence.noteInput(session.id)
+    }
+    expect((await sessions.find(cookie)).state).toBe('live')
+  })
+
+  it('nobody is ended who is at work on another replica', async () => {
+    const here = setUp({ idleTimeout: 30 * MINUTE })
+    const there = setUp({ idleTimeout: 30 * MINUTE, store: here.memory, clock: here.clock })
+    const { cookie, session } = await here.open()
+    here.clock.time += 20 * MINUTE
+    there.presence.noteInput(session.id)
+    await there.presence.flush()
+    here.clock.time += 20 * MINUTE
+    expect((await here.sessions.find(cookie)).state).toBe('live')
+    expect(await here.sessions.lastInput(session)).toBe(START + 20 * MINUTE)
+    here.clock.time += 10 * MINUTE
+    expect(await here.sessions.find(cookie)).toMatchObject({ state: 'ended', reason: 'idle' })
+  })
+})
+
+describe('a provider', () => {
+  const order = { iss: identity.iss, sub: undefined, sid: 's1', iat: START / 1_000 + 60 }
+
+  it('ends one session by its own name for it', async () => {
+    const { sessions, open } = setUp()
+    const mine = await open()
+    const other = await open({ identity: { ...identity, sid: 's2' } })
+    expect(await sessions.endByProvider(order, 'r')).toBe(1)
+    expect(await sessions.find(mine.cookie)).toMatchObject({ reason: 'provider-logout' })
+    expect((await sessions.find(other.cookie)).state).toBe('live')
+    expect(await sessions.endByProvider(order, 'r')).toBe(0)
+  })
+
+  it('ends every session of a person, and nobody else’s', async () => {
+    const { sessions, open } = setUp()
+    const mine = [await open(), await open({ identity: { ...identity, sid: undefined } })]
+    const other = await open({ identity: { ...identity, sub: 'bob' } })
+    const elsewhere = await open({ identity: { ...identity, iss: 'https://other.example.com' } })
+    expect(await sessions.endByProvider({ ...order, sub: 'alice', sid: undefined }, 'r')).toBe(2)
+    for (const { cookie } of mine) expect((await sessions.find(cookie)).state).toBe('ended')
+    for (const { cookie } of [other, elsewhere])
+      expect((await sessions.find(cookie)).state).toBe('live')
+  })
+
+  it('refuses a login that was under way, by session for ten minutes and by person only if it is older', async () => {
+    const { sessions, clock } = setUp()
+    await sessions.endByProvider(order, 'r')
+    await sessions.endByProvider({ ...order, sub: 'bob', sid: undefined }, 'r')
+    expect(await sessions.open({ ...opening, issuedAt: order.iat + 5 })).toBeUndefined()
+    const bob = { ...identity, sub: 'bob', sid: 's9' }
+    expect(await sessions.open({ ...opening, identity: bob, issuedAt: order.iat })).toBeUndefined()
+    expect(
+      await sessions.open({ ...opening, identity: bob, issuedAt: order.iat + 1 }),
+    ).toBeDefined()
+    expect(await sessions.countActive()).toBe(1)
+    clock.time += 10 * 60_000
+    expect(await sessions.open(opening)).toBeDefined()
+  })
+})
+
+describe('on several replicas', () => {
+  it('each hears of an end, and only the one that ended it writes it down', async () => {
+    const here = setUp()
+    const there = setUp({ store: here.memory, clock: here.clock })
+    const { session } = await here.open()
+    await here.sessions.end(session.id, 'revoked')
+    await vi.waitFor(() => expect(there.heard).toContain(`${session.id} revoked`))
+    expect(here.ended).toEqual([`${session.id} revoked`])
+    expect(there.ended).toEqual([])
+  })
+
+  it('whoever missed it reads it', async () => {
+    const { sessions, open } = setUp()
+    const { session } = await open()
+    const other = await open()
+    await sessions.end(session.id, 'revoked')
+    const ended = await sessions.findEnded([session.id, other.session.id, 'unknown'])
+    expect([...ended]).toEqual([
+      [session.id, 'revoked'],
+      ['unknown', 'store-lost'],
+    ])
+  })
+
+  it('lists who is signed in', async () => {
+    const { sessions, open } = setUp()
+    const { session } = await open()
+    const gone = await open()
+    await sessions.end(gone.session.id, 'signed-out')
+    expect((await sessions.list()).map(({ id }) => id)).toEqual([session.id])
+  })
+})
+
+it('ends a session here even when the store cannot take it, and there once it can', async () => {
+  vi.useFakeTimers()
+  try {
+    const { sessions, open, heard, ended, store } = setUp()
+    const { session, cookie } = await open()
+    const replace = store.replace.bind(store)
+    store.replace = () => Promise.reject(new GatewayError('store-unavailable', 'away'))
+    await expect(sessions.end(session.id, 'revoked')).rejects.toMatchObject({
+      code: 'store-unavailable',
+    })
+    expect(heard).toEqual([`${session.id} revoked`])
+    store.replace = replace
+    vi.advanceTimersByTime(2_000)
+    vi.useRealTimers()
+    await vi.waitFor(() => expect(ended).toEqual([`${session.id} revoked`]))
+    expect(await sessions.find(cookie)).toMatchObject({ state: 'ended', reason: 'revoked' })
+  } finally {
+    vi.useRealTimers()
+  }
 })

@@ -7,16 +7,10 @@ import { COMPLETE, NO_RULES, problemsFrom, settingsFrom, VIEWER } from '../loadi
 describe('what this version does not enforce', () => {
   it.each([
     [
-      'session: { idleTimeout: 30m }',
-      'GATEWAY_SESSION_IDLE_TIMEOUT (session.idleTimeout): any duration but 0 ',
-    ],
-    ['session: { idleReauth: true }', 'GATEWAY_SESSION_IDLE_REAUTH (session.idleReauth): true '],
-    [
       'session: { revalidateEvery: 5m }',
       'GATEWAY_SESSION_REVALIDATE_EVERY (session.revalidateEvery): ',
     ],
     ['session: { providerGrace: 0 }', 'GATEWAY_SESSION_PROVIDER_GRACE (session.providerGrace): '],
-    ['session: { storeGrace: 10m }', 'GATEWAY_SESSION_STORE_GRACE (session.storeGrace): '],
     ['clipboardIn: deny', 'GATEWAY_CLIPBOARD_IN (clipboardIn): deny '],
     ['downloads: deny', 'GATEWAY_DOWNLOADS (downloads): deny '],
     ['desktop: { routes: [{ path: /audio, url: "http://desktop:4901" }] }', 'desktop.routes: '],

@@ -1,0 +1,42 @@
+// POST /oauth2/backchannel_logout (OpenID Connect Back-Channel Logout 1.0, 2.5 and 2.8): the provider ends sessions here.
+
+import type { Handle, HttpContext, HttpParts } from './context.ts'
+
+export function createBackchannelLogout({ checkLogoutToken, sessions, log }: HttpParts): Handle {
+  return async function backchannelLogout(context: HttpContext): Promise<Response> {
+    context.header('cache-control', 'no-store')
+    const requestId = context.get('requestId')
+    const refuse = (problem: string): Response => {
+      log.warn({ request: requestId, problem }, 'logout token refused')
+      return context.json({ error: 'invalid_request', error_description: problem }, 400)
+    }
+    const retry = (cause: unknown): Response => {
+      log.warn({ request: requestId, err: cause }, 'logout token could not be honoured yet')
+      context.header('retry-after', '5')
+      return context.json({ error: 'temporarily_unavailable' }, 503)
+    }
+
+    const token = await readToken(context)
+    if (token === undefined) return refuse('logout_token is missing')
+    const checked = await checkLogoutToken(token)
+    if (checked.outcome === 'invalid') return refuse(checked.problem)
+    if (checked.outcome === 'keys-unavailable') return retry(checked.cause)
+    try {
+      if (await sessions.hasSeen(checked.token.jti)) return refuse('jti')
+      const ended = await sessions.endByProvider(checked.token, requestId)
+      // Last, so that a token which could not be honoured may come again.
+      await sessions.markSeen(checked.token.jti)
+      log.info({ request: requestId, ended }, 'the provider signed somebody out')
+      return context.body(null, 200)
+    } catch (error) {
+      return retry(error)
+    }
+  }
+}
+
+async function readToken(context: HttpContext): Promise<string | undefined> {
+  const type = context.req.header('content-type') ?? ''
+  if (!type.toLowerCase().startsWith('application/x-www-form-urlencoded')) return undefined
+  const token = new URLSearchParams(await context.req.text()).get('logout_token')
+  return token === null || token === '' ? undefined : token
+}

@@ -1,0 +1,249 @@
+// One proxied WebSocket: two sockets that live and die together. Towards the browser bytes pass as they come, and only
+// frame headers are counted; towards the desktop every frame is checked before it is forwarded as it came.
+
+import type { Socket } from 'node:net'
+import type { Role } from '../config/config.ts'
+import type { EndReason } from '../session/session.ts'
+import type { RfbClientReader } from '../desktop/rfb.ts'
+import { ClientFrames } from './client-frames.ts'
+import { closeFrame, FrameCounter, pingFrame } from './frames.ts'
+
+export type CloseReason =
+  | EndReason
+  | 'protocol-error'
+  | 'draining'
+  | 'desktop-gone'
+  | 'client-closed'
+  | 'client-gone'
+
+/** Close codes (RFC 6455 7.4). The browser's own ends have none: nobody is left to hear it. */
+const CLOSE_CODES: Readonly<Record<Exclude<CloseReason, 'client-closed' | 'client-gone'>, number>> =
+  {
+    'signed-out': 4401,
+    'provider-logout': 4401,
+    revoked: 4401,
+    expired: 4401,
+    idle: 4401,
+    'refresh-refused': 4401,
+    'provider-lost': 4401,
+    'store-lost': 4401,
+    'access-withdrawn': 4403,
+    'protocol-error': 1002,
+    draining: 1001,
+    'desktop-gone': 1013,
+  }
+const NORMAL_CLOSURE = 1000
+
+/** TCP keep-alive begins after so long; the kernel gives up 10 s later, which tells a vanished peer. */
+const KEEP_ALIVE_MS = 30_000
+/** The frame under way has so long to come to its end, or the browser gets no Close. */
+const BOUNDARY_WITHIN_MS = 250
+/** After our FIN the browser has so long for its own. */
+const LINGER_MS = 500
+
+export interface Link {
+  readonly client: Socket
+  readonly upstream: Socket
+  /** What either side had sent behind its handshake. */
+  readonly clientHead: Buffer
+  readonly upstreamHead: Buffer
+  readonly role: Role
+  readonly address: string
+  readonly requestId: string
+  /** Reads what the browser tells the desktop. */
+  readonly reader: RfbClientReader
+  /** The longest payload that the desktop takes in one frame. */
+  readonly longestFrame: number
+}
+
+export interface TunnelEvents {
+  /** A person typed, pointed or pasted. */
+  onHumanInput(): void
+  onClosed(reason: CloseReason): void
+}
+
+export class Tunnel {
+  readonly role: Role
+  readonly #client: Socket
+  readonly #upstream: Socket
+  readonly #reader: RfbClientReader
+  readonly #clientFrames: ClientFrames
+  readonly #serverFrames = new FrameCounter()
+  readonly #events: TunnelEvents
+  /** Bytes either socket had read before it was ours. */
+  readonly #clientReadBefore: number
+  readonly #upstreamReadBefore: number
+  /** Since when (ms since the epoch) a side takes nothing; 0 while it does. */
+  #clientBlockedAt = 0
+  #upstreamBlockedAt = 0
+  /** What the browser had sent when it was last looked at, and when that was (ms since the epoch). */
+  #heard = { bytes: 0, at: Date.now() }
+  #owesPing = false
+  /** The first cause seen, which is the one that counts. */
+  #reason: CloseReason | undefined
+  #isEnding = false
+  #isClosed = false
+
+  constructor(link: Link, events: TunnelEvents) {
+    this.role = link.role
+    this.#client = link.client
+    this.#upstream = link.upstream
+    this.#reader = link.reader
+    this.#clientFrames = new ClientFrames(link.longestFrame, link.reader)
+    this.#events = events
+    this.#clientReadBefore = link.client.bytesRead - link.clientHead.length
+    this.#upstreamReadBefore = link.upstream.bytesRead - link.upstreamHead.length
+  }
+
+  get bytesToBrowser(): number {
+    return this.#upstream.bytesRead - this.#upstreamReadBefore
+  }
+
+  get bytesToDesktop(): number {
+    return this.#client.bytesRead - this.#clientReadBefore
+  }
+
+  start(clientHead: Buffer, upstreamHead: Buffer): void {
+    const client = this.#client
+    const upstream = this.#upstream
+    for (const socket of [client, upstream]) {
+      socket.setTimeout(0)
+      socket.setNoDelay(true)
+      socket.setKeepAlive(true, KEEP_ALIVE_MS)
+    }
+    client.on('error', (error: NodeJS.ErrnoException) => {
+      this.#reason ??= error.code === 'ETIMEDOUT' ? 'client-gone' : 'client-closed'
+    })
+    upstream.on('error', () => (this.#reason ??= 'desktop-gone'))
+    client.on('close', () => this.#finish('client-closed'))
+    upstream.on('close', () => this.close('desktop-gone'))
+    client.on('end', () => this.#finish('client-closed'))
+    upstream.on('end', () => this.close('desktop-gone'))
+    client.on('data', (chunk) => this.#toDesktop(chunk))
+    upstream.on('data', (chunk) => this.#toBrowser(chunk))
+    upstream.on('drain', () => {
+      this.#upstreamBlockedAt = 0
+      client.resume()
+    })
+    client.on('drain', () => {
+      this.#clientBlockedAt = 0
+      upstream.resume()
+    })
+
+    if (clientHead.length > 0) this.#toDesktop(clientHead)
+    if (upstreamHead.length > 0) this.#toBrowser(upstreamHead)
+    // A side that closed while the handshake was under way has said so already.
+    if (client.destroyed) this.#finish('client-closed')
+    else if (upstream.destroyed) this.close('desktop-gone')
+  }
+
+  /**
+   * From here on no byte of the browser's passes. The frame under way is finished, a Close says why, and both sockets go.
+   */
+  close(reason: CloseReason): void {
+    if (this.#isEnding || this.#isClosed) return
+    this.#isEnding = true
+    this.#reason ??= reason
+    // What the browser still sends is read and thrown away: unread, it would turn our FIN into a reset.
+    this.#client.resume()
+    if (
+      this.#upstream.destroyed ||
+      this.#upstream.readableEnded ||
+      this.#serverFrames.isAtBoundary
+    ) {
+      this.#sayClose()
+      return
+    }
+    this.#upstream.resume()
+    setTimeout(() => this.#sayClose(), BOUNDARY_WITHIN_MS).unref()
+  }
+
+  /** Lets the browser show that it is there, and every idle timer in between that the stream is. */
+  ping(): void {
+    if (this.#isEnding) return
+    this.#owesPing = true
+    this.#pingWhereItFits()
+  }
+
+  /** Ends a tunnel one of whose sides has vanished. `now` is ms since the epoch. */
+  checkLife(now: number, stalledAfter: number, silentAfter: number): void {
+    const isStalled = (blockedAt: number): boolean =>
+      blockedAt > 0 && now - blockedAt >= stalledAfter
+    const { bytesRead } = this.#client
+    if (bytesRead !== this.#heard.bytes) this.#heard = { bytes: bytesRead, at: now }
+    if (isStalled(this.#clientBlockedAt) || now - this.#heard.at >= silentAfter) {
+      this.#finish('client-gone')
+    } else if (isStalled(this.#upstreamBlockedAt)) this.close('desktop-gone')
+  }
+
+  #toDesktop(chunk: Buffer): void {
+    if (this.#isEnding) return
+    if (this.#clientFrames.check(chunk) === 'violation') {
+      this.close('protocol-error')
+      return
+    }
+    if (this.#reader.takeHumanInput()) this.#events.onHumanInput()
+    if (this.#clientFrames.hasClosed) this.#reason ??= 'client-closed'
+    if (!this.#upstream.write(chunk)) {
+      this.#client.pause()
+      this.#upstreamBlockedAt = Date.now()
+    }
+  }
+
+  #toBrowser(chunk: Buffer): void {
+    if (this.#isEnding) {
+      this.#finishFrame(chunk)
+      return
+    }
+    this.#serverFrames.count(chunk)
+    if (!this.#client.write(chunk)) {
+      this.#upstream.pause()
+      this.#clientBlockedAt = Date.now()
+    }
+    if (this.#owesPing) this.#pingWhereItFits()
+  }
+
+  #finishFrame(chunk: Buffer): void {
+    if (this.#client.writableEnded) return
+    const length = this.#serverFrames.countToBoundary(chunk)
+    if (length > 0) this.#client.write(chunk.subarray(0, length))
+    if (this.#serverFrames.isAtBoundary) this.#sayClose()
+  }
+
+  #pingWhereItFits(): void {
+    if (!this.#serverFrames.isAtBoundary || this.#client.writableNeedDrain) return
+    this.#owesPing = false
+    this.#client.write(pingFrame())
+  }
+
+  /** The last word, where it fits, and our FIN. */
+  #sayClose(): void {
+    if (this.#isClosed || this.#client.writableEnded) return
+    this.#upstream.destroy()
+    const reason = this.#reason ?? 'desktop-gone'
+    if (!this.#serverFrames.isAtBoundary) {
+      // In the middle of a frame nothing can be said that would be heard as what it is.
+      this.#client.resetAndDestroy()
+      return
+    }
+    if (!this.#serverFrames.hasClosed) this.#client.write(lastWord(reason))
+    this.#client.end()
+    setTimeout(() => this.#finish(reason), LINGER_MS).unref()
+  }
+
+  /** Both sockets always go together. */
+  #finish(reason: CloseReason): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#isEnding = true
+    this.#reason ??= reason
+    this.#client.destroy()
+    this.#upstream.destroy()
+    this.#events.onClosed(this.#reason)
+  }
+}
+
+function lastWord(reason: CloseReason): Buffer {
+  if (reason === 'client-closed' || reason === 'client-gone') return closeFrame(NORMAL_CLOSURE, '')
+  return closeFrame(CLOSE_CODES[reason], reason)
+}

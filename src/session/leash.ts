@@ -1,0 +1,147 @@
+// Holds every session that has tunnels on this replica: looks when its time is up, when nobody has done anything for too
+// long, and what the other replicas and the store say of it. Whatever ends a session, its tunnels hear of it from here.
+
+import type { SettingsHolder } from '../config/config.ts'
+import type { PresenceBook } from './presence.ts'
+import type { EndReason, Session } from './session.ts'
+import type { Sessions } from './sessions.ts'
+
+const LONGEST_TIMER_MS = 2_147_483_647
+/** How often the held sessions are read again, all in one call: what a message lost on its way would have said. */
+const READ_AGAIN_MS = 10_000
+/** After a failed look at who did what where. */
+const ASK_AGAIN_MS = 5_000
+
+interface Held {
+  readonly session: Session
+  tunnels: number
+  expiry: NodeJS.Timeout | undefined
+  idle: NodeJS.Timeout | undefined
+}
+
+export type CutListener = (sessionId: string, reason: EndReason) => void
+
+export class Leash {
+  readonly #settings: SettingsHolder
+  readonly #sessions: Sessions
+  readonly #presence: PresenceBook
+  readonly #now: () => number
+  readonly #held = new Map<string, Held>()
+  readonly #cut: CutListener
+  readonly #reading: NodeJS.Timeout
+  /** Since when the store has not answered (ms since the epoch). */
+  #storeLostAt: number | undefined
+
+  /** `cut` ends the tunnels of a session, at once; it is told more than once of the same. */
+  constructor(
+    settings: SettingsHolder,
+    sessions: Sessions,
+    presence: PresenceBook,
+    cut: CutListener,
+    now: () => number,
+  ) {
+    this.#settings = settings
+    this.#sessions = sessions
+    this.#presence = presence
+    this.#cut = cut
+    this.#now = now
+    this.#reading = setInterval(() => void this.readAgain(), READ_AGAIN_MS).unref()
+    sessions.onEnded((sessionId, reason) => cut(sessionId, reason))
+    sessions.onMissed(() => void this.readAgain())
+  }
+
+  /** A tunnel of this session opens; the answer lets go of it. */
+  hold(session: Session): () => void {
+    let held = this.#held.get(session.id)
+    if (held === undefined) {
+      held = { session, tunnels: 0, expiry: undefined, idle: undefined }
+      this.#held.set(session.id, held)
+      this.#watchLifetime(held)
+      this.#watchInput(held, this.#idleAt(held))
+    }
+    held.tunnels += 1
+    const holding = held
+    return () => {
+      holding.tunnels -= 1
+      if (holding.tunnels > 0) return
+      clearTimeout(holding.expiry)
+      clearTimeout(holding.idle)
+      if (this.#held.get(session.id) === holding) this.#held.delete(session.id)
+    }
+  }
+
+  /** The sessions with tunnels here, as they were when the first one opened. */
+  get sessions(): readonly Session[] {
+    return [...this.#held.values()].map(({ session }) => session)
+  }
+
+  /** Reads every held session in one call, and cuts off what has ended elsewhere. */
+  async readAgain(): Promise<void> {
+    const ids = [...this.#held.keys()]
+    if (ids.length === 0) return
+    try {
+      const ended = await this.#sessions.findEnded(ids)
+      this.#storeLostAt = undefined
+      for (const [id, reason] of ended) this.#cut(id, reason)
+    } catch {
+      // An outage of the store is no logout. But how long may a person stay whom nobody could end meanwhile?
+      this.#storeLostAt ??= this.#now()
+      if (this.#now() - this.#storeLostAt >= this.#settings.current.session.storeGrace) {
+        for (const id of ids) this.#cut(id, 'store-lost')
+      }
+    }
+  }
+
+  stop(): void {
+    clearInterval(this.#reading)
+    for (const { expiry, idle } of this.#held.values()) {
+      clearTimeout(expiry)
+      clearTimeout(idle)
+    }
+  }
+
+  #watchLifetime(held: Held): void {
+    const left = held.session.expiresAt - this.#now()
+    if (left <= 0) {
+      this.#end(held, 'expired')
+      return
+    }
+    held.expiry = setTimeout(() => this.#watchLifetime(held), Math.min(left, LONGEST_TIMER_MS))
+    held.expiry.unref()
+  }
+
+  #watchInput(held: Held, at: number | undefined): void {
+    if (at === undefined) return
+    const left = Math.max(0, at - this.#now())
+    held.idle = setTimeout(() => void this.#judgeInput(held), Math.min(left, LONGEST_TIMER_MS))
+    held.idle.unref()
+  }
+
+  async #judgeInput(held: Held): Promise<void> {
+    const at = this.#idleAt(held)
+    if (at === undefined || at > this.#now()) return this.#watchInput(held, at)
+    try {
+      // Perhaps this person is at work on another replica.
+      const lastInput = await this.#sessions.lastInput(held.session)
+      const idleAt = lastInput + this.#settings.current.session.idleTimeout
+      if (this.#held.get(held.session.id) !== held) return
+      if (idleAt <= this.#now()) this.#end(held, 'idle')
+      else this.#watchInput(held, idleAt)
+    } catch {
+      this.#watchInput(held, this.#now() + ASK_AGAIN_MS)
+    }
+  }
+
+  /** When this session is idle as far as this replica knows; undefined when that is off. */
+  #idleAt({ session }: Held): number | undefined {
+    const { idleTimeout } = this.#settings.current.session
+    if (idleTimeout === 0) return undefined
+    return Math.max(session.createdAt, this.#presence.lastInputHere(session.id) ?? 0) + idleTimeout
+  }
+
+  // Here and now, whatever the store says: it is asked to remember, not whether.
+  #end({ session }: Held, reason: EndReason): void {
+    this.#cut(session.id, reason)
+    this.#sessions.end(session.id, reason).catch(() => {})
+  }
+}
