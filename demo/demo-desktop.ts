@@ -19,6 +19,7 @@ export interface DemoDesktop {
   stop(): Promise<void>
 }
 
+/** Rejects when the KasmVNC that was named cannot be reached; a desktop of the demo's own always comes up. */
 export async function startDemoDesktop(kasmvnc: KasmVnc | undefined): Promise<DemoDesktop> {
   if (kasmvnc !== undefined) return reachKasmVnc(kasmvnc)
   // As in life, the desktop has a password that the gateway knows and nobody else.

@@ -6,9 +6,11 @@ import type { Demo } from './demo.ts'
 import { parseDemoCommand, USAGE } from './demo-options.ts'
 import type { DemoOptions } from './demo-options.ts'
 import { alice, mallory } from './people.ts'
+import type { Person } from './people.ts'
 
 /** npm passes on the terminal's signal a second time; one this soon is no second Ctrl-C. */
 const ECHO_MS = 300
+const CREDENTIALS_WIDTH = 17
 
 function main(): void {
   const command = parseDemoCommand(process.argv.slice(2))
@@ -38,14 +40,18 @@ function run(options: DemoOptions): void {
 function introduce({ publicUrl, issuer, desktop }: Demo): void {
   process.stdout.write(`Ghostwire demo ready: ${publicUrl}
 
-  People     ${alice.username} / ${alice.password} may control the desktop
-             ${mallory.username} / ${mallory.password} may sign in and may not enter
+  People     ${credentials(alice)}  may control the desktop
+             ${credentials(mallory)}  may sign in, may not enter
   Provider   ${issuer}
   Desktop    ${desktop}
   Stop       Ctrl-C
 
 What follows is the audit, one line for each decision.
 `)
+}
+
+function credentials({ username, password }: Person): string {
+  return `${username} / ${password}`.padEnd(CREDENTIALS_WIDTH)
 }
 
 function stopOnSignal(starting: Promise<Demo>): void {

@@ -43,6 +43,7 @@ export interface PageServer {
   stop(): Promise<void>
 }
 
+/** On a free port of 127.0.0.1. */
 export async function startPageServer(options: PageServerOptions): Promise<PageServer> {
   const expected = options.credentials && basicAuthorization(options.credentials)
   const isAllowed = (request: IncomingMessage): boolean =>

@@ -34,6 +34,7 @@ export interface PaintedDesktop {
   stop(): Promise<void>
 }
 
+/** 1280 by 800, one and the same for every viewer. */
 export async function startPaintedDesktop(
   options: { readonly credentials?: Credentials } = {},
 ): Promise<PaintedDesktop> {

@@ -13,6 +13,7 @@ export interface Person {
 /** The group the demo's gateway lets in. */
 export const DESKTOP_GROUP = 'desktop-users'
 
+/** May control the desktop. */
 export const alice: Person = {
   username: 'alice',
   password: 'alice',
@@ -22,6 +23,7 @@ export const alice: Person = {
   groups: [DESKTOP_GROUP],
 }
 
+/** May sign in, and is in no group that the gateway lets in. */
 export const mallory: Person = {
   username: 'mallory',
   password: 'mallory',

@@ -28,19 +28,24 @@ export interface RunningProvider {
   stop(): Promise<void>
 }
 
+/** Resolves when it answers; rejects, nothing left listening, when the port is taken or the configuration is unsound. */
 export async function startProvider(options: ProviderOptions): Promise<RunningProvider> {
-  const server = createServer()
+  const own = await createProviderConfiguration(options.people)
+  const configuration = mergeObjects(own, options.configuration ?? {})
+  const clients = [...options.clients, ...(configuration.clients ?? [])]
+
   // The issuer carries the port, so the port comes first.
+  const server = createServer()
   server.listen(options.port, '127.0.0.1')
   await once(server, 'listening')
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-
-  const configuration = mergeObjects(
-    await createProviderConfiguration(options.people),
-    options.configuration ?? {},
-  )
-  const clients = [...options.clients, ...(configuration.clients ?? [])]
-  const provider = new Provider(issuer, { ...configuration, clients })
+  let provider: Provider
+  try {
+    provider = new Provider(issuer, { ...configuration, clients })
+  } catch (error) {
+    server.close()
+    throw error
+  }
   provider.on('server_error', (_ctx, error) => {
     console.error('provider:', error)
   })

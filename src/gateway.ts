@@ -72,7 +72,7 @@ export async function startGateway(
   const store = await openSessionStore(settings.session.store, {
     caFile: settings.session.storeCaFile,
     now,
-    onTrouble: (error) => log.warn({ err: error }, 'the session store does not answer'),
+    onTrouble: (error) => log.warn({ err: error }, 'trouble with the session store'),
     onRecovered: () => log.info('the session store answers again'),
   })
   const presence = new PresenceBook(holder, store, now)

@@ -29,6 +29,7 @@ export interface Terminal {
   screen(columns: number, rows: number): TerminalScreen
 }
 
+/** `run` answers a line at Return; `greeting` stands above the first prompt. */
 export function createTerminal(
   greeting: readonly Line[],
   run: (line: string) => CommandOutcome,

@@ -29,6 +29,7 @@ export interface RfbViewer {
   damage(area: Rectangle): void
 }
 
+/** Starts the conversation at once; it ends with the socket. */
 export function createRfbViewer(socket: WebSocket, source: RfbSource): RfbViewer {
   const { framebuffer, input } = source
   const { width, height } = framebuffer

@@ -19,6 +19,8 @@ export type ClientOptions = Omit<RedisOptions, 'replyMapping'>
 
 export interface RedisConnection {
   readonly client: Redis
+  /** Throws why there is no connection now, where there is none. */
+  readonly check: () => void
   /** The first attempt to connect has come to something, whatever it is. */
   readonly tried: Promise<void>
   readonly close: () => Promise<void>
@@ -63,10 +65,9 @@ export function redisOptions(address: RedisAddress, caFile: string | undefined):
     disconnectTimeout: 100,
     maxLoadingRetryTime: DEADLINE_MS,
     enableOfflineQueue: false,
-    // A call is sent once: sent again over a new connection, a compare-and-set would lose against itself, and a write
-    // that its caller was told had failed would come late. Hence none of the retries, the first one included.
+    // A call is sent once: what was under way when the connection broke has failed. Sent again over the next one, a
+    // compare-and-set would lose against itself, and a write whose caller was told that it failed would come late.
     maxRetriesPerRequest: 0,
-    autoResendUnfulfilledCommands: false,
     autoResubscribe: false,
     retryStrategy: (times) => Math.min(50 * 2 ** times, CONNECT_AGAIN_MS) + Math.random() * 100,
     // The master became a replica and kept the connection: its successor is found by connecting anew.
@@ -78,8 +79,10 @@ export function connectRedis(options: ClientOptions, events: ConnectionEvents): 
   const client = new Redis(options)
   let isClosing = false
   let again: NodeJS.Timeout | undefined
+  let failure: unknown = new Error('not connected yet')
   const { promise: tried, resolve: hasTried } = Promise.withResolvers<void>()
   const fail = (error: unknown): void => {
+    failure = error
     if (!isClosing) events.onFailure(error)
     hasTried()
   }
@@ -88,6 +91,7 @@ export function connectRedis(options: ClientOptions, events: ConnectionEvents): 
     client.connect().catch(() => {})
   }
   client.on('ready', () => {
+    failure = undefined
     events.onReady()
     hasTried()
   })
@@ -96,7 +100,11 @@ export function connectRedis(options: ClientOptions, events: ConnectionEvents): 
     // The client would go on in database 0.
     if (error.command?.name === 'select') client.disconnect(true)
   })
-  client.on('close', () => fail(new Error('the connection was closed')))
+  client.on('close', () => {
+    // Every broken connection closes; the first that went wrong with it is the reason.
+    if (failure === undefined) fail(new Error('the connection was closed'))
+    hasTried()
+  })
   client.on('end', () => {
     // Ended without being asked to: the client gives up when a disconnect meets a connection in the making.
     if (!isClosing) again = setTimeout(connect, CONNECT_AGAIN_MS)
@@ -105,6 +113,9 @@ export function connectRedis(options: ClientOptions, events: ConnectionEvents): 
 
   return {
     client,
+    check() {
+      if (client.status !== 'ready') throw failure
+    },
     tried,
     async close() {
       isClosing = true

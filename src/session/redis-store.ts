@@ -22,7 +22,7 @@ import {
 } from './redis-scripts.ts'
 import { subscribeToRedis } from './redis-subscription.ts'
 import type { SessionRecord, SessionStore } from './session-store.ts'
-import type { StoreTrouble } from './store-failure.ts'
+import type { Attempt, StoreTrouble } from './store-failure.ts'
 
 export interface RedisStoreOptions {
   readonly caFile: string | undefined
@@ -36,11 +36,10 @@ export async function openRedisStore(
   address: RedisAddress,
   { caFile, trouble, onRecovered }: RedisStoreOptions,
 ): Promise<SessionStore> {
-  const { attempt } = trouble
   const options = redisOptions(address, caFile)
   const subscriptions: Pick<RedisConnection, 'close'>[] = []
   let isDown = false
-  const { client, tried, close } = connectRedis(options, {
+  const { client, check, tried, close } = connectRedis(options, {
     onReady() {
       trouble.reset()
       if (isDown) onRecovered()
@@ -52,6 +51,11 @@ export async function openRedisStore(
     },
   })
 
+  const attempt: Attempt = (call) =>
+    trouble.attempt(() => {
+      check()
+      return call()
+    })
   const run = (
     script: string,
     names: readonly string[],
@@ -110,8 +114,12 @@ export async function openRedisStore(
 }
 
 function recordOf(text: string | null): SessionRecord | undefined {
-  if (text === null) return undefined
-  const record = JSON.parse(text) as SessionRecord
-  // JSON leaves out what is undefined.
-  return { ...record, vault: record.vault }
+  try {
+    const record = JSON.parse(text ?? 'null') as SessionRecord | null
+    // JSON leaves out what is undefined.
+    return record === null ? undefined : { ...record, vault: record.vault }
+  } catch {
+    // Not ours, hence no session; and no reason to fail all the others that were asked for with it.
+    return undefined
+  }
 }

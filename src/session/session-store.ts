@@ -3,7 +3,7 @@
 //
 // Every method fails with a GatewayError `store-unavailable` and with nothing else; none of them ever means "signed
 // out" by failing. A write that failed may have happened all the same (the answer was lost): read before concluding.
-// All times are whole milliseconds; what has had its time is gone by itself.
+// All times are whole milliseconds, spans at least one; what has had its time is gone by itself.
 
 export interface SessionRecord {
   /** Sealed under the session secret: any replica reads it. */

@@ -14,9 +14,16 @@ const WARM_UP_MS = 600
 const ROUND_TRIPS = 2_000
 const IDLE_TUNNELS = 2_000
 /** Opened and closed before the first reading, so that code compiled once is not counted to tunnels. */
-const FIRST_TUNNELS = 100
+const FIRST_TUNNELS = 200
+/** A tunnel that ended is let go within so long. */
+const LINGER_MS = 1_000
 const MEMORY_ROUNDS = 2
 const STARTS = 5
+/**
+ * The young generation grows with what was ever allocated at once, by tens of MB and in jumps; as it has an upper bound,
+ * it is no cost of a tunnel. Held small in both relays, what is left is.
+ */
+const SMALL_NURSERY = ['--max-semi-space-size=1']
 const BYTES_PER_GB = 1e9
 const BYTES_PER_KB = 1e3
 
@@ -136,10 +143,13 @@ async function measureMemory({ relays, client }: Bench): Promise<Row[]> {
   const heap = { bare: [] as number[], gateway: [] as number[] }
   for (let round = 0; round < MEMORY_ROUNDS; round += 1) {
     for (const name of ['bare', 'gateway'] as const) {
-      const relay = await (name === 'bare' ? relays.startBare() : relays.startGateway())
+      const relay = await (name === 'bare'
+        ? relays.startBare(SMALL_NURSERY)
+        : relays.startGateway(SMALL_NURSERY))
       const { door } = relay
       await tell(client, { do: 'open', door, traffic: 'idle', tunnels: FIRST_TUNNELS })
       await tell(client, { do: 'close' })
+      await tell(client, { do: 'run', ms: LINGER_MS })
       const before = await relay.usage({ collect: true })
       await tell(client, { do: 'open', door, traffic: 'idle', tunnels: IDLE_TUNNELS })
       await tell(client, { do: 'run', ms: 300 })

@@ -15,8 +15,8 @@ export interface Relay {
 }
 
 export interface Relays {
-  startGateway(): Promise<Relay>
-  startBare(): Promise<Relay>
+  startGateway(nodeOptions?: readonly string[]): Promise<Relay>
+  startBare(nodeOptions?: readonly string[]): Promise<Relay>
   /** Milliseconds from the spawn to the line that says so, as an operator starts it. */
   timeGatewayStart(): Promise<number>
   timeBareStart(): Promise<number>
@@ -25,9 +25,7 @@ export interface Relays {
 
 const GATEWAY = 'src/main.ts'
 const BARE = 'test/bench/bare-relay.ts'
-const MEASURED = {
-  nodeOptions: ['--expose-gc', '--import', new URL('answer-usage.ts', import.meta.url).href],
-}
+const MEASURED = ['--expose-gc', '--import', new URL('answer-usage.ts', import.meta.url).href]
 const READY_WITHIN_MS = 10_000
 
 /** One gateway at a time: its origin, and so its port, is the one the provider knows. */
@@ -43,6 +41,8 @@ export async function prepareRelays(upstreamPort: number): Promise<Relays> {
     PATH: process.env['PATH'],
     BENCH_UPSTREAM_PORT: String(upstreamPort),
   }
+  const start = (script: string, env: Environment, more: readonly string[]): Promise<Child> =>
+    startChild(script, { env, nodeOptions: [...MEASURED, ...more] })
   const timeStart = async (script: string, env: Environment): Promise<number> => {
     const child = await startChild(script, { env, answers: false })
     await child.stop()
@@ -50,16 +50,16 @@ export async function prepareRelays(upstreamPort: number): Promise<Relays> {
   }
 
   return {
-    async startGateway() {
-      const child = await startChild(GATEWAY, { ...MEASURED, env: gatewayEnv })
+    async startGateway(nodeOptions = []) {
+      const child = await start(GATEWAY, gatewayEnv, nodeOptions)
       await ready(`http://127.0.0.1:${child.listening.adminPort}/readyz`)
       const person = new Person()
       await person.signIn(`${origin}/`)
       const port = Number(new URL(origin).port)
       return relayOf(child, { port, origin, cookie: person.cookieHeader(origin) })
     },
-    async startBare() {
-      const child = await startChild(BARE, { ...MEASURED, env: bareEnv })
+    async startBare(nodeOptions = []) {
+      const child = await start(BARE, bareEnv, nodeOptions)
       const { port } = child.listening
       return relayOf(child, { port, origin: `http://localhost:${port}`, cookie: 'session=none' })
     },

@@ -325,7 +325,7 @@ describe('the person', () => {
         name: PERSON.name,
         groups: ['desktop-users'],
         role: 'control',
-        idleExpiresAt: null,
+        idleExpiresAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) as string,
       })
       expect(stack.gateway.audit('login')).toEqual([
         {

@@ -25,6 +25,7 @@ const METRICS = {
   ghostwire_tunnel_bytes_total: 'counter',
   ghostwire_tunnel_duration_seconds: 'histogram',
   ghostwire_tunnels_closed_total: 'counter',
+  ghostwire_input_idle_seconds: 'gauge',
   ghostwire_tunnels_open: 'gauge',
   ghostwire_upgrades_refused_total: 'counter',
 }

@@ -359,8 +359,10 @@ describe("noVNC's extended mouse buttons", () => {
       Buffer.concat([Buffer.from([6, 0, 0, 0, 0, 0, 0, 4]), four]),
       Buffer.concat([Buffer.from([2, 0, 0, 2, 0]), four, Buffer.alloc(3)]),
       Buffer.concat([Buffer.from([4, 1, 0, 0]), four]),
+      Buffer.concat([Buffer.from([6, 0, 0, 0]), four, four, Buffer.alloc(312)]),
+      Buffer.concat([Buffer.from([183, 0]), four]),
     ]) {
-      expect(say(started('rfb'), bytes)).toEqual(bytes)
+      for (const dialect of DIALECTS) expect(say(started(dialect), bytes)).toEqual(bytes)
     }
   })
 

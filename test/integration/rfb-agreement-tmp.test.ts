@@ -1,0 +1,219 @@
+// Our reader of client input and the stand-in's decoder on the same hostile bytes (docs/architecture.md, invariant 14):
+// what one takes for a message the other takes for the same, byte for byte.
+
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { RfbClientReader } from '../../src/desktop/rfb.ts'
+import { ClientFrames } from '../../src/proxy/client-frames.ts'
+import { FrameDecoder } from '../support/kasmvnc/frame-decoder.ts'
+import type { RfbMessage } from '../support/kasmvnc/rfb-reader.ts'
+import { RfbSession, Screen } from '../support/kasmvnc/rfb-session.ts'
+import {
+  anyCuts,
+  anyMask,
+  HANDSHAKE,
+  hostileSession,
+  maskedFrame,
+  split,
+} from '../support/rfb-client.ts'
+
+const LIMIT = 65_527
+const NO_MASK = Buffer.alloc(4)
+const RUNS = 3_000
+
+/** What a person does, by the stand-in's own reading of it. */
+function isHuman({ type, bytes }: RfbMessage): boolean {
+  if (type === 4) return bytes.readUInt32BE(4) !== 1
+  return [5, 180, 188, 255].includes(type)
+}
+
+/** The stand-in behind its WebSocket, and what can be asked of it. */
+class Referee {
+  endedBecause: string | undefined
+  readonly session: RfbSession
+  #received = 0
+  #judged = 0
+  #judgedBytes = HANDSHAKE.length
+
+  constructor() {
+    const close = (reason: string): void => {
+      this.endedBecause = reason
+    }
+    this.session = new RfbSession(new Screen(), { read: true, write: true }, { send() {}, close })
+  }
+
+  receive(bytes: Buffer): void {
+    this.#received += bytes.length
+    this.session.receive(bytes)
+  }
+
+  /** Start and end in the stream of each human message that has become whole since this was last asked. */
+  takeHuman(): { readonly start: number; readonly end: number }[] {
+    const whole = this.session.messages.slice(this.#judged)
+    this.#judged += whole.length
+    return whole.flatMap((message) => {
+      const start = this.#judgedBytes
+      this.#judgedBytes += message.bytes.length
+      return isHuman(message) ? [{ start, end: this.#judgedBytes }] : []
+    })
+  }
+
+  /** Every byte so far belongs to the handshake or to a whole message. */
+  get isBetweenMessages(): boolean {
+    return this.session.shared !== undefined && this.#received === this.#judgedBytes
+  }
+}
+
+/** Ours and the stand-in's view of the stream after each of its pieces; true while both go on. */
+class Comparison {
+  readonly reader = new RfbClientReader('kasmvnc')
+  readonly referee = new Referee()
+  readonly #seenBetween: [after: number, upTo: number][] = []
+  #read = 0
+  compared = 0
+
+  /** Called when our reader has gone over the stream up to there. */
+  noteOurs(upTo: number): void {
+    if (this.reader.takeHumanInput()) this.#seenBetween.push([this.#read, upTo])
+    this.#read = upTo
+  }
+
+  /** Compares where both have had the same bytes; false when one of them has stopped. */
+  agrees(): boolean {
+    for (const { start, end } of this.referee.takeHuman()) {
+      const wasSeen = this.#seenBetween.some(([after, upTo]) => upTo > start && after < end)
+      expect(wasSeen, `human message at ${start}`).toBe(true)
+    }
+    const { unknown } = this.reader
+    const ended = this.referee.endedBecause
+    if (ended !== undefined) {
+      // The stand-in offers None alone; the gateway knows that another server may offer VncAuth.
+      if (ended !== 'security type not available') expect(unknown, ended).toBeDefined()
+      return false
+    }
+    if (unknown !== undefined) {
+      // We stop where a server may take the handshake otherwise, and where KasmVNC's int has no such number.
+      expect(['version', 'length']).toContain(unknown)
+      return false
+    }
+    expect(this.reader.isBetweenMessages).toBe(this.referee.isBetweenMessages)
+    this.compared += 1
+    return true
+  }
+}
+
+describe("our reader and the stand-in's", () => {
+  it('are at the same place in hostile RFB, and whatever is human to one is to the other', () => {
+    let compared = 0
+    fc.assert(
+      fc.property(hostileSession('kasmvnc'), anyCuts, fc.boolean(), (stream, cuts, byBytes) => {
+        const comparison = new Comparison()
+        let at = 0
+        for (const piece of split(stream, byBytes ? [...stream.keys()] : cuts)) {
+          const chunk = Buffer.from(piece)
+          comparison.reader.read(chunk, 0, chunk.length, NO_MASK, 0)
+          at += piece.length
+          comparison.noteOurs(at)
+          expect(chunk.equals(piece)).toBe(true)
+          comparison.referee.receive(piece)
+          if (!comparison.agrees()) break
+        }
+        compared += comparison.compared
+      }),
+      { numRuns: RUNS },
+    )
+    expect(compared).toBeGreaterThan(10 * RUNS)
+  })
+
+  const harmless = fc.constantFrom(
+    maskedFrame(Buffer.alloc(0), NO_MASK),
+    maskedFrame(Buffer.alloc(0), NO_MASK, 0x82, 16),
+    maskedFrame(Buffer.from('ping'), NO_MASK, 0x89),
+    maskedFrame(Buffer.from('pong'), NO_MASK, 0x8a),
+  )
+  const harmful = fc
+    .record({
+      first: fc.constantFrom(0x88, 0x88, 0x89, 0x8a, 0x82, 0x80, 0x81, 0x02, 0xc2, 0x83, 0x09),
+      form: fc.constantFrom(0x80, 0x84, 0x84, 0x80 | 126, 0x80 | 127, 0, 3),
+      rest: fc.uint8Array({ minLength: 8, maxLength: 8 }),
+    })
+    .map(({ first, form, rest }) => Buffer.from([first, form, ...rest]))
+  const anyFrame = fc.record({
+    size: fc.nat({ max: 70 }),
+    mask: anyMask,
+    isLong: fc.boolean(),
+    before: fc.oneof(
+      { weight: 30, arbitrary: fc.constant(Buffer.alloc(0)) },
+      { weight: 6, arbitrary: harmless },
+      { weight: 3, arbitrary: harmful },
+    ),
+  })
+
+  it('are shown the same by hostile frames, unless the gateway ends the tunnel', () => {
+    const met = { violation: 0, close: 0, whole: 0, compared: 0 }
+    const frames = fc.array(anyFrame, { minLength: 1, maxLength: 8 })
+    fc.assert(
+      fc.property(hostileSession('kasmvnc'), frames, anyCuts, (payload, shapes, cuts) => {
+        const parts: Buffer[] = []
+        const shown: Buffer[] = []
+        const comparison = new Comparison()
+        const ours = new ClientFrames(LIMIT, {
+          read(chunk, from, to, mask, phase) {
+            const bytes = Buffer.from(chunk.subarray(from, to))
+            shown.push(
+              Buffer.from(bytes.map((byte, at) => byte ^ (mask[(phase + at) & 3] as number))),
+            )
+            comparison.reader.read(chunk, from, to, mask, phase)
+          },
+        })
+        let sent = 0
+        for (const { size, mask, isLong, before } of shapes) {
+          const data = payload.subarray(sent, sent + size)
+          parts.push(before, maskedFrame(data, mask, 0x82, isLong ? 16 : undefined))
+          sent += data.length
+        }
+        const decoder = new FrameDecoder(() => {})
+        let decoded = 0
+        for (const piece of split(Buffer.concat(parts), cuts)) {
+          if (ours.check(Buffer.from(piece)) === 'violation') {
+            met.violation += 1
+            return
+          }
+          const read = Buffer.concat(shown)
+          comparison.noteOurs(read.length)
+          for (const outcome of decoder.decode(piece)) {
+            if (outcome.outcome === 'close') {
+              expect(outcome.reason).toBe('client sent Close')
+              met.close += 1
+              return
+            }
+            const { data } = outcome
+            expect(read.subarray(decoded, decoded + data.length).equals(data)).toBe(true)
+            decoded += data.length
+            comparison.referee.receive(data)
+          }
+          // The stand-in decodes whole frames; between two it has all that we have.
+          if (decoded < read.length) continue
+          if (!comparison.agrees()) return
+        }
+        met.whole += 1
+        met.compared += comparison.compared
+      }),
+      { numRuns: RUNS },
+    )
+    console.log(JSON.stringify(met))
+    for (const count of Object.values(met)) expect(count).toBeGreaterThan(RUNS / 60)
+  })
+
+  it.each([
+    ['65,527 bytes', 65_527, 'ok', 'data'],
+    ['65,528 bytes', 65_528, 'violation', 'close'],
+    ['65,536 bytes', 65_536, 'violation', 'close'],
+  ])('draw the line at the same length: %s', (_, length, verdict, outcome) => {
+    const frame = maskedFrame(Buffer.alloc(length, 5), Buffer.from([1, 2, 3, 4]))
+    const ours = new ClientFrames(LIMIT, { read() {} })
+    expect(ours.check(frame)).toBe(verdict)
+    const decoded = [...new FrameDecoder(() => {}).decode(frame)]
+    expect(decoded.at(-1)?.outcome).toBe(outcome)
+  })
+})
