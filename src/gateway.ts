@@ -126,7 +126,7 @@ export async function startGateway(
     tunnelsByRole: () => tunnels.countByRole(),
     tunnelBytes: () => tunnels.countBytes(),
     activeSessions: storeAnswers,
-    leastIdle: () => presence.leastIdle(),
+    leastIdleMs: () => presence.leastIdle(),
     desktopUp: () => desktop.isUp(),
   })
 
@@ -142,6 +142,7 @@ export async function startGateway(
     reportFailedLogin,
     endSessionUrl: (session, vault) => endSessionUrl(holder, relyingParty, session, vault),
     presence,
+    here: () => leash.sessions,
     checkLogoutToken: createCheckLogoutToken(relyingParty, settings.oidc.clientId, now),
     issuer: () => relyingParty.configuration?.serverMetadata().issuer,
     now,

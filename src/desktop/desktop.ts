@@ -4,7 +4,7 @@ import type { Agent } from 'node:http'
 import type { DesktopKind, Role, SettingsHolder } from '../config/config.ts'
 import type { KindOfDesktop } from './desktop-kind.ts'
 import { kasmvnc } from './kasmvnc.ts'
-import { createProbe } from './probe.ts'
+import { createProbe, type SocketAddress } from './probe.ts'
 import { rfbOverWebSocket } from './rfb-over-websocket.ts'
 import { createAgent } from './tls.ts'
 
@@ -19,6 +19,7 @@ const KINDS: Readonly<Record<DesktopKind, KindOfDesktop>> = { kasmvnc, rfb: rfbO
 
 export interface Desktop {
   readonly url: URL
+  readonly address: SocketAddress
   readonly kind: KindOfDesktop
   /** For plain requests: each on a connection of its own, so many at once and no more. */
   readonly requestAgent: Agent
@@ -45,11 +46,16 @@ export function createDesktop(settings: SettingsHolder, now: () => number): Desk
   })
   // An upgraded connection leaves its agent: this bounds handshakes, not tunnels.
   const tunnelAgent = createAgent(url, tls, { keepAlive: false, maxSockets: MOST_REQUESTS_AT_ONCE })
+  const address = {
+    host: url.hostname.replaceAll(/^\[|\]$/g, ''),
+    port: Number(url.port || (url.protocol === 'https:' ? 443 : 80)),
+  }
   let taken = 0
   let pausedUntil = 0
 
   return {
     url,
+    address,
     kind: KINDS[kind],
     requestAgent,
     tunnelAgent,
@@ -74,7 +80,7 @@ export function createDesktop(settings: SettingsHolder, now: () => number): Desk
       const left = pausedUntil - now()
       return left > 0 ? Math.ceil(left / 1_000) : undefined
     },
-    isUp: createProbe(url, now),
+    isUp: createProbe(address, now),
     close() {
       requestAgent.destroy()
       tunnelAgent.destroy()

@@ -3,12 +3,19 @@
 
 import { connect } from 'node:net'
 
+/** As sockets take it: no brackets around an IPv6 address. */
+export interface SocketAddress {
+  readonly host: string
+  readonly port: number
+}
+
 const ANSWER_WITHIN_MS = 1_000
 const FRESH_MS = 5_000
 
-export function createProbe(url: URL, now: () => number): () => Promise<boolean> {
-  const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80))
-  const host = url.hostname.replaceAll(/^\[|\]$/g, '')
+export function createProbe(
+  { host, port }: SocketAddress,
+  now: () => number,
+): () => Promise<boolean> {
   let askedAt = Number.NEGATIVE_INFINITY
   let answer = Promise.resolve(false)
 

@@ -2,7 +2,12 @@
 
 import type { Handle, HttpContext, HttpParts } from './context.ts'
 
-export function createBackchannelLogout({ checkLogoutToken, sessions, log }: HttpParts): Handle {
+export function createBackchannelLogout({
+  checkLogoutToken,
+  sessions,
+  here,
+  log,
+}: HttpParts): Handle {
   return async function backchannelLogout(context: HttpContext): Promise<Response> {
     context.header('cache-control', 'no-store')
     const requestId = context.get('requestId')
@@ -21,6 +26,7 @@ export function createBackchannelLogout({ checkLogoutToken, sessions, log }: Htt
     const checked = await checkLogoutToken(token)
     if (checked.outcome === 'invalid') return refuse(checked.problem)
     if (checked.outcome === 'keys-unavailable') return retry(checked.cause)
+    const { iss, sub, sid } = checked.token
     try {
       if (await sessions.hasSeen(checked.token.jti)) return refuse('jti')
       const ended = await sessions.endByProvider(checked.token, requestId)
@@ -29,6 +35,12 @@ export function createBackchannelLogout({ checkLogoutToken, sessions, log }: Htt
       log.info({ request: requestId, ended }, 'the provider signed somebody out')
       return context.body(null, 200)
     } catch (error) {
+      // What is open here goes all the same; the provider is asked to come again for the rest.
+      for (const { id, identity } of here()) {
+        const isMeant = sid === undefined ? identity.sub === sub : identity.sid === sid
+        if (isMeant && identity.iss === iss)
+          sessions.end(id, 'provider-logout', requestId).catch(() => {})
+      }
       return retry(error)
     }
   }

@@ -31,6 +31,8 @@ export interface HttpParts {
   /** Where the provider's own session is ended; undefined where it offers no such place. */
   readonly endSessionUrl: (session: Session, vault: Vault | undefined) => string | undefined
   readonly presence: PresenceBook
+  /** Sessions with tunnels on this replica, known without the store. */
+  readonly here: () => readonly Session[]
   readonly checkLogoutToken: CheckLogoutToken
   /** The provider's, once it has been discovered. */
   readonly issuer: () => string | undefined

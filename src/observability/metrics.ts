@@ -9,8 +9,8 @@ export interface Gauges {
   tunnelBytes(): { toBrowser: number; toDesktop: number }
   /** Undefined when the store does not answer. */
   activeSessions(): Promise<number | undefined>
-  /** Seconds; undefined when nobody has a tunnel here. */
-  leastIdle(): number | undefined
+  /** Undefined when nobody has a tunnel here. */
+  leastIdleMs(): number | undefined
   desktopUp(): Promise<boolean>
 }
 
@@ -149,9 +149,9 @@ function observe(registry: Registry, gauges: Gauges): void {
     registers,
     collect() {
       this.reset()
-      const seconds = gauges.leastIdle()
-      if (seconds === undefined) this.remove()
-      else this.set(seconds)
+      const ms = gauges.leastIdleMs()
+      if (ms === undefined) this.remove()
+      else this.set(ms / 1_000)
     },
   })
   new Gauge({

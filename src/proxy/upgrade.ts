@@ -172,8 +172,7 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
 
     upstreamRequest = send({
       agent: desktop.tunnelAgent,
-      host: desktop.url.hostname.replaceAll(/^\[|\]$/g, ''),
-      port: desktop.url.port,
+      ...desktop.address,
       path,
       headers: upgradeHeaders(
         {

@@ -12,6 +12,7 @@ import type { Client } from '../net/forwarded.ts'
 import type { Target } from '../net/target.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
+import type { FailureKind } from '../pages/pages.ts'
 import type { PresenceBook } from '../session/presence.ts'
 import { requestHeaders, responseHeaders } from './headers.ts'
 import type { Asked, Refuse } from './refuse.ts'
@@ -49,14 +50,38 @@ export function createWeb(parts: WebParts): HandleWeb {
   const { settings, authorize, desktop, presence, refuse, metrics, log } = parts
   const exchanges = new WeakMap<ServerResponse, Exchange>()
   const proxy = createProxyServer({
-    target: desktop.url,
+    target: { protocol: desktop.url.protocol, ...desktop.address },
     agent: desktop.requestAgent,
     selfHandleResponse: true,
     proxyTimeout: ANSWER_WITHIN_MS,
   })
 
-  // A byte a second keeps an idle timer happy for ever: the whole answer head has one deadline.
-  proxy.on('proxyReq', (upstreamRequest: ClientRequest) => {
+  function fail(response: ServerResponse, error: Error): void {
+    const exchange = exchanges.get(response)
+    if (exchange === undefined || response.headersSent || response.destroyed) {
+      response.destroy()
+      return
+    }
+    refuse.failed(exchange.asked, response, failureOf(error), {
+      cause: error,
+      retryAfter: desktop.pausedFor() ?? 5,
+    })
+  }
+
+  proxy.on('proxyReq', (upstreamRequest: ClientRequest, _, response) => {
+    // One request a connection: what a server says too much must not become the next person's answer.
+    upstreamRequest.shouldKeepAlive = false
+    if (desktop.pausedFor() !== undefined) {
+      // It turned another one away while this one waited.
+      upstreamRequest.destroy(new GatewayError('desktop-refused', 'the desktop is left alone'))
+      return
+    }
+    // Without a listener Node drops the connection and tells nobody.
+    upstreamRequest.once('upgrade', (_, socket) => {
+      socket.destroy()
+      fail(response, new GatewayError('desktop-broken', 'the desktop switched protocols unasked'))
+    })
+    // A byte a second keeps an idle timer happy for ever: the whole answer head has one deadline.
     const deadline = setTimeout(() => {
       upstreamRequest.destroy(
         new GatewayError('desktop-broken', 'the desktop did not answer in time'),
@@ -84,11 +109,14 @@ export function createWeb(parts: WebParts): HandleWeb {
       })
       return
     }
+    const { statusCode = 0 } = answer
+    if (statusCode < 200) {
+      answer.destroy()
+      fail(response, new GatewayError('desktop-broken', `the desktop's status was ${statusCode}`))
+      return
+    }
     const csp = settings.current.desktop.csp ?? desktop.kind.csp
-    response.writeHead(
-      answer.statusCode ?? 502,
-      responseHeaders(answer, exchange.meaning, csp, desktop.url),
-    )
+    response.writeHead(statusCode, responseHeaders(answer, exchange.meaning, csp, desktop.url))
     if (exchange.headOnly) {
       // Perhaps asked as GET, for a server that knows no HEAD: its body is nobody's.
       response.end()
@@ -100,17 +128,7 @@ export function createWeb(parts: WebParts): HandleWeb {
   })
 
   proxy.on('error', (error, _, response) => {
-    if (!(response instanceof ServerResponse)) return
-    const exchange = exchanges.get(response)
-    if (exchange === undefined || response.headersSent || response.destroyed) {
-      response.destroy()
-      return
-    }
-    const isOurs = error instanceof GatewayError || 'bytesParsed' in error
-    refuse.failed(exchange.asked, response, isOurs ? 'desktop-broken' : 'desktop-unreachable', {
-      cause: error,
-      retryAfter: 5,
-    })
+    if (response instanceof ServerResponse) fail(response, error)
   })
 
   return async function handleWeb(request, response, target, client) {
@@ -130,11 +148,12 @@ export function createWeb(parts: WebParts): HandleWeb {
     if (paused !== undefined) {
       return refuse.failed(request, response, 'desktop-refused', { retryAfter: paused })
     }
+    // Gone while the gate looked: no 'close' will come to give a place back.
+    if (response.destroyed) return undefined
     if (!desktop.acquire()) {
       return refuse.failed(request, response, 'desktop-busy', { retryAfter: 1 })
     }
     response.once('close', () => desktop.release())
-    if (response.destroyed) return undefined
 
     const { method, url, headers } = request
     exchanges.set(response, {
@@ -156,6 +175,12 @@ export function createWeb(parts: WebParts): HandleWeb {
     })
     return undefined
   }
+}
+
+function failureOf(error: Error): FailureKind {
+  if (error instanceof GatewayError && error.code === 'desktop-refused') return 'desktop-refused'
+  const isBroken = error instanceof GatewayError || 'bytesParsed' in error
+  return isBroken ? 'desktop-broken' : 'desktop-unreachable'
 }
 
 function unacceptable(request: IncomingMessage): 'method-not-allowed' | 'bad-request' | undefined {

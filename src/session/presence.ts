@@ -22,6 +22,8 @@ interface Entry {
   tunnels: number
   role: Role | undefined
   lastInput: number | undefined
+  /** When the latest tunnel came (ms since the epoch). */
+  openedAt: number
   /** When it was written (ms since the epoch). */
   at: number
 }
@@ -50,6 +52,7 @@ export class PresenceBook {
     const entry = this.#entry(sessionId)
     entry.tunnels += 1
     entry.role = role
+    entry.openedAt = this.#now()
   }
 
   tunnelClosed(sessionId: string): void {
@@ -61,12 +64,13 @@ export class PresenceBook {
     return this.#here.get(sessionId)?.lastInput
   }
 
-  /** The least time since anybody here did something; undefined when nobody has a tunnel here. */
+  /** Milliseconds since anybody with a tunnel here did something, or came; undefined when nobody has one. */
   leastIdle(): number | undefined {
-    const inputs = [...this.#here.values()]
-      .filter(({ tunnels }) => tunnels > 0)
-      .map(({ lastInput }) => lastInput ?? 0)
-    return inputs.length === 0 ? undefined : this.#now() - Math.max(...inputs)
+    let latest: number | undefined
+    for (const { tunnels, openedAt, lastInput } of this.#here.values()) {
+      if (tunnels > 0) latest = Math.max(latest ?? 0, lastInput ?? openedAt)
+    }
+    return latest === undefined ? undefined : this.#now() - latest
   }
 
   /** What every replica says, this one's latest included. Rejects when the store does. */
@@ -109,7 +113,8 @@ export class PresenceBook {
   #entry(sessionId: string): Entry {
     let entry = this.#here.get(sessionId)
     if (entry === undefined) {
-      entry = { tunnels: 0, role: undefined, lastInput: undefined, at: this.#now() }
+      const at = this.#now()
+      entry = { tunnels: 0, role: undefined, lastInput: undefined, openedAt: at, at }
       this.#here.set(sessionId, entry)
     }
     return entry

@@ -118,6 +118,7 @@ describe('with a real X desktop', () => {
     await other.goto(`${demo.url}/oauth2/sign_out`)
     await other.click('button')
     await page.waitForSelector('html[data-desktop="disconnected"]', { timeout: 2_000 })
+    expect(await page.textContent('#message')).toBe('Disconnected: signed out.')
     // The provider asks whether to end its own session too, and leads back to our word.
     await other.click('button')
     await other.waitForURL(`${demo.url}/oauth2/sign_in?reason=signed-out`)

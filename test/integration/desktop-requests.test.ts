@@ -3,10 +3,11 @@
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { alice, mallory } from '../../demo/people.ts'
 import { Sessions } from '../../src/session/sessions.ts'
 import { NAVIGATION } from '../support/person.ts'
+import { eventually } from '../support/eventually.ts'
 import { metric } from '../support/scripted-stack.ts'
 import { signIn, type SignedIn } from '../support/signed-in.ts'
 import { startStack, type Stack } from '../support/stack.ts'
@@ -14,6 +15,8 @@ import { startStack, type Stack } from '../support/stack.ts'
 const victor = { ...alice, username: 'victor', password: 'victor', groups: ['watchers'] }
 const ENVIRONMENT = { GATEWAY_LOGIN_LIMIT: 'off' }
 const BACKLOG = 64
+
+afterEach(() => vi.restoreAllMocks())
 
 let stack: Stack
 let alone: SignedIn
@@ -163,7 +166,7 @@ describe('a method', () => {
     expect(result.headers.get('content-length')).toEqual(['8000000'])
     expect(result.body).toBe('')
     expect(requests).toEqual([clean('/large.bin')])
-    await vi.waitFor(() => expect(stack.desktop.connections.open).toBe(0))
+    await eventually(() => expect(stack.desktop.connections.open).toBe(0))
   })
 
   it.each(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND', 'QUERY'])(
@@ -332,13 +335,13 @@ describe('many requests at once', () => {
     const { gateway, visitor, waiting, stop } = await startSlowDesktop()
     const sockets = Array.from({ length: 200 }, () => connect(gateway.publicPort, '127.0.0.1'))
     for (const socket of sockets) socket.write(visitor.text('GET /given-up'))
-    await vi.waitFor(async () => expect(await granted(gateway)).toBe(200))
-    await vi.waitFor(() => expect(waiting).toHaveLength(16))
+    await eventually(async () => expect(await granted(gateway)).toBe(200))
+    await eventually(() => expect(waiting).toHaveLength(16))
     for (const socket of sockets) socket.destroy()
-    await vi.waitFor(() => expect(waiting.every(({ destroyed }) => destroyed)).toBe(true))
+    await eventually(() => expect(waiting.every(({ destroyed }) => destroyed)).toBe(true))
 
     const late = visitor.ask('GET /late')
-    await vi.waitFor(() => expect(waiting.at(-1)?.req.url).toBe('/late'))
+    await eventually(() => expect(waiting.at(-1)?.req.url).toBe('/late'))
     waiting.at(-1)?.end('ok')
     expect(await late).toMatchObject({ status: 200 })
     expect(waiting).toHaveLength(17)
@@ -348,33 +351,37 @@ describe('many requests at once', () => {
   it('that are given up while the gate looks keep no place', async () => {
     // One more than may wait for the desktop at a time.
     const count = 16 + 1_024 + 1
-    const find = vi.spyOn(Sessions.prototype, 'find')
-    const look = find.getMockImplementation() as Sessions['find']
-    let open = (): void => {}
-    const opened = new Promise<void>((resolve) => (open = resolve))
-    find.mockImplementation(async function (this: Sessions, cookie) {
-      await opened
-      return look.call(this, cookie)
+    const { find } = Sessions.prototype
+    const { promise: mayLook, resolve: look } = Promise.withResolvers<void>()
+    const finding = vi.spyOn(Sessions.prototype, 'find').mockImplementation(async function (
+      this: Sessions,
+      cookie,
+    ) {
+      await mayLook
+      return find.call(this, cookie)
     })
-    const sockets = Array.from({ length: count }, () =>
-      connect(stack.gateway.publicPort, '127.0.0.1').resume(),
-    )
-    for (const socket of sockets) socket.end(alone.text('GET /given-up'))
-    await Promise.all(sockets.map((socket) => once(socket, 'close')))
-    expect(find).toHaveBeenCalledTimes(count)
-    find.mockRestore()
-    open()
+    const giveUp = async (): Promise<void> => {
+      const socket = connect(stack.gateway.publicPort, '127.0.0.1').resume()
+      socket.end(alone.text('GET /given-up'))
+      await once(socket, 'close')
+    }
+    for (let left = count; left > 0; left -= 250) {
+      await Promise.all(Array.from({ length: Math.min(left, 250) }, giveUp))
+    }
+    expect(finding).toHaveBeenCalledTimes(count)
+    finding.mockRestore()
+    look()
     expect(await alone.ask('GET /vnc.html')).toMatchObject({ status: 200 })
   })
 
   it('never go down one connection, one person’s behind another’s', async () => {
     const { gateway, visitor, waiting, stop } = await startSlowDesktop()
     const asked = Array.from({ length: 40 }, () => visitor.ask('GET /'))
-    await vi.waitFor(async () => expect(await granted(gateway)).toBe(40))
-    await vi.waitFor(() => expect(waiting).toHaveLength(16))
+    await eventually(async () => expect(await granted(gateway)).toBe(40))
+    await eventually(() => expect(waiting).toHaveLength(16))
     const connections = new Set<unknown>()
     for (let answered = 0; answered < 40; answered += 1) {
-      await vi.waitFor(() => expect(waiting.length).toBeGreaterThan(answered))
+      await eventually(() => expect(waiting.length).toBeGreaterThan(answered))
       connections.add(waiting[answered]?.req.socket)
       waiting[answered]?.end('ok')
     }
@@ -440,8 +447,8 @@ describe('a desktop that refuses the gateway’s credentials', () => {
   it('does not hear those that already wait for it', async () => {
     const { gateway, visitor, waiting, stop } = await startSlowDesktop()
     const asked = Array.from({ length: 100 }, () => visitor.ask('GET /'))
-    await vi.waitFor(async () => expect(await granted(gateway)).toBe(100))
-    await vi.waitFor(() => expect(waiting).toHaveLength(16))
+    await eventually(async () => expect(await granted(gateway)).toBe(100))
+    await eventually(() => expect(waiting).toHaveLength(16))
     for (const response of waiting) response.writeHead(401).end()
     const answers = await Promise.all(asked)
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([502]))

@@ -375,8 +375,8 @@ describe('a connection', () => {
     const { client, close } = connectRedis(options, { onReady() {}, onFailure() {} })
     // The client takes this for its end.
     client.disconnect(true)
-    await once(client, 'end')
-    await once(client, 'ready')
+    await until(() => client.status === 'end')
+    await until(() => client.status === 'ready')
     await close()
   })
 })

@@ -1,0 +1,11 @@
+// Waits for a condition, long enough for a machine that is busy with other things.
+
+import { vi } from 'vitest'
+
+const WITHIN_MS = 10_000
+const EVERY_MS = 5
+
+/** Resolves once `check` does not throw any more; fails with what it threw last. */
+export function eventually<T>(check: () => T | Promise<T>): Promise<T> {
+  return vi.waitFor(check, { timeout: WITHIN_MS, interval: EVERY_MS })
+}
