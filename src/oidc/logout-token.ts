@@ -8,6 +8,8 @@ import type { RelyingParty } from './relying-party.ts'
 
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout'
 const CLOCK_TOLERANCE_S = 60
+/** The key set is asked for at most so often, however many made-up keys the tokens name. */
+const KEYS_COOLDOWN_MS = 5_000
 /** Types that some provider gives its logout tokens; anything else (an access token, say) is not one. */
 const TYPES: readonly (string | undefined)[] = [
   undefined,
@@ -53,9 +55,11 @@ export function createCheckLogoutToken(
             body: undefined,
           }),
         timeoutDuration: 5_000,
+        cooldownDuration: KEYS_COOLDOWN_MS,
       })
       keys = { uri: metadata.jwks_uri, find }
     }
+    const maySeeNewKeys = !keys.find.coolingDown
     try {
       const { payload, protectedHeader } = await jwtVerify(token, keys.find, {
         issuer: metadata.issuer,
@@ -69,6 +73,10 @@ export function createCheckLogoutToken(
       return readClaims(payload, now())
     } catch (error) {
       if (error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid) {
+        return { outcome: 'keys-unavailable', cause: error }
+      }
+      // Perhaps the provider's new key, which may not be asked for just yet: it is told to come again.
+      if (error instanceof errors.JWKSNoMatchingKey && !maySeeNewKeys) {
         return { outcome: 'keys-unavailable', cause: error }
       }
       // A key that is not in the set was answered; no answer at all is a network error, which has no code of jose's.

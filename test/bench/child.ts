@@ -2,6 +2,7 @@
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
@@ -14,10 +15,16 @@ export interface Listening {
 export interface Child {
   readonly listening: Listening
   /** From the spawn to the line that says `listening`. */
-  readonly startMs: number
+  readonly start: Start
   /** The answer is what the script says it is: nothing is checked between processes of one bench. */
   ask<Answer>(question: object): Promise<Answer>
   stop(): Promise<void>
+}
+
+export interface Start {
+  readonly wallMs: number
+  /** What the process itself used of it, in user and kernel, all threads; in steps of the kernel's tick. */
+  readonly cpuMs: number
 }
 
 export interface ChildOptions {
@@ -29,6 +36,8 @@ export interface ChildOptions {
 
 const ROOT = new URL('../../', import.meta.url)
 const START_WITHIN_MS = 15_000
+/** Linux counts in USER_HZ, which is 100 everywhere. */
+const MS_PER_TICK = 10
 
 /** `script` is a path from the root of the repository. */
 export async function startChild(script: string, options: ChildOptions = {}): Promise<Child> {
@@ -50,8 +59,8 @@ export async function startChild(script: string, options: ChildOptions = {}): Pr
   }
   try {
     const listening = await firstListening(child, script)
-    const startMs = performance.now() - startedAt
-    return { listening, startMs, stop, ask: (question) => ask(child, script, question) }
+    const start = { wallMs: performance.now() - startedAt, cpuMs: cpuMsOf(child.pid) }
+    return { listening, start, stop, ask: (question) => ask(child, script, question) }
   } catch (error) {
     await stop()
     throw error
@@ -75,6 +84,13 @@ async function firstListening(child: ChildProcess, script: string): Promise<List
       resolve(JSON.parse(line) as Listening)
     })
   })
+}
+
+/** proc(5): utime and stime are fields 14 and 15; the second, the name, may hold anything but ends at the last `)`. */
+function cpuMsOf(pid: number | undefined): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK
 }
 
 async function ask<Answer>(child: ChildProcess, script: string, question: object): Promise<Answer> {

@@ -4,7 +4,7 @@ import type { RunningProvider } from '../../demo/provider.ts'
 import { environmentFor, freePort, type Environment } from '../support/gateway.ts'
 import { startTestProvider } from '../support/op.ts'
 import { Person } from '../support/person.ts'
-import { startChild, type Child } from './child.ts'
+import { startChild, type Child, type Start } from './child.ts'
 import type { Usage, UsageQuestion } from './answer-usage.ts'
 import type { Door } from './client.ts'
 
@@ -17,9 +17,9 @@ export interface Relay {
 export interface Relays {
   startGateway(nodeOptions?: readonly string[]): Promise<Relay>
   startBare(nodeOptions?: readonly string[]): Promise<Relay>
-  /** Milliseconds from the spawn to the line that says so, as an operator starts it. */
-  timeGatewayStart(): Promise<number>
-  timeBareStart(): Promise<number>
+  /** To listening, as an operator starts it. */
+  timeGatewayStart(): Promise<Start>
+  timeBareStart(): Promise<Start>
   stop(): Promise<void>
 }
 
@@ -43,10 +43,10 @@ export async function prepareRelays(upstreamPort: number): Promise<Relays> {
   }
   const start = (script: string, env: Environment, more: readonly string[]): Promise<Child> =>
     startChild(script, { env, nodeOptions: [...MEASURED, ...more] })
-  const timeStart = async (script: string, env: Environment): Promise<number> => {
+  const timeStart = async (script: string, env: Environment): Promise<Start> => {
     const child = await startChild(script, { env, answers: false })
     await child.stop()
-    return child.startMs
+    return child.start
   }
 
   return {

@@ -93,6 +93,8 @@ export interface ScriptedOp {
   asked(endpoint: Endpoint): readonly OpRequest[]
   /** Where a person who goes to the authorization endpoint at `url` is sent back to. */
   signIn(url: URL): URL
+  /** A logout token for everything of the usual person's; `claims` and `header` over the right ones. */
+  logoutToken(claims?: Json, header?: Json, signature?: Signature): Promise<string>
   /** Lays `changes` over the script in force. */
   script(changes: Partial<Script>): void
   /** The first script again, and an empty record. */
@@ -238,23 +240,24 @@ export async function startScriptedOp(options: ScriptedOpOptions = {}): Promise<
     })
   }
 
-  async function sign(grant: Grant): Promise<string | undefined> {
+  function sign({ nonce }: Grant): Promise<string | undefined> {
+    const { claims, header, signature } = script
+    return signed({ ...PERSON, nonce, ...claims }, header, signature)
+  }
+
+  async function signed(
+    more: Json,
+    moreHeader: Json,
+    signature: Signature,
+  ): Promise<string | undefined> {
     const now = Math.floor(Date.now() / 1_000)
-    const claims = {
-      ...PERSON,
-      iss: issuer,
-      aud: CLIENT_ID,
-      nonce: grant.nonce,
-      iat: now,
-      exp: now + 300,
-      ...script.claims,
-    }
-    const header = { alg: 'RS256', kid: key.kid, ...script.header }
+    const claims = { iss: issuer, aud: CLIENT_ID, iat: now, exp: now + 300, ...more }
+    const header = { alg: 'RS256', kid: key.kid, ...moreHeader }
     const unsigned = (alg: string): string => `${encode({ ...header, alg })}.${encode(claims)}`
-    switch (script.signature) {
+    switch (signature) {
       case 'right':
       case 'another-key': {
-        const { privateKey } = script.signature === 'right' ? key : await newKey()
+        const { privateKey } = signature === 'right' ? key : await newKey()
         return new SignJWT(claims).setProtectedHeader(header).sign(privateKey)
       }
       case 'public-key-as-secret': {
@@ -266,10 +269,10 @@ export async function startScriptedOp(options: ScriptedOpOptions = {}): Promise<
       case 'none':
         return `${unsigned('none')}.`
       case 'tampered': {
-        const signed = await new SignJWT({ ...claims, groups: ['nobody'] })
+        const other = await new SignJWT({ ...claims, groups: ['nobody'] })
           .setProtectedHeader(header)
           .sign(key.privateKey)
-        return `${unsigned('RS256')}.${signed.split('.')[2] ?? ''}`
+        return `${unsigned('RS256')}.${other.split('.')[2] ?? ''}`
       }
       case 'missing':
         return undefined
@@ -282,6 +285,16 @@ export async function startScriptedOp(options: ScriptedOpOptions = {}): Promise<
     requests,
     asked: (endpoint) => requests.filter((request) => request.endpoint === endpoint),
     signIn: (url) => authorize(url.searchParams),
+    async logoutToken(claims = {}, header = {}, signature = 'right') {
+      const usual = {
+        sub: PERSON.sub,
+        jti: randomBytes(8).toString('hex'),
+        events: { 'http://schemas.openid.net/event/backchannel-logout': {} },
+      }
+      return (
+        (await signed({ ...usual, ...claims }, { typ: 'logout+jwt', ...header }, signature)) ?? ''
+      )
+    },
     script(changes) {
       script = { ...script, ...changes }
     },
