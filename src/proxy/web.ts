@@ -7,7 +7,7 @@ import type { SettingsHolder } from '../config/config.ts'
 import type { Desktop } from '../desktop/desktop.ts'
 import type { PathMeaning } from '../desktop/desktop-kind.ts'
 import type { Authorize } from '../gate/authorize.ts'
-import { GatewayError } from '../lib/errors.ts'
+import { codeOf, GatewayError } from '../lib/errors.ts'
 import type { Client } from '../net/forwarded.ts'
 import type { Target } from '../net/target.ts'
 import type { Log } from '../observability/log.ts'
@@ -84,7 +84,7 @@ export function createWeb(parts: WebParts): HandleWeb {
     // A byte a second keeps an idle timer happy for ever: the whole answer head has one deadline.
     const deadline = setTimeout(() => {
       upstreamRequest.destroy(
-        new GatewayError('desktop-broken', 'the desktop did not answer in time'),
+        new GatewayError('desktop-unreachable', 'the desktop did not answer in time'),
       )
     }, ANSWER_WITHIN_MS)
     upstreamRequest.once('response', () => clearTimeout(deadline))
@@ -178,9 +178,10 @@ export function createWeb(parts: WebParts): HandleWeb {
 }
 
 function failureOf(error: Error): FailureKind {
-  if (error instanceof GatewayError && error.code === 'desktop-refused') return 'desktop-refused'
-  const isBroken = error instanceof GatewayError || 'bytesParsed' in error
-  return isBroken ? 'desktop-broken' : 'desktop-unreachable'
+  const code = codeOf(error)
+  if (code === 'desktop-refused' || code === 'desktop-broken') return code
+  // What Node's parser did not understand.
+  return 'bytesParsed' in error ? 'desktop-broken' : 'desktop-unreachable'
 }
 
 function unacceptable(request: IncomingMessage): 'method-not-allowed' | 'bad-request' | undefined {

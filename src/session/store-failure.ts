@@ -48,7 +48,7 @@ export function createStoreTrouble(
 }
 
 /** The cause keeps message and code only: clients hang the whole command on their errors, a password included. */
-export function storeUnavailable(error: unknown): GatewayError {
+function storeUnavailable(error: unknown): GatewayError {
   if (error instanceof GatewayError) return error
   const { message, name } = error instanceof Error ? error : new Error(String(error))
   const code = codeOf(error)

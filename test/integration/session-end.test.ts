@@ -3,13 +3,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { EndReason } from '../../src/session/session.ts'
 import { Person } from '../support/person.ts'
-import { openWebSocket } from '../support/raw-client.ts'
 import { startStack, type Stack } from '../support/stack.ts'
+import { expectEnd, openStream, type Stream } from '../support/stream.ts'
 
 const ADMIN_TOKEN = 'an-admin-token-for-tests'
-/** The contract's second, twice, as these are real sockets on a busy machine. */
-const DEADLINE_MS = 2_000
-
 let stack: Stack
 beforeAll(async () => {
   stack = await startStack({
@@ -18,30 +15,10 @@ beforeAll(async () => {
 })
 afterAll(() => stack.stop())
 
-type Stream = Awaited<ReturnType<typeof openWebSocket>>
-
 async function arrive(from: Stack = stack): Promise<{ person: Person; stream: Stream }> {
   const person = new Person()
   await person.signIn(`${from.gateway.origin}/`)
-  return { person, stream: await openStream(person, from) }
-}
-
-async function openStream(person: Person, from: Stack = stack): Promise<Stream> {
-  const { origin, publicPort } = from.gateway
-  const stream = await openWebSocket(publicPort, {
-    path: '/websockify',
-    origin,
-    cookie: person.cookieHeader(origin),
-  })
-  expect(stream.status).toBe(101)
-  return stream
-}
-
-async function expectEnd(stream: Stream, code: number, reason: string): Promise<void> {
-  const timeout = new Promise((_, reject) => {
-    setTimeout(() => reject(new Error('the stream is still open')), DEADLINE_MS).unref()
-  })
-  expect(await Promise.race([stream.closed, timeout])).toMatchObject({ code, reason })
+  return { person, stream: await openStream(from.gateway, person) }
 }
 
 async function expectReason(person: Person, reason: EndReason, from: Stack = stack): Promise<void> {
@@ -56,7 +33,7 @@ const admin = (method: string, path: string, token = ADMIN_TOKEN): Promise<Respo
 
 it('signing out ends every stream of the session, and no other', async () => {
   const { person, stream } = await arrive()
-  const second = await openStream(person)
+  const second = await openStream(stack.gateway, person)
   const other = await arrive()
   await person.request(`${stack.gateway.origin}/oauth2/sign_out`, {
     method: 'POST',

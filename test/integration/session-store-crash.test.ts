@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openSessionStore } from '../../src/session/open-session-store.ts'
+import { until } from '../support/until.ts'
 
 const WRITER = fileURLToPath(new URL('../support/session-writer.ts', import.meta.url))
 
@@ -17,7 +18,11 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'ghostwire-crash-'))
   file = join(folder, 'sessions.db')
 })
-afterEach(() => rmSync(folder, { recursive: true }))
+const writers: Writer[] = []
+afterEach(async () => {
+  for (const writer of writers.splice(0)) await writer.kill()
+  rmSync(folder, { recursive: true })
+})
 
 interface Writer {
   readonly child: ChildProcess
@@ -40,21 +45,24 @@ function startWriter(name: string): Writer {
       if (generation !== undefined) acknowledged.set(id, Number(generation))
     }
   })
-  return {
+  const writer: Writer = {
     child,
     acknowledged,
     async kill() {
+      if (child.exitCode !== null || child.signalCode !== null) return
       const closed = once(child, 'close')
       child.kill('SIGKILL')
       await closed
     },
   }
+  writers.push(writer)
+  return writer
 }
 
-describe('a gateway killed at any point', () => {
+describe('a gateway killed at any point', { timeout: 60_000 }, () => {
   it('has kept every session and every end that it acknowledged, in a sound file', async () => {
     const acknowledged = new Map<string, number>()
-    for (let round = 0; round < 10; round += 1) {
+    for (let round = 0; round < 8; round += 1) {
       const writer = startWriter(`round-${round}`)
       // Half of them while they open the file or soon after, half of them in full flight.
       await once(writer.child.stdout ?? writer.child, 'data')
@@ -86,17 +94,17 @@ describe('a gateway killed at any point', () => {
   })
 })
 
-describe('a file that another process has open', () => {
+describe('a file that another process has open', { timeout: 60_000 }, () => {
   it('is refused in words that name it, and free once that process is gone, however it went', async () => {
     const writer = startWriter('other')
-    await expect.poll(() => writer.acknowledged.size).toBeGreaterThan(0)
+    await until(() => writer.acknowledged.size > 0)
     await expect(openSessionStore(`sqlite:${file}`)).rejects.toMatchObject({
       code: 'settings-invalid',
       message: expect.stringContaining(`${file} is in use by another process`) as string,
     })
     // The refusal took nothing from the one that has it.
     const before = writer.acknowledged.size
-    await expect.poll(() => writer.acknowledged.size).toBeGreaterThan(before)
+    await until(() => writer.acknowledged.size > before)
     await expect(openSessionStore(`sqlite:${file}`)).rejects.toThrow('in use by another process')
     await writer.kill()
     const store = await openSessionStore(`sqlite:${file}`)

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { freePort, startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { Person, type Answer } from '../support/person.ts'
-import { startRedis, until, type RedisServer } from '../support/redis-server.ts'
+import { startRedis, type RedisServer } from '../support/redis-server.ts'
 import { startStack, type Stack } from '../support/stack.ts'
+import { until } from '../support/until.ts'
 
 const endings: (() => Promise<void>)[] = []
 afterEach(async () => {

@@ -12,8 +12,9 @@ import type { SessionRecord, SessionStore } from '../../src/session/session-stor
 import { connectRedis, redisOptions } from '../../src/session/redis-connection.ts'
 import { createCertificate } from '../support/certificate.ts'
 import { freePort } from '../support/gateway.ts'
-import { startRedis, until, type RedisServer } from '../support/redis-server.ts'
+import { startRedis, type RedisServer } from '../support/redis-server.ts'
 import { describeStoreContract } from '../support/session-store-contract.ts'
+import { until } from '../support/until.ts'
 
 let redis: RedisServer
 beforeAll(async () => {
@@ -238,7 +239,7 @@ describe('a Redis that is away', () => {
     await server.stop()
     const { store, told } = await open(server.url)
     const { heard, times } = subscribe(store)
-    expect((await failureOf(store.read(['a']))).ms).toBeLessThan(500)
+    expect((await failureOf(store.read(['a']))).ms).toBeLessThan(900)
     expect(told.join()).toContain('ECONNREFUSED')
     await server.start()
     await until(() => answers(store))
@@ -272,7 +273,7 @@ describe('a Redis that is away', () => {
       store.publish('hello'),
     ]) {
       const { error, ms } = await failureOf(call)
-      expect(ms).toBeLessThan(500)
+      expect(ms).toBeLessThan(900)
       expect((error.cause as Error).message).toMatch(/closed|ECONNREFUSED/)
     }
     await server.start()
@@ -291,9 +292,9 @@ describe('a Redis that is away', () => {
     server.freeze()
     const { ms } = await failureOf(store.read(['a']))
     expect(ms).toBeGreaterThan(900)
-    expect(ms).toBeLessThan(1_900)
+    expect(ms).toBeLessThan(3_000)
     await sleep(1_000)
-    expect((await failureOf(store.read(['a']))).ms).toBeLessThan(500)
+    expect((await failureOf(store.read(['a']))).ms).toBeLessThan(900)
     server.thaw()
     await until(() => answers(store))
     await server.remove()
@@ -327,7 +328,7 @@ describe('a Redis that is away', () => {
     const { port } = listener.address() as { port: number }
     const start = performance.now()
     const { store, told } = await open(`redis://127.0.0.1:${port}`)
-    expect(performance.now() - start).toBeLessThan(1_900)
+    expect(performance.now() - start).toBeLessThan(3_000)
     expect(told).not.toEqual([])
     await failureOf(store.read(['a']))
     for (const socket of silent) socket.destroy()
@@ -343,7 +344,7 @@ describe('a Redis that is away', () => {
     const call = failureOf(store.replace('a', { ...record(), generation: 2 }, 1))
     await sleep(50)
     await server.command('CLIENT', 'KILL', 'TYPE', 'normal')
-    expect((await call).ms).toBeLessThan(500)
+    expect((await call).ms).toBeLessThan(900)
     await until(() => answers(store))
     expect((await store.read(['a']))[0]?.generation).toBe(1)
     await server.remove()

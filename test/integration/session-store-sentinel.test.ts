@@ -6,7 +6,8 @@ import { openSessionStore, type SessionStoreOptions } from '../../src/session/op
 import type { SessionRecord, SessionStore } from '../../src/session/session-store.ts'
 import { createCertificate } from '../support/certificate.ts'
 import { freePort } from '../support/gateway.ts'
-import { startRedis, startSentinelTopology, until } from '../support/redis-server.ts'
+import { startRedis, startSentinelTopology } from '../support/redis-server.ts'
+import { until } from '../support/until.ts'
 
 const endings: (() => Promise<void>)[] = []
 afterEach(async () => {

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Certificate } from './certificate.ts'
 import { freePort } from './gateway.ts'
+import { until } from './until.ts'
 
 export interface RedisServer {
   readonly port: number
@@ -160,13 +161,4 @@ function sendCommand(port: number, words: readonly string[]): Promise<string> {
     const encoded = words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`)
     socket.end(`*${words.length}\r\n${encoded.join('')}*1\r\n$4\r\nQUIT\r\n`)
   })
-}
-
-/** Asks every 20 ms, for at most 15 s. */
-export async function until(isSo: () => Promise<boolean> | boolean): Promise<void> {
-  const end = Date.now() + 15_000
-  while (!(await isSo())) {
-    if (Date.now() > end) throw new Error(`in vain: ${isSo.toString()}`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
 }

@@ -1,0 +1,34 @@
+// An open stream of a signed-in person, and how it ends.
+
+import { expect } from 'vitest'
+import type { TestGateway } from './gateway.ts'
+import type { Person } from './person.ts'
+import { openWebSocket } from './raw-client.ts'
+
+export type Stream = Awaited<ReturnType<typeof openWebSocket>>
+
+/** The contract's second, twice, as these are real sockets on a busy machine. */
+const DEADLINE_MS = 2_000
+
+export async function openStream(gateway: TestGateway, person: Person): Promise<Stream> {
+  const { origin, publicPort } = gateway
+  const stream = await openWebSocket(publicPort, {
+    path: '/websockify',
+    origin,
+    cookie: person.cookieHeader(origin),
+  })
+  expect(stream.status).toBe(101)
+  return stream
+}
+
+/** The Close that the browser gets, in time. */
+export async function expectEnd(stream: Stream, code: number, reason: string): Promise<void> {
+  const timeout = new Promise((_, reject) => {
+    setTimeout(() => reject(new Error('the stream is still open')), DEADLINE_MS).unref()
+  })
+  expect(await Promise.race([stream.closed, timeout])).toMatchObject({ code, reason })
+}
+
+export function isOpen({ socket }: Stream): boolean {
+  return !socket.destroyed && !socket.readableEnded
+}
