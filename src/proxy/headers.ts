@@ -89,6 +89,7 @@ const NOT_FOR_THE_BROWSER = new Set([
   'connection',
   'keep-alive',
   'proxy-authenticate',
+  'proxy-authorization',
   'proxy-connection',
   'te',
   'trailer',
@@ -121,10 +122,10 @@ function connectionOptions(connection: string | undefined): ReadonlySet<string> 
   )
 }
 
-// A redirect to itself names an address that only the gateway reaches.
+// A redirect to itself names an address that only the gateway reaches; one that names no host leads the same way here.
 function onOurOrigin(location: string, desktopUrl: URL): string {
-  const url = URL.parse(location, desktopUrl.href)
-  return url !== null && url.origin === desktopUrl.origin
-    ? url.pathname + url.search + url.hash
-    : location
+  const namesHost = /^(?:[a-z][a-z\d+.-]*:)?\/\//i.test(location)
+  const url = namesHost ? URL.parse(location, desktopUrl.href) : null
+  if (url?.origin !== desktopUrl.origin) return location
+  return url.pathname.replace(/^\/+/, '/') + url.search + url.hash
 }

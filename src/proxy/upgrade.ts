@@ -148,7 +148,11 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
     let upstreamRequest: ClientRequest | undefined
     let isSettled = false
     const deadline = setTimeout(() => settle('desktop-timeout'), HANDSHAKE_WITHIN_MS)
-    const leave = (): void => settle(undefined)
+    const leave = (): void => {
+      settle(undefined)
+      socket.destroy()
+    }
+    socket.once('end', leave)
     socket.once('close', leave)
     let ticket: Ticket | undefined
     ticket = tunnels.enter(session, (reason) => settle(endOf(reason)))
@@ -167,6 +171,7 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
 
     function cleanUp(): void {
       clearTimeout(deadline)
+      socket.off('end', leave)
       socket.off('close', leave)
     }
 

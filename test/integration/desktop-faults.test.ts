@@ -1,7 +1,7 @@
 // A desktop that misbehaves in every way there is: each gives a clear answer, leaves no connection behind, and the
 // gateway lives on.
 
-import { createServer, type AddressInfo, type Socket } from 'node:net'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { freePort } from '../support/gateway.ts'
 import { eventually } from '../support/eventually.ts'
@@ -80,7 +80,7 @@ describe('a page from a desktop that', () => {
     const answer = await navigate()
     expect(answer.status).toBe(status)
     expect(answer.body).toContain(`<h1>${title}</h1>`)
-    expect(answer.headers.has('retry-after')).toBe(status === 503)
+    if (status === 503) expect(answer.headers.get('retry-after')).toEqual(['5'])
   })
 
   it.each([
@@ -147,8 +147,7 @@ describe('a page from a desktop that', () => {
       leavesNothing = behaviour !== 'sends FIN and never reads'
       await behaving(behaviour)
       const answer = await visitor.ask('GET /')
-      expect(answer).toMatchObject({ status: 200 })
-      expect(answer.headers.get('content-length')).toEqual(['1000'])
+      expect(answer.raw).toMatch(/^$|^HTTP\/1.1 200 OK\r\n.*content-length: 1000\r\n/s)
       expect(answer.body.length).toBeLessThan(1_000)
       expect(answer.ended).not.toBe('timeout')
     },
@@ -164,10 +163,11 @@ describe('a page from a desktop that', () => {
   it('floods waits while the person reads nothing, and is let go with them', async () => {
     const flood = await startHostileUpstream('floods')
     await inFrontOf(flood)
-    const asked = visitor.send(visitor.text('GET /'), { read: false, timeoutMs: 1_500 })
+    const client = connect(stack.gateway.publicPort, '127.0.0.1').pause()
+    client.write(visitor.text('GET /'))
     await eventually(() => expect(flood.bytesSent).toBeGreaterThan(100_000))
     await standsStill(() => flood.bytesSent)
-    await asked
+    client.destroy()
   })
 
   it('answers for the origin is not heard: no cookie, no policy, nothing hop-by-hop', async () => {
@@ -194,7 +194,11 @@ describe('a page from a desktop that', () => {
     ['a path', () => '/next/', '/next/'],
     ['somewhere beside', () => 'next/?a#b', 'next/?a#b'],
     ['elsewhere', () => 'https://elsewhere.example/', 'https://elsewhere.example/'],
-    ['itself under another host’s path', (host: string) => `http://${host}//evil.example/`, '/'],
+    [
+      'itself under another host’s path',
+      (host: string) => `http://${host}//evil.example/`,
+      '/evil.example/',
+    ],
   ])('redirects to %s leads there on this origin', async (_, target, expected) => {
     await saying((request) => {
       const host = /^host: (.*)\r$/im.exec(request)?.[1] ?? ''
@@ -270,7 +274,9 @@ describe('a WebSocket to a desktop that', () => {
     expect(client.status).toBe(101)
     expect((await client.nextFrame()).payload.toString()).toBe('whole')
     await client.closed
-    expect(stack.gateway.audit('tunnel_closed')).toMatchObject([{ reason: 'desktop-gone' }])
+    await eventually(() => {
+      expect(stack.gateway.audit('tunnel_closed')).toMatchObject([{ reason: 'desktop-gone' }])
+    })
   })
 
   it('says FIN and never reads takes the tunnel with it, whatever is still to be sent', async () => {
@@ -279,9 +285,13 @@ describe('a WebSocket to a desktop that', () => {
     const client = await visitor.open({ allowHalfOpen: true })
     expect(client.status).toBe(101)
     client.socket.write(Buffer.alloc(4_000_000))
-    await client.closed
     await eventually(() => {
       expect(stack.gateway.audit('tunnel_closed')).toMatchObject([{ reason: 'desktop-gone' }])
+    })
+    // Nobody is at the other end any more.
+    await eventually(() => {
+      client.socket.write('x')
+      expect(client.socket.destroyed).toBe(true)
     })
   })
 })
