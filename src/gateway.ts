@@ -6,6 +6,7 @@ import { getRequestListener } from '@hono/node-server'
 import type { Settings, SettingsHolder } from './config/config.ts'
 import { createDesktop } from './desktop/desktop.ts'
 import { createAuthorize } from './gate/authorize.ts'
+import { createRevalidation } from './gate/revalidate.ts'
 import { createAdminApp } from './http/admin.ts'
 import { createAdminSessions } from './http/admin-sessions.ts'
 import { createApp } from './http/app.ts'
@@ -19,6 +20,7 @@ import { createReportFailedLogin } from './oidc/failure.ts'
 import { createBeginLogin } from './oidc/login.ts'
 import { endSessionUrl } from './oidc/logout.ts'
 import { createCheckLogoutToken } from './oidc/logout-token.ts'
+import { createRefresh } from './oidc/refresh.ts'
 import { createRelyingParty } from './oidc/relying-party.ts'
 import { createRefuse } from './proxy/refuse.ts'
 import { Tunnels } from './proxy/tunnels.ts'
@@ -95,13 +97,31 @@ export async function startGateway(
   const finishLogin = createFinishLogin(holder, relyingParty, now)
 
   const desktop = createDesktop(holder, now)
-  const authorize = createAuthorize({ settings: holder, cookies, sessions, desktop, metrics, log })
-  const leash = new Leash(holder, sessions, presence, cutOff, now)
+  const revalidation = createRevalidation({
+    settings: holder,
+    sessions,
+    store,
+    refresh: createRefresh(holder, relyingParty, now),
+    onRoleChanged: (sessionId) => tunnels.recycle(sessionId),
+    metrics,
+    log,
+    now,
+  })
+  const authorize = createAuthorize({
+    settings: holder,
+    cookies,
+    sessions,
+    revalidation,
+    desktop,
+    metrics,
+    log,
+  })
+  const leash = new Leash(holder, sessions, presence, revalidation, cutOff, now)
   const tunnels = new Tunnels({
     metrics,
     audit,
     presence,
-    hold: (session) => leash.hold(session),
+    hold: (session, cookie) => leash.hold(session, cookie),
     desktop: desktop.url.host,
     now,
   })

@@ -8,11 +8,18 @@ import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { decide, type RefusalReason } from '../policy/policy.ts'
 import { readCookie, type Cookies } from '../session/cookie.ts'
+import type { Revalidation } from './revalidate.ts'
 import type { EndReason, Session } from '../session/session.ts'
 import type { Sessions } from '../session/sessions.ts'
 
 export type Authorization =
-  | { readonly outcome: 'granted'; readonly session: Session; readonly role: Role }
+  | {
+      readonly outcome: 'granted'
+      readonly session: Session
+      readonly role: Role
+      /** Of the session: what a stream needs to have the provider asked again. Never written down. */
+      readonly cookie: string
+    }
   | {
       readonly outcome: 'unauthenticated'
       /** Why the session that the cookie names ended, where it did. */
@@ -32,18 +39,21 @@ export interface GateParts {
   readonly settings: SettingsHolder
   readonly cookies: Cookies
   readonly sessions: Sessions
+  readonly revalidation: Revalidation
   readonly desktop: Desktop
   readonly metrics: Metrics
   readonly log: Log
 }
 
 export function createAuthorize(parts: GateParts): Authorize {
-  const { settings, cookies, sessions, desktop, metrics, log } = parts
+  const { settings, cookies, sessions, revalidation, desktop, metrics, log } = parts
 
   async function judge(cookieHeader: string | undefined, path: string): Promise<Authorization> {
     const cookie = readCookie(cookieHeader, cookies.sessionName)
     if (cookie === undefined) return { outcome: 'unauthenticated', ended: undefined }
-    const found = await sessions.find(cookie)
+    const stored = await sessions.find(cookie)
+    const found =
+      stored.state === 'live' ? await revalidation.revalidate(cookie, stored.session) : stored
     if (found.state === 'none') return { outcome: 'unauthenticated', ended: undefined }
     if (found.state === 'ended') return { outcome: 'unauthenticated', ended: found.reason }
 
@@ -53,7 +63,7 @@ export function createAuthorize(parts: GateParts): Authorize {
     if (desktop.kind.meaningOf(path) === 'owner-api' && decision.role !== 'owner') {
       return { outcome: 'forbidden', session, reason: 'owner-api' }
     }
-    return { outcome: 'granted', session, role: decision.role }
+    return { outcome: 'granted', session, role: decision.role, cookie }
   }
 
   return async function authorize(cookieHeader, path) {

@@ -59,7 +59,7 @@ export function createCallback(parts: HttpParts): Handle {
 
   async function enter(
     context: HttpContext,
-    { identity, vault, issuedAt }: SignedIn,
+    { identity, vault, issuedAt, tokensExpireAt }: SignedIn,
     login: LoginState,
     done: readonly string[],
   ): Promise<Response> {
@@ -93,7 +93,15 @@ export function createCallback(parts: HttpParts): Handle {
       return sendPage(page, [...done, cookies.clear(cookies.sessionName)])
     }
     const { role, rule } = decision
-    const opened = await sessions.open({ identity, role, rule, address, vault, issuedAt })
+    const opened = await sessions.open({
+      identity,
+      role,
+      rule,
+      address,
+      vault,
+      issuedAt,
+      tokensExpireAt,
+    })
     if (opened === undefined) {
       // The provider signed this person out while they were on their way back.
       const reason = 'provider-logout'

@@ -22,6 +22,7 @@ export interface Metrics {
   readonly tunnelsClosed: Counter<'reason'>
   readonly upgradesRefused: Counter<'reason'>
   readonly sessionsEnded: Counter<'reason'>
+  readonly sessionRefreshes: Counter<'outcome'>
   readonly logins: Counter<'outcome' | 'reason'>
   readonly authorizations: Counter<'decision' | 'reason'>
   readonly oidcRequestDuration: Histogram<'operation' | 'outcome'>
@@ -66,6 +67,12 @@ export function createMetrics(version: string): Metrics {
       name: `${PREFIX}sessions_ended_total`,
       help: 'Ended sessions by reason.',
       labelNames: ['reason'],
+      registers,
+    }),
+    sessionRefreshes: new Counter({
+      name: `${PREFIX}session_refreshes_total`,
+      help: 'Times the provider was asked again about a session, by outcome.',
+      labelNames: ['outcome'],
       registers,
     }),
     logins: new Counter({

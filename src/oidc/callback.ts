@@ -3,11 +3,10 @@
 
 import * as oidc from 'openid-client'
 import type { SettingsHolder } from '../config/config.ts'
-import { claimsNamedBy, needsOf } from '../policy/policy.ts'
 import type { LoginState } from '../session/login-state.ts'
 import type { Identity, Vault } from '../session/session.ts'
+import { identify } from './claims.ts'
 import { failureOf, type LoginFailure } from './failure.ts'
-import { addUserinfo, claimAt, toIdentity, type Claims } from './identity.ts'
 import { CALLBACK_PATH, mostAge } from './login.ts'
 import type { RelyingParty } from './relying-party.ts'
 
@@ -21,6 +20,8 @@ export type LoginFinish =
       readonly vault: Vault
       /** Of the ID token, seconds since the epoch. */
       readonly issuedAt: number
+      /** Of the access token, ms since the epoch; undefined where the provider does not say. */
+      readonly tokensExpireAt: number | undefined
     }
   | { readonly outcome: 'failed'; readonly failure: LoginFailure }
   | { readonly outcome: 'provider-starting' }
@@ -59,45 +60,16 @@ export function createFinishLogin(
       if (idToken.sub === '') {
         return { outcome: 'failed', failure: { kind: 'login-invalid', cause: 'sub is empty' } }
       }
+      const expiresIn = tokens.expiresIn()
       return {
         outcome: 'signed-in',
-        identity: await identify(configuration, idToken, tokens.access_token),
+        identity: await identify(settings.current, configuration, idToken, tokens.access_token),
         vault: { idToken: tokens.id_token, refreshToken: tokens.refresh_token },
         issuedAt: idToken.iat,
+        tokensExpireAt: expiresIn === undefined ? undefined : now() + expiresIn * 1_000,
       }
     } catch (error) {
       return { outcome: 'failed', failure: failureOf(error) }
     }
-  }
-
-  async function identify(
-    configuration: oidc.Configuration,
-    idToken: oidc.IDToken,
-    accessToken: string,
-  ): Promise<Identity> {
-    const { access, oidc: wanted } = settings.current
-    const options = {
-      groupsClaim: wanted.groupsClaim,
-      emailVerified: wanted.emailVerified,
-      claimNames: claimsNamedBy(access),
-    }
-    const isMissing = (name: string): boolean => claimAt(idToken, name) === undefined
-    const needed = needsOf(access)
-    const ask =
-      (needed.groups && isMissing(wanted.groupsClaim)) ||
-      (needed.email &&
-        (isMissing('email') ||
-          (wanted.emailVerified === 'required' && isMissing('email_verified')))) ||
-      // Asked for by the scope, shown on pages and named in the audit.
-      (wanted.scopes.split(' ').includes('email') && isMissing('email')) ||
-      [...options.claimNames].some(isMissing)
-
-    let claims: Claims = idToken
-    if (ask && configuration.serverMetadata().userinfo_endpoint !== undefined) {
-      // The expected subject stops a token of somebody else from naming this person (Core 5.3.2).
-      const userinfo = await oidc.fetchUserInfo(configuration, accessToken, idToken.sub)
-      claims = addUserinfo(idToken, userinfo, options)
-    }
-    return toIdentity(claims, options)
   }
 }

@@ -29,6 +29,7 @@ export class ClientFrames {
   readonly #reader: PayloadReader
   readonly #header = Buffer.alloc(LONGEST_HEADER)
   readonly #mask = new Uint8Array(4)
+  /** Of the header under way; a wrong one stays under way for good. */
   #headerBytes = 0
   #payloadLeft = 0
   /** Place in the mask of the next byte of payload. */
@@ -80,8 +81,7 @@ export class ClientFrames {
       chunk[1] === (MASKED | length) &&
       this.#headerBytes === 0 &&
       this.#payloadLeft === 0 &&
-      !this.#hasClosed &&
-      !this.#isBroken
+      !this.#hasClosed
     )
   }
 

@@ -33,7 +33,7 @@ export interface TunnelsParts {
   readonly audit: Audit
   readonly presence: PresenceBook
   /** Called as a session's tunnel, or its handshake, begins; the answer is called when it is over. */
-  readonly hold: (session: Session) => () => void
+  readonly hold: (session: Session, cookie: string) => () => void
   /** The desktop's host, for the audit. */
   readonly desktop: string
   readonly now: () => number
@@ -60,7 +60,7 @@ export class Tunnels {
    * Registers a handshake under way, so that the end of its session reaches it too. `abort` is called at most once,
    * perhaps at once: the session may have ended since it was read.
    */
-  enter(session: Session, abort: (reason: CloseReason) => void): Ticket {
+  enter(session: Session, cookie: string, abort: (reason: CloseReason) => void): Ticket {
     let isOver = false
     const pending: Closable = {
       close(reason) {
@@ -69,12 +69,12 @@ export class Tunnels {
         abort(reason)
       },
     }
-    const letGo = this.#add(session, pending)
+    const letGo = this.#add(session, cookie, pending)
     const ended = this.#isDraining ? 'draining' : this.#recentlyEnded.get(session.id)
     if (ended !== undefined) pending.close(ended)
     return {
       join: (link) => {
-        if (!isOver) this.#join(session, link)
+        if (!isOver) this.#join(session, cookie, link)
         isOver = true
         letGo()
       },
@@ -90,6 +90,11 @@ export class Tunnels {
     this.#recentlyEnded.set(sessionId, reason)
     setTimeout(() => this.#recentlyEnded.delete(sessionId), REMEMBER_ENDED_MS).unref()
     for (const member of this.#bySession.get(sessionId) ?? []) member.close(reason)
+  }
+
+  /** Ends the tunnels of a session that goes on: the browser comes back at once, and gets what holds now. */
+  recycle(sessionId: string): void {
+    for (const member of this.#bySession.get(sessionId) ?? []) member.close('draining')
   }
 
   /** Ends them all, and whatever comes after. */
@@ -125,8 +130,8 @@ export class Tunnels {
     return total
   }
 
-  #add(session: Session, member: Closable): () => void {
-    const letGo = this.#parts.hold(session)
+  #add(session: Session, cookie: string, member: Closable): () => void {
+    const letGo = this.#parts.hold(session, cookie)
     const members = this.#bySession.get(session.id) ?? new Set()
     this.#bySession.set(session.id, members)
     members.add(member)
@@ -139,7 +144,7 @@ export class Tunnels {
     }
   }
 
-  #join(session: Session, link: Link): void {
+  #join(session: Session, cookie: string, link: Link): void {
     const { metrics, audit, presence, desktop, now } = this.#parts
     const startedAt = now()
     const about = {
@@ -171,7 +176,7 @@ export class Tunnels {
         })
       },
     })
-    const letGo = this.#add(session, tunnel)
+    const letGo = this.#add(session, cookie, tunnel)
     this.#open.add(tunnel)
     presence.tunnelOpened(session.id, link.role)
     audit.write({ event: 'tunnel_opened', ...about })

@@ -128,14 +128,24 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
     }
     if (desktop.pausedFor() !== undefined) return refuse(socket, 'desktop-refused')
     if (socket.destroyed) return undefined
-    const { session, role } = authorization
-    connect({ session, role, socket, head, offer, client, path: target.path + target.query })
+    const { session, role, cookie } = authorization
+    connect({
+      session,
+      role,
+      cookie,
+      socket,
+      head,
+      offer,
+      client,
+      path: target.path + target.query,
+    })
     return undefined
   }
 
   interface Admitted {
     readonly session: Session
     readonly role: Session['role']
+    readonly cookie: string
     readonly socket: Socket
     readonly head: Buffer
     readonly offer: Offer
@@ -143,7 +153,7 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
     readonly path: string
   }
 
-  function connect({ session, role, socket, head, offer, client, path }: Admitted): void {
+  function connect({ session, role, cookie, socket, head, offer, client, path }: Admitted): void {
     const { origin } = settings.current.publicUrl
     let upstreamRequest: ClientRequest | undefined
     let isSettled = false
@@ -155,7 +165,7 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
     socket.once('end', leave)
     socket.once('close', leave)
     let ticket: Ticket | undefined
-    ticket = tunnels.enter(session, (reason) => settle(endOf(reason)))
+    ticket = tunnels.enter(session, cookie, (reason) => settle(endOf(reason)))
     // The session may have ended since it was read.
     if (isSettled) return ticket.discard()
 

@@ -4,7 +4,7 @@
 import type { SettingsHolder } from '../config/config.ts'
 import type { PresenceBook } from './presence.ts'
 import type { EndReason, Session } from './session.ts'
-import type { Sessions } from './sessions.ts'
+import type { Lookup, Sessions } from './sessions.ts'
 
 const LONGEST_TIMER_MS = 2_147_483_647
 /** How often the held sessions are read again, all in one call: what a message lost on its way would have said. */
@@ -12,8 +12,17 @@ const READ_AGAIN_MS = 10_000
 /** After a failed look at who did what where. */
 const ASK_AGAIN_MS = 5_000
 
+/** gate/revalidate.ts, which asks the provider. */
+export interface Revalidation {
+  dueAt(session: Session): number | undefined
+  revalidate(cookie: string, session: Session): Promise<Lookup>
+}
+
 interface Held {
-  readonly session: Session
+  session: Session
+  /** Kept only while there is a tunnel: it opens the vault. */
+  readonly cookie: string
+  revalidation: NodeJS.Timeout | undefined
   tunnels: number
   expiry: NodeJS.Timeout | undefined
   idle: NodeJS.Timeout | undefined
@@ -25,6 +34,7 @@ export class Leash {
   readonly #settings: SettingsHolder
   readonly #sessions: Sessions
   readonly #presence: PresenceBook
+  readonly #revalidation: Revalidation
   readonly #now: () => number
   readonly #held = new Map<string, Held>()
   readonly #cut: CutListener
@@ -37,12 +47,14 @@ export class Leash {
     settings: SettingsHolder,
     sessions: Sessions,
     presence: PresenceBook,
+    revalidation: Revalidation,
     cut: CutListener,
     now: () => number,
   ) {
     this.#settings = settings
     this.#sessions = sessions
     this.#presence = presence
+    this.#revalidation = revalidation
     this.#cut = cut
     this.#now = now
     this.#reading = setInterval(() => void this.readAgain(), READ_AGAIN_MS).unref()
@@ -51,13 +63,21 @@ export class Leash {
   }
 
   /** A tunnel of this session opens; the answer lets go of it. */
-  hold(session: Session): () => void {
+  hold(session: Session, cookie: string): () => void {
     let held = this.#held.get(session.id)
     if (held === undefined) {
-      held = { session, tunnels: 0, expiry: undefined, idle: undefined }
+      held = {
+        session,
+        cookie,
+        tunnels: 0,
+        expiry: undefined,
+        idle: undefined,
+        revalidation: undefined,
+      }
       this.#held.set(session.id, held)
       this.#watchLifetime(held)
       this.#watchInput(held, this.#idleAt(held))
+      this.#watchProvider(held)
     }
     held.tunnels += 1
     const holding = held
@@ -66,6 +86,7 @@ export class Leash {
       if (holding.tunnels > 0) return
       clearTimeout(holding.expiry)
       clearTimeout(holding.idle)
+      clearTimeout(holding.revalidation)
       if (this.#held.get(session.id) === holding) this.#held.delete(session.id)
     }
   }
@@ -94,7 +115,8 @@ export class Leash {
 
   stop(): void {
     clearInterval(this.#reading)
-    for (const { expiry, idle } of this.#held.values()) {
+    for (const { expiry, idle, revalidation } of this.#held.values()) {
+      clearTimeout(revalidation)
       clearTimeout(expiry)
       clearTimeout(idle)
     }
@@ -108,6 +130,31 @@ export class Leash {
     }
     held.expiry = setTimeout(() => this.#watchLifetime(held), Math.min(left, LONGEST_TIMER_MS))
     held.expiry.unref()
+  }
+
+  #watchProvider(held: Held): void {
+    const at = this.#revalidation.dueAt(held.session)
+    if (at === undefined) return
+    const left = Math.max(0, at - this.#now())
+    held.revalidation = setTimeout(
+      () => void this.#askProvider(held),
+      Math.min(left, LONGEST_TIMER_MS),
+    )
+    held.revalidation.unref()
+  }
+
+  async #askProvider(held: Held): Promise<void> {
+    // A session that this ends is cut off by way of `sessions.onEnded`.
+    const found = await this.#revalidation
+      .revalidate(held.cookie, held.session)
+      .catch(() => undefined)
+    if (this.#held.get(held.session.id) !== held) return
+    if (found?.state === 'live') held.session = found.session
+    const isStillDue = (this.#revalidation.dueAt(held.session) ?? 0) <= this.#now()
+    if (!isStillDue) return this.#watchProvider(held)
+    // Somebody else is asking, or the store is away.
+    held.revalidation = setTimeout(() => void this.#askProvider(held), ASK_AGAIN_MS)
+    held.revalidation.unref()
   }
 
   #watchInput(held: Held, at: number | undefined): void {

@@ -44,6 +44,12 @@ export interface Envelope {
   readonly expiresAt: number
   /** Client address at sign-in. */
   readonly address: string
+  /** The provider can be asked again: it gave a refresh token. */
+  readonly refreshable: boolean
+  /** When the provider last said who this is. */
+  readonly validatedAt: number
+  /** Of the access token; undefined where the provider does not say. */
+  readonly tokensExpireAt: number | undefined
   readonly ended: { readonly reason: EndReason; readonly at: number } | undefined
 }
 

@@ -29,6 +29,8 @@ export interface Opening {
   readonly vault: Vault
   /** When the provider issued the ID token (seconds since the epoch). */
   readonly issuedAt: number
+  /** Of the access token, ms since the epoch. */
+  readonly tokensExpireAt: number | undefined
 }
 
 /** Whom a provider signs out, in its own names; a logout token (OpenID Connect Back-Channel Logout 1.0, 2.4) or less. */
@@ -112,6 +114,9 @@ export class Sessions {
       createdAt,
       expiresAt,
       address,
+      refreshable: opening.vault.refreshToken !== undefined,
+      validatedAt: createdAt,
+      tokensExpireAt: opening.tokensExpireAt,
       ended: undefined,
     }
     await this.#store.create(id, {
@@ -152,6 +157,24 @@ export class Sessions {
     const [record] = await this.#store.read([sessionId(cookie)])
     if (record?.vault === undefined) return undefined
     return (await this.#vaultSealer(cookie).open(record.vault)) as Vault | undefined
+  }
+
+  /**
+   * Writes what the provider said anew, with new tokens; false when the session has ended meanwhile. The newer tokens
+   * win over whatever else was written since.
+   */
+  async renew(cookie: string, { id, ...envelope }: Session, vault: Vault): Promise<boolean> {
+    const [record] = await this.#store.read([id])
+    const stored = record === undefined ? undefined : await this.#open(id, record)
+    if (record === undefined || stored === undefined || stored.ended !== undefined) return false
+    const renewed: SessionRecord = {
+      ...record,
+      envelope: await this.#envelopes.seal(envelope),
+      vault: await this.#vaultSealer(cookie).seal(vault),
+      generation: record.generation + 1,
+    }
+    if (await this.#store.replace(id, renewed, record.generation)) return true
+    return this.renew(cookie, { id, ...envelope }, vault)
   }
 
   /** When somebody last did something in this session, on any replica (ms since the epoch). */

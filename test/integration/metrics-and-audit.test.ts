@@ -19,6 +19,7 @@ const METRICS = {
   ghostwire_logins_total: 'counter',
   ghostwire_oidc_request_duration_seconds: 'histogram',
   ghostwire_provider_up: 'gauge',
+  ghostwire_session_refreshes_total: 'counter',
   ghostwire_sessions_active: 'gauge',
   ghostwire_sessions_ended_total: 'counter',
   ghostwire_store_up: 'gauge',

@@ -14,34 +14,19 @@ afterEach(async () => {
   for (const end of endings.splice(0).toReversed()) await end()
 })
 
-async function open(url: string, options: SessionStoreOptions = {}): Promise<SessionStore> {
-  const store = await openSessionStore(url, options)
-  endings.push(() => store.close())
-  return store
-}
-
-const record = (): SessionRecord => ({
-  envelope: 'an envelope',
-  vault: 'a vault',
-  indexes: ['i'],
-  generation: 1,
-  activeUntil: Date.now() + 60_000,
-  keepUntil: Date.now() + 60_000,
-})
-
 describe('a master watched by sentinels', { timeout: 60_000 }, () => {
   it('is found, and its successor after it: sessions, calls and listening go on', async () => {
     const topology = await startSentinelTopology()
     endings.push(() => topology.remove())
     const { master, replica, sentinels } = topology
-    const store = await open(`redis+sentinel://${topology.path}`)
+    const { store } = await open(`redis+sentinel://${topology.path}`)
     const heard: string[] = []
     let subscriptions = 0
     store.subscribe(
       (message) => heard.push(message),
       () => (subscriptions += 1),
     )
-    await store.create('a', record())
+    await store.create('a', newRecord())
     await until(() => subscriptions === 1)
     await until(async () =>
       (await replica.command('EXISTS', 'ghostwire:session:a')).startsWith(':1'),
@@ -49,9 +34,9 @@ describe('a master watched by sentinels', { timeout: 60_000 }, () => {
 
     // The one that was asked first dies with the master; two of three elect.
     await Promise.all([master.kill(), sentinels[0].kill()])
-    await expect(store.create('b', record())).rejects.toMatchObject({ code: 'store-unavailable' })
+    await expect(store.create('b', newRecord())).rejects.toMatchObject({ code: 'store-unavailable' })
     const create = (): Promise<boolean> =>
-      store.create('b', record()).then(
+      store.create('b', newRecord()).then(
         () => true,
         () => false,
       )
@@ -82,10 +67,10 @@ describe('a master watched by sentinels', { timeout: 60_000 }, () => {
     endings.push(() => sentinel.remove())
     const hosts = `127.0.0.1:${await freePort()},127.0.0.1:${sentinel.port}`
     const url = `rediss+sentinel://:for%20redis@${hosts}/main/2`
-    const store = await open(`${url}?sentinelPassword=for%20sentinels`, { caFile })
-    await store.create('a', record())
+    const { store } = await open(`${url}?sentinelPassword=for%20sentinels`, { caFile })
+    await store.create('a', newRecord())
     expect(await store.countActive()).toBe(1)
-    const without = await open(url, { caFile })
+    const { store: without } = await open(url, { caFile })
     await expect(without.read(['a'])).rejects.toMatchObject({ code: 'store-unavailable' })
   })
 
@@ -98,7 +83,7 @@ describe('a master watched by sentinels', { timeout: 60_000 }, () => {
     endings.push(() => sentinel.remove())
     await sentinel.stop()
     const told: string[] = []
-    const store = await open(`redis+sentinel://127.0.0.1:${sentinel.port}/main`, {
+    const { store } = await open(`redis+sentinel://127.0.0.1:${sentinel.port}/main`, {
       onTrouble: ({ cause }) => told.push((cause as Error).message),
       onRecovered: () => told.push('recovered'),
     })

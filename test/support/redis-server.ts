@@ -97,31 +97,41 @@ export interface SentinelTopology {
 
 /** Ready when a majority of the sentinels could see a failover through: about two seconds. */
 export async function startSentinelTopology(): Promise<SentinelTopology> {
-  // Without the delay a replica's first synchronisation waits five seconds for others to join.
-  const master = await startRedis({ arguments: ['--repl-diskless-sync-delay', '0'] })
-  const replica = await startRedis({
-    arguments: ['--replicaof', `127.0.0.1 ${master.port}`, '--repl-diskless-sync-delay', '0'],
-  })
-  await until(async () => (await replica.command('INFO', 'replication')).includes('link_status:up'))
-  const watch = (): Promise<RedisServer> =>
-    startRedis({
-      sentinel: [
-        `sentinel monitor main 127.0.0.1 ${master.port} 2`,
-        'sentinel down-after-milliseconds main 500',
-        'sentinel failover-timeout main 5000',
-      ],
+  const all: RedisServer[] = []
+  const start = async (options: RedisServerOptions): Promise<RedisServer> => {
+    const server = await startRedis(options)
+    all.push(server)
+    return server
+  }
+  const remove = async (): Promise<void> =>
+    void (await Promise.all(all.map((server) => server.remove())))
+  try {
+    // Without the delay a replica's first synchronisation waits five seconds for others to join.
+    const soon = ['--repl-diskless-sync-delay', '0']
+    const master = await start({ arguments: soon })
+    const replica = await start({
+      arguments: [...soon, '--replicaof', `127.0.0.1 ${master.port}`],
     })
-  const sentinels = await Promise.all([watch(), watch(), watch()])
-  const all = [master, replica, ...sentinels]
-  const knowsAll = async (sentinel: RedisServer): Promise<boolean> =>
-    (await sentinel.command('INFO', 'sentinel')).includes('slaves=1,sentinels=3')
-  await until(async () => (await Promise.all(sentinels.map(knowsAll))).every(Boolean))
-  return {
-    master,
-    replica,
-    sentinels,
-    path: `${sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')}/main`,
-    remove: async () => void (await Promise.all(all.map((server) => server.remove()))),
+    await until(async () =>
+      (await replica.command('INFO', 'replication')).includes('link_status:up'),
+    )
+    const watch = (): Promise<RedisServer> =>
+      start({
+        sentinel: [
+          `sentinel monitor main 127.0.0.1 ${master.port} 2`,
+          'sentinel down-after-milliseconds main 500',
+          'sentinel failover-timeout main 5000',
+        ],
+      })
+    const sentinels = await Promise.all([watch(), watch(), watch()])
+    const knowsAll = async (sentinel: RedisServer): Promise<boolean> =>
+      (await sentinel.command('INFO', 'sentinel')).includes('slaves=1,sentinels=3')
+    await until(async () => (await Promise.all(sentinels.map(knowsAll))).every(Boolean))
+    const path = `${sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')}/main`
+    return { master, replica, sentinels, path, remove }
+  } catch (error) {
+    await remove()
+    throw error
   }
 }
 

@@ -118,7 +118,7 @@ const RFB = [
 ]
 
 /** One message as a client of the dialect may say it. */
-export function anyMessage(dialect: RfbDialect): fc.Arbitrary<Buffer> {
+function anyMessage(dialect: RfbDialect): fc.Arbitrary<Buffer> {
   return fc.oneof(...COMMON, ...(dialect === 'kasmvnc' ? KASMVNC : RFB))
 }
 

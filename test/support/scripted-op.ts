@@ -226,6 +226,13 @@ export async function startScriptedOp(options: ScriptedOpOptions = {}): Promise<
   }
 
   async function token(form: URLSearchParams, response: ServerResponse): Promise<void> {
+    if (form.get('grant_type') === 'refresh_token') {
+      return send(response, script.token, {
+        access_token: `${TOKEN_PREFIX}${randomBytes(16).toString('hex')}`,
+        token_type: 'Bearer',
+        expires_in: 300,
+      })
+    }
     const grant = grants.get(form.get('code') ?? '')
     if (grant === undefined || grant.isRedeemed || !(await verifies(form, grant))) {
       return send(response, (usual) => usual, { error: 'invalid_grant' }, 400)

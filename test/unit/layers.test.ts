@@ -33,7 +33,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'observability',
     ...LEAVES,
   ],
-  gate: ['policy', 'session', 'desktop', 'net', 'observability', ...LEAVES],
+  gate: ['oidc', 'policy', 'session', 'desktop', 'net', 'observability', ...LEAVES],
   oidc: ['policy', 'session', 'net', 'observability', ...LEAVES],
   policy: ['session', ...LEAVES],
   desktop: ['net', 'observability', ...LEAVES],

@@ -16,8 +16,6 @@ export interface NotYet {
 const isRfb = ({ desktop }: WrittenSettings): boolean => desktop.kind === 'rfb'
 
 export const NOT_YET: readonly NotYet[] = [
-  { setting: 'session.revalidateEvery' },
-  { setting: 'session.providerGrace' },
   { setting: 'viewGroups', value: 'view of a desktop of kind rfb', restricts: isRfb },
   { setting: 'viewEmails', value: 'view of a desktop of kind rfb', restricts: isRfb },
   { setting: 'clipboardIn', value: 'deny', restricts: (written) => written.clipboardIn === 'deny' },

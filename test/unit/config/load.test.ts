@@ -168,7 +168,6 @@ access:
       'GATEWAY_LOG_LEVEL (logLevel): must be one of fatal, error, warn, info, debug, trace, silent; got "loud"',
       'gateway.yaml:3: sesion: is not a setting; did you mean session?',
       'GATEWAY_TLS_KEY_FILE (tls.keyFile): must be set as well, or GATEWAY_TLS_CERT_FILE (tls.certFile) removed',
-      'GATEWAY_SESSION_PROVIDER_GRACE (session.providerGrace): is not enforced by this version yet; remove it',
       'access[0].downloads: deny is not enforced by this version yet; remove it',
     ])
   })

@@ -190,6 +190,25 @@ describe('the payload of binary frames', () => {
     )
   })
 
+  it('is no frame of its own, whatever it looks like and wherever it is cut', () => {
+    const nested = maskedFrame(Buffer.concat([frame(), frame(key, 0x81), key]), Buffer.alloc(4))
+    for (let start = 0; start < nested.length; start += 1) {
+      for (let end = start; end <= nested.length; end += 1) {
+        const { frames, recorder } = opened()
+        for (const piece of split(nested, [start, end])) expect(frames.check(piece)).toBe('ok')
+        expect(recorder.bytes.equals(nested.subarray(6))).toBe(true)
+      }
+    }
+    // And a header whose rest looks like one: its length is 0x8284.
+    const header = Buffer.from([0x82, 0xfe])
+    const rest = Buffer.from([0x82, 0x84, 1, 2, 3, 4, 5, 6, 7, 8])
+    const { frames, recorder } = opened()
+    for (const piece of [header, rest]) expect(frames.check(piece)).toBe('ok')
+    expect(recorder.bytes).toHaveLength(4)
+    expect(frames.check(frame())).toBe('ok')
+    expect(recorder.bytes).toHaveLength(4 + frame().length)
+  })
+
   it('is read where it lies: what the reader writes is what goes on', () => {
     const stream = Buffer.concat([
       frame(HANDSHAKE),
@@ -223,7 +242,7 @@ describe('control frames', () => {
     frames.check(frame(Buffer.alloc(8), 0x89))
     expect(frames.takePong()).toBe(false)
     const pong = frame(Buffer.alloc(8), 0x8a)
-    for (const piece of split(Buffer.concat([pong, frame(), pong]), [3, 20])) frames.check(piece)
+    for (const piece of split(Buffer.concat([pong, pong, frame()]), [3, 20])) frames.check(piece)
     expect(frames.takePong()).toBe(true)
     expect(frames.takePong()).toBe(false)
   })

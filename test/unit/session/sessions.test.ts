@@ -27,6 +27,7 @@ const opening = {
   address: '192.0.2.1',
   vault: { idToken: 'id-token', refreshToken: 'refresh-token' },
   issuedAt: START / 1_000,
+  tokensExpireAt: undefined,
 } as const
 
 interface SetUpOptions {

@@ -6,11 +6,6 @@ import { COMPLETE, NO_RULES, problemsFrom, settingsFrom, VIEWER } from '../loadi
 
 describe('what this version does not enforce', () => {
   it.each([
-    [
-      'session: { revalidateEvery: 5m }',
-      'GATEWAY_SESSION_REVALIDATE_EVERY (session.revalidateEvery): ',
-    ],
-    ['session: { providerGrace: 0 }', 'GATEWAY_SESSION_PROVIDER_GRACE (session.providerGrace): '],
     ['clipboardIn: deny', 'GATEWAY_CLIPBOARD_IN (clipboardIn): deny '],
     ['downloads: deny', 'GATEWAY_DOWNLOADS (downloads): deny '],
     ['desktop: { routes: [{ path: /audio, url: "http://desktop:4901" }] }', 'desktop.routes: '],

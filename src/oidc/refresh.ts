@@ -1,0 +1,69 @@
+// Asks the provider again who somebody is (RFC 6749 6, OpenID Connect Core 12). Only `invalid_grant` is a refusal: a
+// provider that is down, busy, or at odds with this client says nothing about the person.
+
+import * as oidc from 'openid-client'
+import type { SettingsHolder } from '../config/config.ts'
+import type { Identity, Session, Vault } from '../session/session.ts'
+import { identify } from './claims.ts'
+import type { RelyingParty } from './relying-party.ts'
+
+export type RefreshOutcome =
+  | {
+      readonly outcome: 'refreshed'
+      readonly vault: Vault
+      /** Of the access token, ms since the epoch; undefined where the provider does not say. */
+      readonly tokensExpireAt: number | undefined
+      /** Undefined: the tokens are new, but who this is could not be asked. */
+      readonly identity: Identity | undefined
+    }
+  | { readonly outcome: 'refused'; readonly cause: unknown }
+  | { readonly outcome: 'unavailable'; readonly cause: unknown }
+
+export type Refresh = (session: Session, vault: Vault) => Promise<RefreshOutcome>
+
+export function createRefresh(
+  settings: SettingsHolder,
+  relyingParty: RelyingParty,
+  now: () => number,
+): Refresh {
+  return async function refresh({ identity: old }, { refreshToken, idToken }) {
+    const { configuration } = relyingParty
+    if (configuration === undefined || refreshToken === undefined) {
+      return { outcome: 'unavailable', cause: 'the provider has not been discovered' }
+    }
+    let tokens
+    try {
+      tokens = await oidc.refreshTokenGrant(configuration, refreshToken)
+    } catch (error) {
+      const isRefused = error instanceof oidc.ResponseBodyError && error.error === 'invalid_grant'
+      return { outcome: isRefused ? 'refused' : 'unavailable', cause: error }
+    }
+    const expiresIn = tokens.expiresIn()
+    const renewed = {
+      outcome: 'refreshed' as const,
+      vault: {
+        // Not every provider sends a new one of either; what it did not replace stays good.
+        idToken: tokens.id_token ?? idToken,
+        refreshToken: tokens.refresh_token ?? refreshToken,
+      },
+      tokensExpireAt: expiresIn === undefined ? undefined : now() + expiresIn * 1_000,
+    }
+    const claims = tokens.claims()
+    // A token for somebody else is no answer about this person (Core 12.2).
+    if (claims !== undefined && claims.sub !== old.sub) {
+      return { outcome: 'refused', cause: 'the refreshed ID token names somebody else' }
+    }
+    try {
+      const known = { ...claims, iss: old.iss, sub: old.sub, sid: old.sid }
+      const fresh = await identify(settings.current, configuration, known, tokens.access_token)
+      // Names are for pages and the audit: where the provider does not repeat them, they stay.
+      const names = {
+        name: fresh.name ?? old.name,
+        preferredUsername: fresh.preferredUsername ?? old.preferredUsername,
+      }
+      return { ...renewed, identity: { ...fresh, ...names } }
+    } catch {
+      return { ...renewed, identity: undefined }
+    }
+  }
+}

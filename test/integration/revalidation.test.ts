@@ -1,0 +1,206 @@
+// While a stream is open the provider is asked again, and the rules decide again; an outage of the provider ends nobody.
+
+import { afterEach, describe, expect, it } from 'vitest'
+import { alice } from '../../demo/people.ts'
+import { freePort, startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { startTestProvider } from '../support/op.ts'
+import { Person } from '../support/person.ts'
+import { startRedis } from '../support/redis-server.ts'
+import { TOKEN_PREFIX } from '../support/scripted-op.ts'
+import { signIn, startScriptedStack } from '../support/scripted-stack.ts'
+import { startStack, type Stack, type StackOptions } from '../support/stack.ts'
+import { expectEnd, isOpen, openStream } from '../support/stream.ts'
+
+const endings: (() => Promise<void>)[] = []
+afterEach(async () => {
+  for (const end of endings.splice(0).toReversed()) await end()
+})
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
+/** People who can be changed under the running provider. */
+function somebody(): [Mutable<typeof alice>] {
+  return [{ ...alice }]
+}
+
+async function start(options: StackOptions = {}): Promise<Stack> {
+  const stack = await startStack({
+    ...options,
+    environment: {
+      GATEWAY_SESSION_REVALIDATE_EVERY: '1s',
+      GATEWAY_LOGIN_LIMIT: 'off',
+      ...options.environment,
+    },
+  })
+  endings.push(() => stack.stop())
+  return stack
+}
+
+async function arrive(gateway: TestGateway): Promise<Person> {
+  const person = new Person()
+  await person.signIn(`${gateway.origin}/`)
+  return person
+}
+
+async function refreshes({ admin }: TestGateway, outcome: string): Promise<number> {
+  const text = await (await fetch(`${admin}/metrics`)).text()
+  const line = new RegExp(
+    `^ghostwire_session_refreshes_total\\{outcome="${outcome}"\\} (\\d+)$`,
+    'm',
+  )
+  return Number(line.exec(text)?.[1] ?? 0)
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+describe('somebody who', () => {
+  it('is taken out of the group loses the picture, without a request of their browser', async () => {
+    const people = somebody()
+    const { gateway } = await start({ provider: { people } })
+    const person = await arrive(gateway)
+    const stream = await openStream(gateway, person)
+    await expect.poll(() => refreshes(gateway, 'refreshed'), { timeout: 5_000 }).toBeGreaterThan(0)
+    expect(isOpen(stream)).toBe(true)
+    people[0].groups = ['somebody-else']
+    await pause(1_000)
+    await expectEnd(stream, 4403, 'access-withdrawn')
+    const { location } = await person.visit(`${gateway.origin}/`)
+    expect(location?.search).toContain('reason=access-withdrawn')
+  })
+
+  it('has no account any more is out', async () => {
+    const people = somebody()
+    const { gateway } = await start({ provider: { people } })
+    const stream = await openStream(gateway, await arrive(gateway))
+    people[0].username = 'nobody'
+    await pause(1_000)
+    await expectEnd(stream, 4401, 'refresh-refused')
+  })
+
+  it('has no stream is asked about at the next request', async () => {
+    const people = somebody()
+    const { gateway } = await start({ provider: { people } })
+    const person = await arrive(gateway)
+    people[0].groups = []
+    await pause(1_100)
+    expect((await person.visit(`${gateway.origin}/vnc.html`)).location?.search).toContain(
+      'access-withdrawn',
+    )
+  })
+
+  it('gets another role comes back with it', async () => {
+    const people = somebody()
+    const { gateway, desktop } = await start({
+      provider: { people },
+      environment: {
+        GATEWAY_VIEW_GROUPS: 'watchers',
+        GATEWAY_DESKTOP_VIEWER_USERNAME: 'kasm_viewer',
+        GATEWAY_DESKTOP_VIEWER_PASSWORD: 'kasm-password',
+      },
+    })
+    const person = await arrive(gateway)
+    const stream = await openStream(gateway, person)
+    people[0].groups = ['watchers']
+    await pause(1_000)
+    await expectEnd(stream, 1001, 'draining')
+    const again = await openStream(gateway, person)
+    expect(desktop.tunnels.at(-1)?.user).toBe('kasm_viewer')
+    again.socket.destroy()
+  })
+})
+
+describe('while the provider', () => {
+  it('is away, people stay, and it is asked again when it is back', async () => {
+    const people = somebody()
+    const origin = `http://localhost:${await freePort()}`
+    const first = await startTestProvider(origin, { people })
+    const port = Number(new URL(first.issuer).port)
+    const stack = await start({
+      environment: {
+        GATEWAY_OIDC_ISSUER: first.issuer,
+        GATEWAY_PUBLIC_URL: origin,
+        GATEWAY_LISTEN: `127.0.0.1:${new URL(origin).port}`,
+      },
+    })
+    const { gateway } = stack
+    const person = await arrive(gateway)
+    const stream = await openStream(gateway, person)
+    await first.stop()
+    await expect
+      .poll(() => refreshes(gateway, 'unavailable'), { timeout: 6_000 })
+      .toBeGreaterThan(0)
+    expect(isOpen(stream)).toBe(true)
+    expect((await person.visit(`${origin}/`)).status).toBe(200)
+    expect((await fetch(`${gateway.admin}/readyz`)).status).toBe(200)
+    // Another provider at the same address knows nothing of the old tokens: its refusal is one.
+    const second = await startTestProvider(origin, { people, port })
+    endings.push(() => second.stop())
+    const closed = await Promise.race([stream.closed, pause(8_000)])
+    expect(closed).toMatchObject({ code: 4401, reason: 'refresh-refused' })
+  })
+
+  it('is away for longer than its grace, they are out', async () => {
+    const stack = await start({ environment: { GATEWAY_SESSION_PROVIDER_GRACE: '0' } })
+    const stream = await openStream(stack.gateway, await arrive(stack.gateway))
+    await stack.provider.stop()
+    const closed = await Promise.race([stream.closed, pause(6_000)])
+    expect(closed).toMatchObject({ code: 4401, reason: 'provider-lost' })
+    endings.length = 0
+    await stack.gateway.stop()
+    await stack.desktop.stop()
+  })
+
+  it.each([
+    ['invalid_client', 401],
+    ['temporarily_unavailable', 503],
+    ['slow_down', 429],
+    ['server_error', 500],
+  ])('says %s (%i), nobody is signed out', async (error, status) => {
+    const stack = await startScriptedStack({
+      environment: { GATEWAY_SESSION_REVALIDATE_EVERY: '1s' },
+      op: {
+        script: {
+          token: (usual) => ({
+            ...usual,
+            body: { ...usual.body, refresh_token: `${TOKEN_PREFIX}r` },
+          }),
+        },
+      },
+    })
+    endings.push(() => stack.stop())
+    const person = new Person()
+    await signIn(stack, '/', person)
+    stack.op.script({ token: () => ({ status, body: { error } }) })
+    await pause(1_100)
+    expect((await person.request(stack.at('/oauth2/auth'))).status).toBe(202)
+    expect(await refreshes(stack.gateway, 'unavailable')).toBe(1)
+    stack.op.script({ token: () => ({ status: 400, body: { error: 'invalid_grant' } }) })
+    await pause(1_100)
+    expect((await person.request(stack.at('/oauth2/auth'))).status).toBe(401)
+    expect(stack.gateway.audit('session_ended').at(-1)).toMatchObject({ reason: 'refresh-refused' })
+  })
+})
+
+describe('on two replicas', () => {
+  it('one of them asks, and a rotated refresh token is never used twice', async () => {
+    const redis = await startRedis()
+    endings.push(() => redis.remove())
+    const stack = await start({ environment: { GATEWAY_SESSION_STORE: redis.url } })
+    const there = await startTestGateway({
+      ...stack.environment,
+      GATEWAY_LISTEN: `127.0.0.1:${await freePort()}`,
+    })
+    endings.push(() => there.stop())
+    await there.ready()
+    const person = await arrive(stack.gateway)
+    const streams = [await openStream(stack.gateway, person), await openStream(there, person)]
+    const total = async (): Promise<number> =>
+      (await refreshes(stack.gateway, 'refreshed')) + (await refreshes(there, 'refreshed'))
+    await expect.poll(total, { timeout: 10_000 }).toBeGreaterThanOrEqual(4)
+    // The provider rotates: a token used twice would have ended the session.
+    expect(streams.map(isOpen)).toEqual([true, true])
+    for (const gateway of [stack.gateway, there])
+      expect(await refreshes(gateway, 'refused')).toBe(0)
+    for (const { socket } of streams) socket.destroy()
+  })
+})

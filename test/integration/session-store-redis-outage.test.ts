@@ -1,0 +1,148 @@
+import { once } from 'node:events'
+import { createServer, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, describe, expect, it } from 'vitest'
+import { freePort } from '../support/gateway.ts'
+import { answers, failureOf, newRecord, open, subscribe } from '../support/opened-store.ts'
+import { startRedis, type RedisServer } from '../support/redis-server.ts'
+import { until } from '../support/until.ts'
+
+const servers: RedisServer[] = []
+afterEach(async () => {
+  await Promise.all(servers.splice(0).map((server) => server.remove()))
+})
+
+async function startServer(): Promise<RedisServer> {
+  const server = await startRedis()
+  servers.push(server)
+  return server
+}
+
+describe('a Redis that is away', () => {
+  it('does not keep the gateway from starting, and serves it from when it is there', async () => {
+    const server = await startServer()
+    await server.stop()
+    const { store, told } = await open(server.url)
+    const { heard, times } = subscribe(store)
+    expect((await failureOf(store.read(['a']))).ms).toBeLessThan(900)
+    expect(told.join()).toContain('ECONNREFUSED')
+    await server.start()
+    await until(() => answers(store))
+    await until(() => times() === 1)
+    await store.publish('hello')
+    await until(() => heard.length === 1)
+    expect(told).toContain('recovered')
+  })
+
+  it('fails calls at once, keeps none of them for later, and is found again', async () => {
+    const server = await startServer()
+    const { store, told } = await open(server.url)
+    const { times } = subscribe(store)
+    await until(() => times() === 1)
+    await server.stop()
+    await until(async () => !(await answers(store)))
+    for (const call of [
+      store.create('a', newRecord()),
+      store.replace('a', newRecord(), 1),
+      store.read(['a']),
+      store.find('i'),
+      store.list(),
+      store.countActive(),
+      store.hold('refresh', 'replica', 60_000),
+      store.release('refresh', 'replica'),
+      store.remember('jti', 'seen', 60_000),
+      store.recall('jti'),
+      store.writePresence('replica', new Map([['a', 'here']]), 60_000),
+      store.readPresence(['a']),
+      store.publish('hello'),
+    ]) {
+      const { error, ms } = await failureOf(call)
+      expect(ms).toBeLessThan(900)
+      expect((error.cause as Error).message).toMatch(/closed|ECONNREFUSED/)
+    }
+    await server.start()
+    await until(() => answers(store))
+    await until(() => times() === 2)
+    expect(await server.command('KEYS', '*')).toBe('*0\r\n+OK\r\n')
+    expect(told).toContain('recovered')
+  })
+
+  it('that hangs costs a call a second, and the next ones nothing', async () => {
+    const server = await startServer()
+    const { store } = await open(server.url)
+    const { times } = subscribe(store)
+    await until(() => times() === 1)
+    server.freeze()
+    const { ms } = await failureOf(store.read(['a']))
+    expect(ms).toBeGreaterThan(900)
+    expect(ms).toBeLessThan(3_000)
+    await sleep(1_000)
+    expect((await failureOf(store.read(['a']))).ms).toBeLessThan(900)
+    server.thaw()
+    await until(() => answers(store))
+  })
+
+  it('that hangs is noticed by a subscriber who has nothing to say', async () => {
+    const server = await startServer()
+    const { store } = await open(server.url)
+    const { heard, times } = subscribe(store)
+    await until(() => times() === 1)
+    server.freeze()
+    await sleep(3_200)
+    server.thaw()
+    await until(() => times() >= 2)
+    await until(() => answers(store))
+    await store.publish('hello')
+    await until(() => heard.includes('hello'))
+  })
+
+  it('that takes no connection costs a second at start', async () => {
+    // Full: the system completes no further handshake.
+    const listener = createServer().listen({
+      port: await freePort(),
+      host: '127.0.0.1',
+      backlog: 1,
+    })
+    await once(listener, 'listening')
+    const silent: Socket[] = []
+    listener.on('connection', (socket) => silent.push(socket))
+    const { port } = listener.address() as { port: number }
+    const start = performance.now()
+    const { store, told } = await open(`redis://127.0.0.1:${port}`)
+    expect(performance.now() - start).toBeLessThan(3_000)
+    expect(told).not.toEqual([])
+    await failureOf(store.read(['a']))
+    for (const socket of silent) socket.destroy()
+    listener.close()
+  })
+
+  it('cuts off a call that is under way, which is not sent a second time', async () => {
+    const server = await startServer()
+    const { store } = await open(server.url)
+    await store.create('a', newRecord())
+    // Writes wait, new connections do not: a call sent again would come through.
+    await server.command('CLIENT', 'PAUSE', '600', 'WRITE')
+    const call = failureOf(store.replace('a', { ...newRecord(), generation: 2 }, 1))
+    await sleep(50)
+    await server.command('CLIENT', 'KILL', 'TYPE', 'normal')
+    expect((await call).ms).toBeLessThan(900)
+    await until(() => answers(store))
+    expect((await store.read(['a']))[0]?.generation).toBe(1)
+  })
+
+  it('that has become a replica is left for its successor', async () => {
+    const server = await startServer()
+    const { store } = await open(server.url)
+    const connection = async (): Promise<string | undefined> =>
+      /id=(\d+) .*name=ghostwire/.exec(await server.command('CLIENT', 'LIST'))?.[1]
+    const before = await connection()
+    expect(before).toBeDefined()
+    await server.command('REPLICAOF', '127.0.0.1', String(await freePort()))
+    const { error } = await failureOf(store.create('a', newRecord()))
+    expect((error.cause as Error).message).toMatch(/^READONLY /)
+    await until(async () => ![undefined, before].includes(await connection()))
+    await server.command('REPLICAOF', 'NO', 'ONE')
+    await until(() => answers(store))
+    await store.create('a', newRecord())
+  })
+})
