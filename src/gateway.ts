@@ -33,6 +33,7 @@ import { createLoginStates } from './session/login-state.ts'
 import { openSessionStore } from './session/open-session-store.ts'
 import { PresenceBook } from './session/presence.ts'
 import type { EndReason } from './session/session.ts'
+import { createToPublicHost } from './session/public-host.ts'
 import { Sessions } from './session/sessions.ts'
 
 export const VERSION: string = (
@@ -150,13 +151,17 @@ export async function startGateway(
     desktopUp: () => desktop.isUp(),
   })
 
-  const refuse = createRefuse({ settings: holder, cookies, beginLogin, audit, log })
+  const toPublicHost = createToPublicHost(holder, cookies, (host) =>
+    log.warn({ host }, 'a proxy in front rewrites the Host header; pass it on unchanged'),
+  )
+  const refuse = createRefuse({ settings: holder, toPublicHost, beginLogin, audit, log })
   const app = createApp({
     settings: holder,
     cookies,
     sessions,
     loginStates,
     authorize,
+    toPublicHost,
     beginLogin,
     finishLogin,
     reportFailedLogin,

@@ -30,6 +30,8 @@ export function createCallback(parts: HttpParts): Handle {
   const { clientOf, metrics, audit } = parts
 
   return async function callback(context: HttpContext): Promise<Response> {
+    // The library answers HEAD as GET; a link checker must not use a code up.
+    if (context.env.incoming.method === 'HEAD') return sendFailure(context, 'method-not-allowed')
     const query = new URL(context.req.url).searchParams
     const cookieHeader = context.req.header('cookie')
     const state = query.get('state') ?? ''

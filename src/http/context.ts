@@ -16,6 +16,7 @@ import type { PresenceBook } from '../session/presence.ts'
 import type { Session, Vault } from '../session/session.ts'
 import { failurePage, type FailureKind, type Page } from '../pages/pages.ts'
 import type { Cookies } from '../session/cookie.ts'
+import type { ToPublicHost } from '../session/public-host.ts'
 import type { LoginStates } from '../session/login-state.ts'
 import type { Sessions } from '../session/sessions.ts'
 
@@ -25,6 +26,7 @@ export interface HttpParts {
   readonly sessions: Sessions
   readonly loginStates: LoginStates
   readonly authorize: Authorize
+  readonly toPublicHost: ToPublicHost
   readonly beginLogin: BeginLogin
   readonly finishLogin: FinishLogin
   readonly reportFailedLogin: ReportFailedLogin

@@ -4,8 +4,11 @@ import { returnTo } from '../net/return-to.ts'
 import type { Prompt } from '../oidc/login.ts'
 import { sendFailure, sendTo, type Handle, type HttpContext, type HttpParts } from './context.ts'
 
-export function createStart({ settings, beginLogin, clientOf }: HttpParts): Handle {
+export function createStart({ settings, toPublicHost, beginLogin, clientOf }: HttpParts): Handle {
   return async function start(context: HttpContext): Promise<Response> {
+    const { url = '', headers } = context.env.incoming
+    const first = toPublicHost(headers, url)
+    if (first !== undefined) return sendTo(first.location, [first.setCookie])
     const wanted = returnTo(context.req.query('rd'), settings.current.publicUrl)
     const begun = await beginLogin({
       requestId: context.get('requestId'),

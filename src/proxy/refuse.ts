@@ -5,22 +5,24 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { SettingsHolder } from '../config/config.ts'
 import type { Authorization } from '../gate/authorize.ts'
 import type { Client } from '../net/forwarded.ts'
-import { isNavigation, isPublicHost } from '../net/navigation.ts'
+import { isNavigation } from '../net/navigation.ts'
 import { newRequestId } from '../net/request-id.ts'
 import { returnTo } from '../net/return-to.ts'
 import { subjectOf, type Audit } from '../observability/audit.ts'
 import type { Log } from '../observability/log.ts'
 import type { BeginLogin } from '../oidc/login.ts'
 import { deniedPage, failurePage, type FailureKind, type Page } from '../pages/pages.ts'
-import { readCookie, type Cookies } from '../session/cookie.ts'
+import type { ToPublicHost } from '../session/public-host.ts'
 
+/** Seconds after which a try may go better, where time alone can mend it. */
+const RETRY_AFTER_S = 5
 const SIGN_IN_PATH = '/oauth2/sign_in'
 
 export type Refused = Exclude<Authorization, { outcome: 'granted' }>
 
 export interface RefuseParts {
   readonly settings: SettingsHolder
-  readonly cookies: Cookies
+  readonly toPublicHost: ToPublicHost
   readonly beginLogin: BeginLogin
   readonly audit: Audit
   readonly log: Log
@@ -47,8 +49,7 @@ export interface Refuse {
 }
 
 export function createRefuse(parts: RefuseParts): Refuse {
-  const { settings, cookies, beginLogin, audit, log } = parts
-  const hostGuard = `${cookies.loginPrefix}host`
+  const { settings, toPublicHost, beginLogin, audit, log } = parts
 
   function failed(
     request: Asked,
@@ -58,7 +59,7 @@ export function createRefuse(parts: RefuseParts): Refuse {
   ): void {
     const requestId = newRequestId()
     log.info(
-      { request: requestId, kind, ...(cause === undefined ? {} : { err: cause }) },
+      { request: requestId, kind, ...(cause === undefined ? {} : { cause }) },
       'request failed',
     )
     const page = failurePage({ kind, requestId, retryAfter, returnTo: wantedPath(request) })
@@ -67,39 +68,34 @@ export function createRefuse(parts: RefuseParts): Refuse {
   }
 
   async function toSignIn(request: Asked, response: ServerResponse, client: Client): Promise<void> {
-    const { publicUrl } = settings.current
-    // A cookie is set for one host only: the sign-in must begin on the one that it ends on.
-    if (!isPublicHost(request.headers.host, publicUrl)) {
-      if (readCookie(request.headers.cookie, hostGuard) === undefined) {
-        const location = new URL(wantedPath(request), publicUrl).href
-        redirect(response, location, [cookies.set(hostGuard, '1', 10)])
-        return
-      }
-      // It came back, so the browser is on the public host and a proxy in between rewrites Host: once more would be
-      // a circle.
-      log.warn(
-        { host: request.headers.host },
-        'a proxy in front rewrites the Host header; pass it on unchanged',
-      )
-    }
+    const first = toPublicHost(request.headers, wantedPath(request))
+    if (first !== undefined) return redirect(response, first.location, [first.setCookie])
+    const requestId = newRequestId()
     const start = await beginLogin({
+      requestId,
       returnTo: wantedPath(request),
       prompt: undefined,
       cookieHeader: request.headers.cookie,
       client,
       automatic: true,
     })
+    // It has been reported; the page shows the same request id.
+    const show = (kind: FailureKind, retryAfter?: number): void =>
+      sendPage(
+        response,
+        failurePage({ kind, requestId, retryAfter, returnTo: wantedPath(request) }),
+      )
     switch (start.outcome) {
       case 'redirect':
         return redirect(response, start.location, start.setCookies)
       case 'login-limit':
-        return failed(request, response, 'login-limit', { retryAfter: start.retryAfter })
+        return show('login-limit', start.retryAfter)
       case 'failed':
-        return failed(request, response, start.failure.kind, { cause: start.failure.cause })
+        return show(start.failure.kind, RETRY_AFTER_S)
       case 'provider-starting':
-        return failed(request, response, 'provider-starting', { retryAfter: 5 })
+        return show('provider-starting', RETRY_AFTER_S)
       case 'login-loop':
-        return failed(request, response, 'login-loop')
+        return show('login-loop')
     }
   }
 
@@ -147,7 +143,7 @@ export function createRefuse(parts: RefuseParts): Refuse {
         return sendJson(response, 403, { error: 'forbidden', reason, request: requestId })
       }
       case 'store-unavailable':
-        return failed(request, response, 'store-unavailable', { retryAfter: 5 })
+        return failed(request, response, 'store-unavailable', { retryAfter: RETRY_AFTER_S })
     }
   }
 

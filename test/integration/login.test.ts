@@ -238,6 +238,19 @@ describe('below /oauth2/', () => {
     expect(stack.desktop.requests.length - before).toBeLessThanOrEqual(1)
   })
 
+  it('does not use an authorization response up for somebody who only looks', async () => {
+    const person = new Person()
+    const { location } = await person.reachCallback(at('/'))
+    expect((await person.request(location as URL, { method: 'HEAD' })).status).toBe(405)
+    expect((await person.visit(location as URL)).location?.href).toBe(at('/'))
+  })
+
+  it('sends a sign-in that begins on another host to the public one first', async () => {
+    const other = stack.gateway.origin.replace('localhost', '127.0.0.1')
+    const answer = await new Person().visit(`${other}/oauth2/start?rd=/x`)
+    expect(answer.location?.href).toBe(at('/oauth2/start?rd=/x'))
+  })
+
   it('knows its methods', async () => {
     const answer = await new Person().request(at('/oauth2/callback'), { method: 'POST' })
     expect([404, 405]).toContain(answer.status)
