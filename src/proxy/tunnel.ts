@@ -70,9 +70,8 @@ export class Tunnel {
   readonly #clientFrames: ClientFrames
   readonly #serverFrames = new FrameCounter()
   readonly #events: TunnelEvents
-  /** Bytes either socket had read before it was ours. */
-  readonly #clientReadBefore: number
-  readonly #upstreamReadBefore: number
+  #bytesToBrowser = 0
+  #bytesToDesktop = 0
   /** Since when (ms since the epoch) a side takes nothing; 0 while it does. */
   #clientBlockedAt = 0
   #upstreamBlockedAt = 0
@@ -91,16 +90,16 @@ export class Tunnel {
     this.#reader = link.reader
     this.#clientFrames = new ClientFrames(link.longestFrame, link.reader)
     this.#events = events
-    this.#clientReadBefore = link.client.bytesRead - link.clientHead.length
-    this.#upstreamReadBefore = link.upstream.bytesRead - link.upstreamHead.length
   }
 
+  /** Of the desktop's bytes, those that were passed on. */
   get bytesToBrowser(): number {
-    return this.#upstream.bytesRead - this.#upstreamReadBefore
+    return this.#bytesToBrowser
   }
 
+  /** Of the browser's bytes, those that were passed on. */
   get bytesToDesktop(): number {
-    return this.#client.bytesRead - this.#clientReadBefore
+    return this.#bytesToDesktop
   }
 
   start(clientHead: Buffer, upstreamHead: Buffer): void {
@@ -184,6 +183,7 @@ export class Tunnel {
     }
     if (this.#reader.takeHumanInput()) this.#events.onHumanInput()
     if (this.#clientFrames.hasClosed) this.#reason ??= 'client-closed'
+    this.#bytesToDesktop += chunk.length
     if (!this.#upstream.write(chunk)) {
       this.#client.pause()
       this.#upstreamBlockedAt = Date.now()
@@ -196,6 +196,7 @@ export class Tunnel {
       return
     }
     this.#serverFrames.count(chunk)
+    this.#bytesToBrowser += chunk.length
     if (!this.#client.write(chunk)) {
       this.#upstream.pause()
       this.#clientBlockedAt = Date.now()
@@ -206,6 +207,7 @@ export class Tunnel {
   #finishFrame(chunk: Buffer): void {
     if (this.#client.writableEnded) return
     const length = this.#serverFrames.countToBoundary(chunk)
+    this.#bytesToBrowser += length
     if (length > 0) this.#client.write(chunk.subarray(0, length))
     if (this.#serverFrames.isAtBoundary) this.#sayClose()
   }

@@ -127,7 +127,11 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
         break
     }
     if (desktop.pausedFor() !== undefined) return refuse(socket, 'desktop-refused')
-    if (socket.destroyed) return undefined
+    // Its end may have come while the gate looked, and comes only once.
+    if (socket.destroyed || socket.readableEnded) {
+      socket.destroy()
+      return undefined
+    }
     const { session, role, cookie } = authorization
     connect({
       session,
@@ -251,13 +255,17 @@ function readHandshake({ method, httpVersion, headers }: IncomingMessage): Offer
   const protocols = (headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim())
   const namesNone = protocols.length === 1 && protocols[0] === ''
   const namesBinary = protocols.includes('binary')
+  const { 'content-length': length = '0', 'transfer-encoding': encoding } = headers
   const isHandshake =
     method === 'GET' &&
     httpVersion === '1.1' &&
     headers.upgrade?.toLowerCase() === 'websocket' &&
     headers['sec-websocket-version'] === '13' &&
     /^[A-Za-z0-9+/]{22}==$/.test(key) &&
-    (namesBinary || namesNone)
+    (namesBinary || namesNone) &&
+    // A body would be taken for the first frames.
+    length === '0' &&
+    encoding === undefined
   return isHandshake ? { key, namesBinary } : undefined
 }
 

@@ -79,13 +79,14 @@ export function connectRedis(options: ClientOptions, events: ConnectionEvents): 
   const client = new Redis(options)
   let isClosing = false
   let again: NodeJS.Timeout | undefined
-  let failure: unknown = new Error('not connected yet')
+  let failure: Error | undefined = new Error('not connected yet')
   const { promise: tried, resolve: hasTried } = Promise.withResolvers<void>()
-  const fail = (error: unknown): void => {
+  const fail = (error: Error): void => {
     failure = error
     if (!isClosing) events.onFailure(error)
     hasTried()
   }
+  const closed = (): Error => new Error('the connection was closed')
   const connect = (): void => {
     // What goes wrong is told by the events.
     client.connect().catch(() => {})
@@ -102,7 +103,7 @@ export function connectRedis(options: ClientOptions, events: ConnectionEvents): 
   })
   client.on('close', () => {
     // Every broken connection closes; the first that went wrong with it is the reason.
-    if (failure === undefined) fail(new Error('the connection was closed'))
+    if (failure === undefined) fail(closed())
     hasTried()
   })
   client.on('end', () => {
@@ -114,7 +115,8 @@ export function connectRedis(options: ClientOptions, events: ConnectionEvents): 
   return {
     client,
     check() {
-      if (client.status !== 'ready') throw failure
+      // A stream ends a moment before its client knows, and a client knows a moment before it tells.
+      if (client.status !== 'ready' || !client.stream.writable) throw failure ?? closed()
     },
     tried,
     async close() {

@@ -13,18 +13,18 @@ export interface Door {
 }
 
 export type ClientQuestion =
-  /** Opens tunnels beside those that are open; answers when all have said hello. */
+  /** Opens tunnels; answers when all have said hello. */
   | {
       readonly do: 'open'
       readonly door: Door
       readonly traffic: Traffic
       readonly tunnels: number
     }
-  /** Lets them run; answers with what passed. */
-  | { readonly do: 'run'; readonly ms: number }
-  /** One message after the other through the first tunnel; answers with how long each took. */
-  | { readonly do: 'round-trips'; readonly count: number }
-  | { readonly do: 'close' }
+  /** Lets the tunnels of a door run, by moving their mice where there are any; answers with what passed. */
+  | { readonly do: 'run'; readonly door: Door; readonly ms: number }
+  /** One message after the other through a door's first tunnel; answers with how long they took. */
+  | { readonly do: 'round-trips'; readonly door: Door; readonly count: number }
+  | { readonly do: 'close'; readonly door: Door }
 
 export interface Passed {
   /** Both ways, on the wire. */
@@ -40,12 +40,16 @@ export interface RoundTrips {
 /** Enough to be quick, few enough for a listen backlog. */
 const OPENED_AT_ONCE = 64
 
+/** What runs comes into its stride before it is counted. */
+const STRIDE_MS = 300
+
 interface Tunnel {
   readonly socket: Socket
-  readonly mouse: NodeJS.Timeout | undefined
+  readonly inputsPerSecond: number
 }
 
-const tunnels: Tunnel[] = []
+/** By the port of their door. */
+const opened = new Map<number, Tunnel[]>()
 
 process.on('message', (question: ClientQuestion) => {
   answer(question).then(
@@ -56,36 +60,36 @@ process.on('message', (question: ClientQuestion) => {
 console.log(JSON.stringify({ msg: 'listening' }))
 
 async function answer(question: ClientQuestion): Promise<object> {
+  const { door } = question
+  const tunnels = opened.get(door.port) ?? []
+  opened.set(door.port, tunnels)
   switch (question.do) {
     case 'open':
-      return open(question.door, question.traffic, question.tunnels)
+      for (let left = question.tunnels; left > 0; left -= OPENED_AT_ONCE) {
+        const batch = Array.from({ length: Math.min(left, OPENED_AT_ONCE) }, () =>
+          open(door, question.traffic),
+        )
+        tunnels.push(...(await Promise.all(batch)))
+      }
+      return {}
     case 'run':
-      return run(question.ms)
+      return run(tunnels, question.ms)
     case 'round-trips':
-      return timeRoundTrips(question.count)
+      return timeRoundTrips(tunnels, question.count)
     case 'close':
-      return close()
+      // By reset: thousands of sockets in TIME-WAIT would be in the way of the next.
+      for (const { socket } of tunnels.splice(0)) socket.resetAndDestroy()
+      return {}
   }
 }
 
-async function open(door: Door, traffic: Traffic, count: number): Promise<object> {
-  for (let left = count; left > 0; left -= OPENED_AT_ONCE) {
-    const batch = Math.min(left, OPENED_AT_ONCE)
-    tunnels.push(
-      ...(await Promise.all(Array.from({ length: batch }, () => openOne(door, traffic)))),
-    )
-  }
-  return {}
-}
-
-async function openOne(door: Door, traffic: Traffic): Promise<Tunnel> {
+async function open(door: Door, traffic: Traffic): Promise<Tunnel> {
   const socket = connect({ port: door.port, host: '127.0.0.1', noDelay: true })
   await greet(socket, door, traffic)
   socket.on('error', () => socket.destroy())
   // Received bytes are counted by the socket itself.
-  if (traffic !== 'echo') socket.resume()
-  const mouse = traffic === 'desktop' ? moveMouse(socket) : undefined
-  return { socket, mouse }
+  socket.resume()
+  return { socket, inputsPerSecond: INPUTS_PER_SECOND[traffic] }
 }
 
 /** Upgrades and exchanges hellos; what follows the server's is left to be read. */
@@ -125,8 +129,25 @@ function greet(socket: Socket, door: Door, traffic: Traffic): Promise<void> {
   })
 }
 
-function moveMouse(socket: Socket): NodeJS.Timeout {
-  const everyMs = 1_000 / DESKTOP.inputsPerSecond
+async function run(tunnels: readonly Tunnel[], ms: number): Promise<Passed> {
+  const mice = tunnels.map(moveMouse)
+  await sleep(STRIDE_MS)
+  const before = passedBytes(tunnels)
+  const startedAt = performance.now()
+  process.send?.({ begins: true })
+  await sleep(ms)
+  const passed = {
+    bytes: passedBytes(tunnels) - before,
+    seconds: (performance.now() - startedAt) / 1_000,
+  }
+  for (const mouse of mice) clearInterval(mouse)
+  if (tunnels.some(({ socket }) => socket.destroyed)) throw new Error('a tunnel ended')
+  return passed
+}
+
+function moveMouse({ socket, inputsPerSecond }: Tunnel): NodeJS.Timeout | undefined {
+  if (inputsPerSecond === 0) return undefined
+  const everyMs = 1_000 / inputsPerSecond
   let due = performance.now() + Math.random() * everyMs
   let sent = 0
   return setInterval(() => {
@@ -137,15 +158,7 @@ function moveMouse(socket: Socket): NodeJS.Timeout {
   }, everyMs / 2)
 }
 
-async function run(ms: number): Promise<Passed> {
-  const before = passedBytes()
-  const startedAt = performance.now()
-  await new Promise((resolve) => setTimeout(resolve, ms))
-  if (tunnels.some(({ socket }) => socket.destroyed)) throw new Error('a tunnel ended')
-  return { bytes: passedBytes() - before, seconds: (performance.now() - startedAt) / 1_000 }
-}
-
-function passedBytes(): number {
+function passedBytes(tunnels: readonly Tunnel[]): number {
   let bytes = 0
   for (const { socket } of tunnels) bytes += socket.bytesRead + socket.bytesWritten
   return bytes
@@ -180,14 +193,4 @@ async function timeRoundTrips(count: number): Promise<RoundTrips> {
   times.sort((a, b) => a - b)
   const at = (share: number): number => times[Math.floor(share * (times.length - 1))] ?? Number.NaN
   return { p50Us: at(0.5), p99Us: at(0.99) }
-}
-
-async function close(): Promise<object> {
-  for (const { socket, mouse } of tunnels.splice(0)) {
-    clearInterval(mouse)
-    // By reset: thousands of sockets in TIME-WAIT would be in the way of the next.
-    socket.resetAndDestroy()
-  }
-  await new Promise((resolve) => setTimeout(resolve, 100))
-  return {}
 }

@@ -1,0 +1,215 @@
+// A desktop server that forgives everything stands behind the gateway, and a client in front says every request in two
+// ways at once. What that server takes for a request must have passed the gate, whole and clean.
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { eventually } from '../support/eventually.ts'
+import { startHostileUpstream, type HostileUpstream } from '../support/hostile-upstream.ts'
+import type { RawAnswer } from '../support/raw-client.ts'
+import { signIn, type SignedIn } from '../support/signed-in.ts'
+import { startStack, type Stack } from '../support/stack.ts'
+
+const HIDDEN = 'GET /hidden HTTP/1.1\r\nHost: desktop\r\n\r\n'
+const SIZE = HIDDEN.length
+const CHUNK = `${SIZE.toString(16)}\r\n${HIDDEN}\r\n0\r\n\r\n`
+const EMPTY_CHUNK = `0\r\n\r\n${HIDDEN}`
+
+let upstream: HostileUpstream
+let stack: Stack
+let visitor: SignedIn
+beforeAll(async () => {
+  upstream = await startHostileUpstream('lenient')
+  stack = await startStack({ environment: { GATEWAY_DESKTOP_URL: upstream.url.origin } })
+  visitor = await signIn(stack.gateway)
+})
+afterAll(async () => {
+  await stack.stop()
+  await upstream.stop()
+})
+
+/** What the desktop takes for requests while `run` runs; each must be one that the gateway made. */
+async function reached(run: () => Promise<unknown>): Promise<string[]> {
+  const before = upstream.requests.length
+  await run()
+  await eventually(() => expect(upstream.openSockets).toBe(0))
+  const requests = upstream.requests.slice(before)
+  for (const request of requests) {
+    const [start = '', ...lines] = request.split('\r\n')
+    expect(start).toMatch(/^GET \/\S* HTTP\/1\.1$/)
+    expect(lines.map((line) => line.replace(/:.*/, ''))).toEqual([
+      'Authorization',
+      'X-Forwarded-For',
+      'Host',
+      'Connection',
+      '',
+      '',
+    ])
+  }
+  return requests.map((request) => request.split(' ', 2)[1] ?? '')
+}
+
+const say = (bytes: string): Promise<RawAnswer> => visitor.send(bytes, { timeoutMs: 150 })
+
+describe('a request that can be read in two ways', () => {
+  const head = (start: string, ...lines: string[]): string => visitor.text(start, ...lines)
+  const both = [`Content-Length: ${SIZE}`, 'Transfer-Encoding: chunked']
+
+  it.each<[string, () => string, number]>([
+    ['two lengths of two kinds', () => head('GET /', ...both) + CHUNK, 400],
+    ['the same in the other order', () => head('GET /', ...both.toReversed()) + CHUNK, 400],
+    [
+      'a POST of two lengths',
+      () => head('POST /', 'Content-Length: 4', 'Transfer-Encoding: chunked') + EMPTY_CHUNK,
+      400,
+    ],
+    [
+      'two lengths that differ',
+      () => head('GET /', 'Content-Length: 0', `Content-Length: ${SIZE}`) + HIDDEN,
+      400,
+    ],
+    ['two lengths in one field', () => head('GET /', `Content-Length: 0, ${SIZE}`) + HIDDEN, 400],
+    ['a length with a sign', () => head('GET /', `Content-Length: +${SIZE}`) + HIDDEN, 400],
+    [
+      'a length in hexadecimal',
+      () => head('GET /', `Content-Length: 0x${SIZE.toString(16)}`) + HIDDEN,
+      400,
+    ],
+    ['a length with a blank in it', () => head('GET /', 'Content-Length: 4 2') + HIDDEN, 400],
+    [
+      'a length beyond every number',
+      () => head('GET /', 'Content-Length: 18446744073709551616') + HIDDEN,
+      400,
+    ],
+    ['no length and a body', () => head('GET /') + HIDDEN, 200],
+    ['length zero and a body', () => head('GET /', 'Content-Length: 0') + HIDDEN, 200],
+    ['a length by underscore', () => head('GET /', `Content_Length: ${SIZE}`) + HIDDEN, 200],
+    ['a body on GET', () => head('GET /', `Content-Length: ${SIZE}`) + HIDDEN, 400],
+    ['a chunked GET', () => head('GET /', 'Transfer-Encoding: chunked') + CHUNK, 400],
+    [
+      'a chunked GET with nothing in it',
+      () => head('GET /', 'Transfer-Encoding: chunked') + EMPTY_CHUNK,
+      400,
+    ],
+    ['a chunked HEAD', () => head('HEAD /', 'Transfer-Encoding: chunked') + CHUNK, 400],
+    ['a chunked DELETE', () => head('DELETE /', 'Transfer-Encoding: chunked') + CHUNK, 405],
+    [
+      'an encoding that is unknown',
+      () => head('GET /', 'Transfer-Encoding: xchunked') + CHUNK,
+      400,
+    ],
+    [
+      'chunked that is not last',
+      () => head('GET /', 'Transfer-Encoding: chunked, identity') + CHUNK,
+      400,
+    ],
+    [
+      'chunked after another',
+      () => head('GET /', 'Transfer-Encoding: identity, chunked') + CHUNK,
+      400,
+    ],
+    [
+      'chunked twice',
+      () => head('GET /', 'Transfer-Encoding: chunked', 'Transfer-Encoding: chunked') + CHUNK,
+      400,
+    ],
+    ['chunked in quotes', () => head('GET /', 'Transfer-Encoding: "chunked"') + CHUNK, 400],
+    [
+      'chunked and a vertical tab',
+      () => head('GET /', 'Transfer-Encoding: chunked\x0b') + CHUNK,
+      400,
+    ],
+    ['a blank before the colon', () => head('GET /', 'Transfer-Encoding : chunked') + CHUNK, 400],
+    ['a tab before the colon', () => head('GET /', 'Transfer-Encoding\t: chunked') + CHUNK, 400],
+    ['a blank before the name', () => head('GET /', ' Transfer-Encoding: chunked') + CHUNK, 400],
+    ['a folded value', () => head('GET /', 'Transfer-Encoding:\r\n chunked') + CHUNK, 400],
+    ['a folded line', () => head('GET /', 'X: y\r\n\tTransfer-Encoding: chunked') + CHUNK, 400],
+    [
+      'a line that ends in LF',
+      () => head('GET /', 'X: y\nTransfer-Encoding: chunked') + CHUNK,
+      400,
+    ],
+    [
+      'a line that ends in CR',
+      () => head('GET /', 'X: y\rTransfer-Encoding: chunked') + CHUNK,
+      400,
+    ],
+    ['lines that all end in LF', () => head('GET /').replaceAll('\r\n', '\n') + HIDDEN, 400],
+    ['an empty line of LF', () => `${head('GET /').slice(0, -2)}\n${HIDDEN}`, 400],
+    ['a NUL in a field', () => head('GET /', 'X: a\0b'), 400],
+    ['a field without a colon', () => head('GET /', 'Transfer-Encoding'), 400],
+    ['a field without a name', () => head('GET /', ': chunked'), 400],
+    [
+      'a chunk with an LF alone',
+      () => `${head('GET /', 'Transfer-Encoding: chunked')}0\n\n${HIDDEN}`,
+      400,
+    ],
+    [
+      'a chunk beyond every number',
+      () => `${head('GET /', 'Transfer-Encoding: chunked')}FFFFFFFFFFFFFFFFF\r\n${HIDDEN}`,
+      400,
+    ],
+    ['a trailer', () => `${head('GET /', 'Transfer-Encoding: chunked')}0\r\nX: ${HIDDEN}`, 400],
+    ['two targets', () => head('GET / HTTP/1.1\r\nHost: x\r\n\r\nGET /hidden'), 401],
+    ['a blank in the target', () => head('GET / HTTP/1.1 /hidden'), 400],
+    ['a tab after the method', () => head('GET\t/hidden'), 400],
+    ['no version', () => `GET /hidden\r\nCookie: ${visitor.cookie}\r\n\r\n`, 400],
+    ['a version that is none', () => head('GET /hidden').replace('HTTP/1.1', 'HTTP/1.7'), 400],
+    ['no host', () => `GET /hidden HTTP/1.1\r\nCookie: ${visitor.cookie}\r\n\r\n`, 400],
+    ['an absolute target', () => head('GET http://desktop/hidden'), 400],
+    ['an absolute target of ours', () => head(`GET ${stack.gateway.origin}/hidden`), 400],
+    ['a tunnel to the desktop', () => head(`CONNECT ${upstream.url.host}`) + HIDDEN, 0],
+    ['line breaks in the path', () => head('GET /%0d%0aGET%20/hidden'), 400],
+    ['line breaks in the query', () => head('GET /?%0d%0a%0d%0aGET%20/hidden'), 200],
+    [
+      'an upgrade with a body',
+      () =>
+        head('GET /', 'Upgrade: websocket', 'Connection: upgrade', `Content-Length: ${SIZE}`) +
+        HIDDEN,
+      403,
+    ],
+    [
+      'an upgrade that is chunked',
+      () =>
+        head(
+          'DELETE /',
+          'Upgrade: websocket',
+          'Connection: upgrade',
+          'Transfer-Encoding: chunked',
+        ) + CHUNK,
+      403,
+    ],
+    [
+      'an upgrade to h2c with a body',
+      () =>
+        head('GET /', 'Upgrade: h2c', 'Connection: upgrade', `Content-Length: ${SIZE}`) + HIDDEN,
+      400,
+    ],
+    [
+      'CVE-2026-29057: an upgrade named by DELETE, chunked',
+      () => head('DELETE /', 'Connection: upgrade', 'Transfer-Encoding: chunked') + CHUNK,
+      405,
+    ],
+    [
+      'an upgrade named by GET, chunked',
+      () => head('GET /', 'Connection: upgrade', 'Transfer-Encoding: chunked') + CHUNK,
+      400,
+    ],
+    [
+      'an upgrade named by OPTIONS',
+      () => head('OPTIONS /', 'Connection: upgrade', 'Transfer-Encoding: chunked') + CHUNK,
+      405,
+    ],
+    [
+      'a body that waits to be asked for',
+      () => head('GET /', 'Expect: 100-continue', `Content-Length: ${SIZE}`) + HIDDEN,
+      400,
+    ],
+  ])('(%s) brings nothing along', async (_, bytes, status) => {
+    let answer: RawAnswer | undefined
+    const requests = await reached(async () => {
+      answer = await say(bytes())
+    })
+    expect(answer?.status).toBe(status)
+    expect(requests.filter((target) => target.startsWith('/hidden'))).toEqual([])
+    expect(requests).toHaveLength(status === 200 ? 1 : 0)
+  })
+})
