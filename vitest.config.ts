@@ -5,17 +5,22 @@ if (Number(process.versions.node.split('.')[0]) < 24) {
   throw new Error(`Node 24 is needed, this is ${process.version}: use "npm test" or "npx vitest"`)
 }
 
-const project = (name: string, options: object = {}) => ({
-  test: { name, include: [`test/${name}/**/*.test.ts`], ...options },
+// One after the other: real browsers and real deadlines do not share two cores with everything else.
+const project = (groupOrder: number, name: string, options: object = {}) => ({
+  test: { name, include: [`test/${name}/**/*.test.ts`], sequence: { groupOrder }, ...options },
 })
 
 export default defineConfig({
   test: {
     reporters: ['default', './test/support/tally.ts'],
     projects: [
-      project('unit'),
-      project('integration', { fileParallelism: false, testTimeout: 20_000, hookTimeout: 30_000 }),
-      project('e2e', { fileParallelism: false, testTimeout: 60_000, hookTimeout: 60_000 }),
+      project(0, 'unit'),
+      project(1, 'integration', {
+        fileParallelism: false,
+        testTimeout: 20_000,
+        hookTimeout: 30_000,
+      }),
+      project(2, 'e2e', { fileParallelism: false, testTimeout: 60_000, hookTimeout: 60_000 }),
     ],
   },
 })

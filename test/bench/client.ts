@@ -3,7 +3,16 @@
 
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
-import { CLIENT_HELLO, DESKTOP, ECHO, KEY, POINTER, SERVER_HELLO, type Traffic } from './traffic.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  CLIENT_HELLO,
+  ECHO,
+  INPUTS_PER_SECOND,
+  KEY,
+  POINTER,
+  SERVER_HELLO,
+  type Traffic,
+} from './traffic.ts'
 
 /** Where tunnels are opened, and as whom. */
 export interface Door {
@@ -12,24 +21,22 @@ export interface Door {
   readonly cookie: string
 }
 
-export type ClientQuestion =
-  /** Opens tunnels; answers when all have said hello. */
-  | {
-      readonly do: 'open'
-      readonly door: Door
-      readonly traffic: Traffic
-      readonly tunnels: number
-    }
-  /** Lets the tunnels of a door run, by moving their mice where there are any; answers with what passed. */
-  | { readonly do: 'run'; readonly door: Door; readonly ms: number }
-  /** One message after the other through a door's first tunnel; answers with how long they took. */
-  | { readonly do: 'round-trips'; readonly door: Door; readonly count: number }
-  | { readonly do: 'close'; readonly door: Door }
+/** All of it about the tunnels through one door. */
+export type ClientQuestion = { readonly door: Door } & (
+  | { readonly do: 'open'; readonly traffic: Traffic; readonly tunnels: number }
+  /** Moves the mice, which brings the desktops to life, until `rest`; answers once all is in its stride. */
+  | { readonly do: 'move' }
+  /** Answers with what passed in so long. */
+  | { readonly do: 'count'; readonly ms: number }
+  | { readonly do: 'rest' }
+  /** One message after the other through the first tunnel; answers with how long they took. */
+  | { readonly do: 'round-trips'; readonly count: number }
+  | { readonly do: 'close' }
+)
 
 export interface Passed {
   /** Both ways, on the wire. */
   readonly bytes: number
-  readonly seconds: number
 }
 
 export interface RoundTrips {
@@ -39,13 +46,12 @@ export interface RoundTrips {
 
 /** Enough to be quick, few enough for a listen backlog. */
 const OPENED_AT_ONCE = 64
-
-/** What runs comes into its stride before it is counted. */
 const STRIDE_MS = 300
 
 interface Tunnel {
   readonly socket: Socket
   readonly inputsPerSecond: number
+  mouse: NodeJS.Timeout | undefined
 }
 
 /** By the port of their door. */
@@ -72,8 +78,15 @@ async function answer(question: ClientQuestion): Promise<object> {
         tunnels.push(...(await Promise.all(batch)))
       }
       return {}
-    case 'run':
-      return run(tunnels, question.ms)
+    case 'move':
+      for (const tunnel of tunnels) tunnel.mouse = moveMouse(tunnel)
+      await sleep(STRIDE_MS)
+      return {}
+    case 'count':
+      return countBytes(tunnels, question.ms)
+    case 'rest':
+      for (const { mouse } of tunnels) clearInterval(mouse)
+      return {}
     case 'round-trips':
       return timeRoundTrips(tunnels, question.count)
     case 'close':
@@ -87,12 +100,12 @@ async function open(door: Door, traffic: Traffic): Promise<Tunnel> {
   const socket = connect({ port: door.port, host: '127.0.0.1', noDelay: true })
   await greet(socket, door, traffic)
   socket.on('error', () => socket.destroy())
-  // Received bytes are counted by the socket itself.
+  // What is received is counted by the socket itself.
   socket.resume()
-  return { socket, inputsPerSecond: INPUTS_PER_SECOND[traffic] }
+  return { socket, inputsPerSecond: INPUTS_PER_SECOND[traffic], mouse: undefined }
 }
 
-/** Upgrades and exchanges hellos; what follows the server's is left to be read. */
+/** Upgrades and exchanges hellos. */
 function greet(socket: Socket, door: Door, traffic: Traffic): Promise<void> {
   return new Promise((resolve, reject) => {
     let received = Buffer.alloc(0)
@@ -103,7 +116,6 @@ function greet(socket: Socket, door: Door, traffic: Traffic): Promise<void> {
       received = Buffer.concat([received, chunk])
       const end = received.indexOf('\r\n\r\n')
       if (end < 0 || received.length < end + 4 + SERVER_HELLO.length) return
-      if (!received.toString('latin1', 0, end).startsWith('HTTP/1.1 101 ')) return fail()
       socket.off('data', onData)
       socket.off('close', fail)
       socket.write(CLIENT_HELLO)
@@ -129,22 +141,6 @@ function greet(socket: Socket, door: Door, traffic: Traffic): Promise<void> {
   })
 }
 
-async function run(tunnels: readonly Tunnel[], ms: number): Promise<Passed> {
-  const mice = tunnels.map(moveMouse)
-  await sleep(STRIDE_MS)
-  const before = passedBytes(tunnels)
-  const startedAt = performance.now()
-  process.send?.({ begins: true })
-  await sleep(ms)
-  const passed = {
-    bytes: passedBytes(tunnels) - before,
-    seconds: (performance.now() - startedAt) / 1_000,
-  }
-  for (const mouse of mice) clearInterval(mouse)
-  if (tunnels.some(({ socket }) => socket.destroyed)) throw new Error('a tunnel ended')
-  return passed
-}
-
 function moveMouse({ socket, inputsPerSecond }: Tunnel): NodeJS.Timeout | undefined {
   if (inputsPerSecond === 0) return undefined
   const everyMs = 1_000 / inputsPerSecond
@@ -158,13 +154,20 @@ function moveMouse({ socket, inputsPerSecond }: Tunnel): NodeJS.Timeout | undefi
   }, everyMs / 2)
 }
 
+async function countBytes(tunnels: readonly Tunnel[], ms: number): Promise<Passed> {
+  const before = passedBytes(tunnels)
+  await sleep(ms)
+  if (tunnels.some(({ socket }) => socket.destroyed)) throw new Error('a tunnel ended')
+  return { bytes: passedBytes(tunnels) - before }
+}
+
 function passedBytes(tunnels: readonly Tunnel[]): number {
   let bytes = 0
   for (const { socket } of tunnels) bytes += socket.bytesRead + socket.bytesWritten
   return bytes
 }
 
-async function timeRoundTrips(count: number): Promise<RoundTrips> {
+async function timeRoundTrips(tunnels: readonly Tunnel[], count: number): Promise<RoundTrips> {
   const [first] = tunnels
   if (first === undefined) throw new Error('no tunnel is open')
   const { socket } = first
@@ -177,17 +180,18 @@ async function timeRoundTrips(count: number): Promise<RoundTrips> {
       sentAt = performance.now()
       socket.write(KEY)
     }
+    const fail = (): void => reject(new Error('the tunnel ended'))
     const onData = (chunk: Buffer): void => {
       missing -= chunk.length
       if (missing > 0) return
       times.push((performance.now() - sentAt) * 1_000)
       if (times.length < count) return send()
       socket.off('data', onData)
+      socket.off('close', fail)
       resolve()
     }
     socket.on('data', onData)
-    socket.resume()
-    socket.once('close', () => reject(new Error('the tunnel ended')))
+    socket.on('close', fail)
     send()
   })
   times.sort((a, b) => a - b)

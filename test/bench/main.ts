@@ -2,6 +2,7 @@
 // minute. Prints one table and judges nothing.
 
 import { availableParallelism, loadavg } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { startChild, type Child } from './child.ts'
 import type { ClientQuestion, Passed, RoundTrips } from './client.ts'
 import { prepareRelays, type Relay, type Relays } from './relays.ts'
@@ -13,14 +14,12 @@ const ROUNDS = 5
 const TURNS_MS = 26_000
 const LEAST_ROUNDS = 3
 const RUN_MS = 1_200
-/** What opening the tunnels left to do is done by then. */
-const SETTLE_MS = 400
 const WARM_UP_MS = 600
 const ROUND_TRIPS = 2_000
 const IDLE_TUNNELS = 2_000
 /** Opened and closed before the first reading, so that code compiled once is not counted to tunnels. */
 const FIRST_TUNNELS = 200
-/** A tunnel that ended is let go within so long. */
+/** What tunnels leave to be done when they begin or end is done within so long. */
 const LINGER_MS = 1_000
 const MEMORY_ROUNDS = 2
 const STARTS = 5
@@ -35,13 +34,6 @@ const BYTES_PER_KB = 1e3
 interface Bench {
   readonly relays: Relays
   readonly client: Child
-}
-
-/** One figure a round, by relay. */
-interface Figures {
-  readonly bare: number[]
-  readonly gateway: number[]
-  readonly bareAgain: number[]
 }
 
 async function main(): Promise<void> {
@@ -75,72 +67,69 @@ async function measureTraffic(bench: Bench): Promise<Row[]> {
   const running: Running = { bare, gateway, bareAgain }
   try {
     const { client } = bench
-    const cpuOfFrames = await takeTurns('64 KiB frames', running, (relay, ms) =>
-      measureCpu(client, relay, 'frames', FRAMES.tunnels, ms),
+    const cpu = (relay: Relay, ms: number): Promise<number> => measureCpu(client, relay, ms)
+    const cpuOfFrames = await takeTurns(client, running, 'frames', FRAMES.tunnels, cpu)
+    const cpuOfDesktops = await takeTurns(client, running, 'desktop', DESKTOP.tunnels, cpu)
+    const roundTrips = await takeTurns(client, running, 'echo', 1, ({ door }) =>
+      tell<RoundTrips>(client, { do: 'round-trips', door, count: ROUND_TRIPS }),
     )
-    const cpuOfDesktops = await takeTurns('desktop mix', running, (relay, ms) =>
-      measureCpu(client, relay, 'desktop', DESKTOP.tunnels, ms),
-    )
-    const p99 = noFigures()
-    const p50 = await takeTurns('round trips', running, async (relay, ms, name) => {
-      const { p50Us, p99Us } = await measureRoundTrips(client, relay)
-      if (ms === RUN_MS) p99[name].push(p99Us)
-      return p50Us
-    })
     return [
       { name: 'CPU, 64 KiB frames', unit: 's/GB', digits: 2, ...cpuOfFrames },
       { name: 'CPU, desktop mix', unit: 's/GB', digits: 2, ...cpuOfDesktops },
-      { name: 'round trip p50', unit: 'µs', digits: 0, ...p50 },
-      { name: 'round trip p99', unit: 'µs', digits: 0, ...p99 },
+      { name: 'round trip p50', unit: 'µs', digits: 0, ...pick(roundTrips, ({ p50Us }) => p50Us) },
+      { name: 'round trip p99', unit: 'µs', digits: 0, ...pick(roundTrips, ({ p99Us }) => p99Us) },
     ]
   } finally {
     await Promise.all([gateway.stop(), bare.stop(), bareAgain.stop()])
   }
 }
 
-type Running = Readonly<Record<keyof Figures, Relay>>
+/** One figure a round, by relay. */
+interface Turns<Figure> {
+  readonly bare: Figure[]
+  readonly gateway: Figure[]
+  readonly bareAgain: Figure[]
+}
 
-/** A turn each to warm up, then the rounds; who begins moves on by one each round. */
-async function takeTurns(
-  what: string,
+type Running = Readonly<Record<keyof Turns<unknown>, Relay>>
+
+/**
+ * Opens the tunnels of each relay, lets each take a turn to warm up, and then the rounds; who begins moves on by one each
+ * round. The tunnels of those whose turn it is not are still.
+ */
+async function takeTurns<Figure>(
+  client: Child,
   running: Running,
-  measure: (relay: Relay, ms: number, name: keyof Figures) => Promise<number>,
-): Promise<Figures> {
-  say(`${what} …`)
-  const figures = noFigures()
-  const names: (keyof Figures)[] = ['bare', 'gateway', 'bareAgain']
+  traffic: Traffic,
+  tunnels: number,
+  measure: (relay: Relay, ms: number) => Promise<Figure>,
+): Promise<Turns<Figure>> {
+  say(`${traffic} …`)
   const until = performance.now() + TURNS_MS
-  for (const name of names) await measure(running[name], WARM_UP_MS, name)
+  const turns: Turns<Figure> = { bare: [], gateway: [], bareAgain: [] }
+  const names: (keyof Running)[] = ['bare', 'gateway', 'bareAgain']
+  for (const name of names) {
+    await tell(client, { do: 'open', door: running[name].door, traffic, tunnels })
+    await measure(running[name], WARM_UP_MS)
+  }
   for (let round = 0; round < ROUNDS; round += 1) {
     if (round >= LEAST_ROUNDS && performance.now() > until) break
-    for (const name of names) figures[name].push(await measure(running[name], RUN_MS, name))
+    for (const name of names) turns[name].push(await measure(running[name], RUN_MS))
     names.push(...names.splice(0, 1))
   }
-  return figures
+  for (const name of names) await tell(client, { do: 'close', door: running[name].door })
+  return turns
 }
 
 /** CPU seconds of the relay per GB. */
-async function measureCpu(
-  client: Child,
-  relay: Relay,
-  traffic: Traffic,
-  tunnels: number,
-  ms: number,
-): Promise<number> {
-  await tell(client, { do: 'open', door: relay.door, traffic, tunnels })
-  await tell(client, { do: 'run', ms: SETTLE_MS })
+async function measureCpu(client: Child, relay: Relay, ms: number): Promise<number> {
+  const { door } = relay
+  await tell(client, { do: 'move', door })
   const before = await relay.usage()
-  const passed = await tell<Passed>(client, { do: 'run', ms })
+  const { bytes } = await tell<Passed>(client, { do: 'count', door, ms })
   const after = await relay.usage()
-  await tell(client, { do: 'close' })
-  return (after.cpuSeconds - before.cpuSeconds) / (passed.bytes / BYTES_PER_GB)
-}
-
-async function measureRoundTrips(client: Child, { door }: Relay): Promise<RoundTrips> {
-  await tell(client, { do: 'open', door, traffic: 'echo', tunnels: 1 })
-  const taken = await tell<RoundTrips>(client, { do: 'round-trips', count: ROUND_TRIPS })
-  await tell(client, { do: 'close' })
-  return taken
+  await tell(client, { do: 'rest', door })
+  return (after.cpuSeconds - before.cpuSeconds) / (bytes / BYTES_PER_GB)
 }
 
 /** Each figure on a process of its own that has done nothing else. */
@@ -155,13 +144,13 @@ async function measureMemory({ relays, client }: Bench): Promise<Row[]> {
         : relays.startGateway(SMALL_NURSERY))
       const { door } = relay
       await tell(client, { do: 'open', door, traffic: 'idle', tunnels: FIRST_TUNNELS })
-      await tell(client, { do: 'close' })
-      await tell(client, { do: 'run', ms: LINGER_MS })
+      await tell(client, { do: 'close', door })
+      await sleep(LINGER_MS)
       const before = await relay.usage({ collect: true })
       await tell(client, { do: 'open', door, traffic: 'idle', tunnels: IDLE_TUNNELS })
-      await tell(client, { do: 'run', ms: 300 })
+      await sleep(LINGER_MS)
       const after = await relay.usage({ collect: true })
-      await tell(client, { do: 'close' })
+      await tell(client, { do: 'close', door })
       await relay.stop()
       const perTunnel = (bytes: number): number => bytes / IDLE_TUNNELS / BYTES_PER_KB
       resident[name].push(perTunnel(after.residentBytes - before.residentBytes))
@@ -195,8 +184,12 @@ function tell<Answer = object>(client: Child, question: ClientQuestion): Promise
   return client.ask<Answer>(question)
 }
 
-function noFigures(): Figures {
-  return { bare: [], gateway: [], bareAgain: [] }
+function pick<Figure>(turns: Turns<Figure>, figure: (of: Figure) => number): Turns<number> {
+  return {
+    bare: turns.bare.map(figure),
+    gateway: turns.gateway.map(figure),
+    bareAgain: turns.bareAgain.map(figure),
+  }
 }
 
 function say(line: string): void {

@@ -5,6 +5,14 @@ import { encodeFrame } from '../support/websocket-wire.ts'
 /** What the upstream does with a tunnel; it reads it from the query. */
 export type Traffic = 'idle' | 'echo' | 'frames' | 'desktop'
 
+/** How often a tunnel's mouse or keyboard says something while it is moved. A desktop that hears nothing paints nothing. */
+export const INPUTS_PER_SECOND: Readonly<Record<Traffic, number>> = {
+  idle: 0,
+  echo: 0,
+  frames: 10,
+  desktop: 60,
+}
+
 /** 64 KiB frames: paced, as a relay that runs at full speed measures the machine's queues. */
 export const FRAMES = {
   tunnels: 4,
@@ -17,7 +25,6 @@ export const DESKTOP = {
   tunnels: 32,
   updatesPerSecond: 24,
   mostFramesPerUpdate: 12,
-  inputsPerSecond: 60,
   smallest: 16,
   largest: 49_132,
 }

@@ -15,6 +15,8 @@ import {
 } from './traffic.ts'
 
 const TICK_MS = 5
+/** Nothing is painted for a mouse that rested so long. */
+const STILL_AFTER_MS = 250
 /** A relay that cannot keep up is not flooded with what it missed. */
 const MOST_BEHIND_MS = 100
 
@@ -46,11 +48,9 @@ function serve(socket: Socket, traffic: Traffic): void {
       echo(socket)
       break
     case 'frames':
-      socket.resume()
       sendFrames(socket)
       break
     case 'desktop':
-      socket.resume()
       sendDesktop(socket, opened % DESKTOP.tunnels)
       break
   }
@@ -83,14 +83,17 @@ function sendDesktop(socket: Socket, seed: number): void {
 }
 
 function pace(socket: Socket, perSecond: number, send: () => void): void {
+  let heardAt = Number.NEGATIVE_INFINITY
   let due = performance.now()
   const timer = setInterval(() => {
     const now = performance.now()
+    if (now - heardAt > STILL_AFTER_MS) due = now
     due = Math.max(due, now - MOST_BEHIND_MS)
-    while (due <= now && !socket.writableNeedDrain) {
+    while (due < now && !socket.writableNeedDrain) {
       send()
       due += 1_000 / perSecond
     }
   }, TICK_MS)
+  socket.on('data', () => (heardAt = performance.now()))
   socket.on('close', () => clearInterval(timer))
 }
