@@ -3,8 +3,9 @@
 import type { Reporter, TestModule } from 'vitest/node'
 
 export default class Tally implements Reporter {
-  onTestRunEnd(modules: readonly TestModule[]): void {
-    const count = { passed: 0, failed: 0, skipped: 0, pending: 0 }
+  onTestRunEnd(modules: readonly TestModule[], unhandled: readonly unknown[]): void {
+    // A promise that nobody caught fails the run as a test does.
+    const count = { passed: 0, failed: unhandled.length, skipped: 0, pending: 0 }
     for (const module of modules) {
       for (const test of module.children.allTests()) count[test.result().state] += 1
       // A file that could not be loaded has no tests to count, and must not read as green.
