@@ -80,24 +80,27 @@ export async function startPublicServer(
     settings.tls === undefined
       ? createHttpServer(options, onRequest)
       : createTlsServer(settings.tls, options, onRequest, log)
+  const answers = followAnswers(server)
   server.setTimeout(SILENT_MS)
   server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    // Pipelined behind a request whose answer would end up in the tunnel.
+    if (answers.isUnderWay(socket)) {
+      socket.destroy()
+      return
+    }
     handleUpgrade(request, socket, head).catch((error: unknown) => {
       log.error({ err: error }, 'an upgrade failed')
       socket.destroy()
     })
   })
-  server.on('clientError', answerBroken)
   const port = await listen(server, settings.listen)
 
   return {
     port,
-    drain: () =>
-      new Promise((resolve) => {
-        isDraining = true
-        server.close(() => resolve())
-        server.closeIdleConnections()
-      }),
+    drain() {
+      isDraining = true
+      return drain(server, answers)
+    },
     close() {
       server.closeAllConnections()
       if (settings.tls !== undefined) stopWatching(settings.tls)
@@ -110,11 +113,11 @@ export async function startAdminServer(
   handle: (request: IncomingMessage, response: ServerResponse) => void,
 ): Promise<RunningServer> {
   const server = createHttpServer(LIMITS, handle)
-  server.on('clientError', answerBroken)
+  const answers = followAnswers(server)
   const port = await listen(server, address)
   return {
     port,
-    drain: () => new Promise((resolve) => void server.close(() => resolve())),
+    drain: () => drain(server, answers),
     close: () => server.closeAllConnections(),
   }
 }
@@ -134,15 +137,51 @@ function listen(server: Server | HttpsServer, { host, port }: ListenAddress): Pr
   })
 }
 
+interface Answers {
+  isUnderWay(socket: Socket): boolean
+  /** Called now if no answer is under way, and whenever that is so again. */
+  whenNone(then: () => void): void
+}
+
+/** Knows which connections wait for an answer, and answers those that cannot be understood. */
+function followAnswers(server: Server | HttpsServer): Answers {
+  // The latest of each connection: answers leave in order.
+  const latest = new Map<Socket, ServerResponse>()
+  let whenNone = (): void => {}
+  server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+    latest.set(socket, response)
+    response.once('close', () => {
+      if (latest.get(socket) === response) latest.delete(socket)
+      if (latest.size === 0) whenNone()
+    })
+  })
+  server.on('clientError', (error: Error, socket: Socket) => {
+    // In the middle of an answer another one would be taken for a part of it.
+    if (!socket.writable || latest.has(socket)) socket.destroy()
+    else answerBroken(error, socket)
+  })
+  return {
+    isUnderWay: (socket) => latest.has(socket),
+    whenNone(then) {
+      whenNone = then
+      if (latest.size === 0) then()
+    },
+  }
+}
+
+function drain(server: Server | HttpsServer, answers: Answers): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    // Browsers keep connections, and open some in advance: those are not worth waiting for.
+    answers.whenNone(() => server.closeAllConnections())
+  })
+}
+
 // What is no HTTP gets the shortest answer there is, and nothing of it is echoed.
 function answerBroken(error: Error, socket: Socket): void {
   const status: Record<string, string> = {
     HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
     ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
-  }
-  if (!socket.writable || socket.bytesWritten > 0) {
-    socket.destroy()
-    return
   }
   socket.on('error', () => socket.destroy())
   socket.end(
@@ -165,7 +204,12 @@ function createTlsServer(
   })
   // WebSockets need HTTP/1.1: offered alone, nobody chooses otherwise.
   const server = createHttpsServer(
-    { ...options, ...read(), ALPNProtocols: ['http/1.1'] },
+    {
+      ...options,
+      ...read(),
+      ALPNProtocols: ['http/1.1'],
+      handshakeTimeout: LIMITS.headersTimeout,
+    },
     onRequest,
   )
   const reload = (): void => {

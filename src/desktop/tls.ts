@@ -4,7 +4,6 @@ import { readFileSync } from 'node:fs'
 import { Agent as HttpAgent, type AgentOptions } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { connect, rootCertificates, type ConnectionOptions, type TLSSocket } from 'node:tls'
-import type { Duplex } from 'node:stream'
 import type { DesktopTls } from '../config/config.ts'
 
 /** An agent for the desktop's scheme that checks its certificate as the settings say. */
@@ -20,8 +19,6 @@ export function createAgent(url: URL, tls: DesktopTls, options: AgentOptions): H
   })
 }
 
-type Connected = (error: Error | null, socket: Duplex) => void
-
 // The pin replaces the chain and the name: kasmweb images sign their certificate themselves, for no name at all.
 class PinnedAgent extends HttpsAgent {
   readonly #fingerprint: string
@@ -31,20 +28,18 @@ class PinnedAgent extends HttpsAgent {
     this.#fingerprint = fingerprint
   }
 
-  override createConnection(options: ConnectionOptions, connected?: Connected): undefined {
-    const socket: TLSSocket = connect({ ...options, rejectUnauthorized: false })
-    const fail = (error: Error): void => connected?.(error, socket)
-    socket.once('error', fail)
-    // Not a byte of the request leaves before the certificate is the pinned one.
+  override createConnection(options: ConnectionOptions): TLSSocket {
+    const socket = connect({ ...options, rejectUnauthorized: false })
+    // Not a byte of the request leaves before the certificate is the pinned one. Returned at once all the same: the
+    // agent counts no socket that it is promised.
+    socket.cork()
     socket.once('secureConnect', () => {
       const found = socket.getPeerCertificate().fingerprint256?.replaceAll(':', '').toLowerCase()
-      if (found === this.#fingerprint) {
-        socket.off('error', fail)
-        connected?.(null, socket)
-      } else {
+      if (found === this.#fingerprint) socket.uncork()
+      else {
         socket.destroy(new Error(`desktop certificate ${found ?? '(none)'} is not the pinned one`))
       }
     })
-    return undefined
+    return socket
   }
 }

@@ -131,6 +131,7 @@ export function createRevalidation(parts: RevalidateParts): Revalidation {
     if (now() - session.validatedAt >= revalidateEvery + providerGrace) {
       return end(session.id, 'provider-lost')
     }
+    for (const [id, until] of waiting) if (until <= now()) waiting.delete(id)
     waiting.set(session.id, now() + Math.min(AGAIN_MS, Math.max(1_000, revalidateEvery / 5)))
     return { state: 'live', session }
   }

@@ -13,7 +13,7 @@ const ROUNDS = 5
 /** On a machine too busy for all rounds in this time, a measure of relays in turns makes do with fewer. */
 const TURNS_MS = 26_000
 const LEAST_ROUNDS = 3
-const RUN_MS = 1_200
+const RUN_MS = 1_000
 const WARM_UP_MS = 600
 const ROUND_TRIPS = 2_000
 const IDLE_TUNNELS = 2_000
@@ -21,7 +21,7 @@ const IDLE_TUNNELS = 2_000
 const FIRST_TUNNELS = 200
 /** What tunnels leave to be done when they begin or end is done within so long. */
 const LINGER_MS = 1_000
-const MEMORY_ROUNDS = 2
+const MEMORY_ROUNDS = 3
 const STARTS = 5
 /**
  * The young generation grows with what was ever allocated at once, by tens of MB and in jumps; as it has an upper bound,

@@ -46,7 +46,7 @@ describe('a header', () => {
 
   it.each([
     ['with one field of 16 KiB', () => [`X: ${'x'.repeat(16_384)}`]],
-    ['with a hundred fields that come to that', () => Array(100).fill(`X: ${'x'.repeat(160)}`)],
+    ['with a hundred fields that come to that', () => Array(100).fill(`X: ${'x'.repeat(200)}`)],
     ['with a thousand fields of nothing', () => Array(1_000).fill('X:')],
     ['without an end', () => [`X: ${'x'.repeat(1_000_000)}`]],
   ])('%s is too large', async (_, lines) => {
@@ -131,9 +131,9 @@ it('an upgrade behind a request that is not answered yet is no upgrade', async (
 
 describe.concurrent('over time', () => {
   it('a client that says nothing is cut off', async () => {
-    const { raw } = await rawRequest(stack.gateway.publicPort, [], { timeoutMs: 19_900 })
+    const { raw } = await rawRequest(stack.gateway.publicPort, [], { timeoutMs: 24_000 })
     expect(raw).toBe(TOO_SLOW)
-  }, 25_000)
+  }, 30_000)
 
   it('a header that comes byte by byte is cut off', async () => {
     const socket = connect(stack.gateway.publicPort, '127.0.0.1')
@@ -144,7 +144,16 @@ describe.concurrent('over time', () => {
     await new Promise((resolve) => socket.once('close', resolve))
     clearInterval(drip)
     expect(raw).toBe(TOO_SLOW)
-  }, 25_000)
+  }, 30_000)
+
+  it('a TLS handshake that never begins is cut off', async () => {
+    const folder = await certificateFolder()
+    const secured = await startSecured(folder)
+    const answer = await rawRequest(secured.gateway.publicPort, [], { timeoutMs: 24_000 })
+    expect(answer).toMatchObject({ raw: '', ended: 'fin' })
+    await secured.stop()
+    await rm(folder, { recursive: true })
+  }, 30_000)
 
   it('a certificate that changes is taken up, and one that is broken is not', async () => {
     const [first, second] = [createCertificate('first'), createCertificate('second')]
@@ -173,17 +182,14 @@ describe.concurrent('over time', () => {
     expect(old.destroyed).toBe(false)
     await secured.stop()
     await rm(folder, { recursive: true })
-  }, 25_000)
+  }, 30_000)
 })
 
 describe('TLS', () => {
   let folder: string
   let secured: Awaited<ReturnType<typeof startSecured>>
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'ghostwire-'))
-    const { cert, key } = createCertificate()
-    await writeFile(join(folder, 'tls.crt'), cert)
-    await writeFile(join(folder, 'tls.key'), key)
+    folder = await certificateFolder()
     secured = await startSecured(folder)
   })
   afterAll(async () => {
@@ -218,8 +224,12 @@ describe('TLS', () => {
 
   it('carries a page and a tunnel, and every byte of it is counted', async () => {
     const { gateway, desktop } = secured
-    const visitor = await signIn(gateway)
-    expect(visitor.cookie).toMatch(/^__Host-ghostwire=/)
+    const usual = getGlobalDispatcher()
+    const trusting = new Agent({ connect: { rejectUnauthorized: false } })
+    setGlobalDispatcher(trusting)
+    const visitor = await signIn(gateway).finally(() => setGlobalDispatcher(usual))
+    await trusting.close()
+    expect(visitor.cookie).toMatch(/(?:^|; )__Host-ghostwire=/)
     const page = await visitor.send(visitor.text('GET /vnc.html'), { tls: true })
     expect(page).toMatchObject({ status: 200 })
     const client = await visitor.open({ tls: true })
@@ -240,37 +250,25 @@ describe('TLS', () => {
 })
 
 describe('stopping', () => {
-  it('answers what is under way and waits for nobody else', async () => {
-    const held: ServerResponse[] = []
-    const { held: slow, stop, visitor } = await inFrontOfSlowDesktop(held)
-    const idle = connect(slow.gateway.publicPort, '127.0.0.1')
+  it('answers what is under way, and waits for nobody who only keeps a connection', async () => {
+    const answers: ServerResponse[] = []
+    const { held, stop, visitor } = await inFrontOfSlowDesktop(answers)
+    const { publicPort } = held.gateway
+    const idle = connect(publicPort, '127.0.0.1').resume()
     const kept = visitor.text('GET /slow').replace('Connection: close', 'Connection: keep-alive')
     const asked = visitor.send(kept, { timeoutMs: 10_000 })
-    await eventually(() => expect(held).toHaveLength(1))
+    await eventually(() => expect(answers).toHaveLength(1))
     const stopping = stop()
+    await eventually(async () => {
+      const { raw, ended } = await rawRequest(publicPort, 'rubbish\r\n\r\n')
+      expect([raw, ended]).toEqual(['', 'rst'])
+    })
     const since = performance.now()
-    await eventually(() => expect(idle.destroyed || idle.readableEnded).toBe(true))
-    held[0]?.end('ok')
+    answers[0]?.end('ok')
     expect(await asked).toMatchObject({ status: 200, ended: 'fin' })
     await stopping
     expect(performance.now() - since).toBeLessThan(5_000)
-  })
-
-  it('does not cut the tail off an answer that a slow person still reads', async () => {
-    const held: ServerResponse[] = []
-    const { stop, visitor, held: slow } = await inFrontOfSlowDesktop(held)
-    const socket = connect(slow.gateway.publicPort, '127.0.0.1').pause()
-    const body = Buffer.alloc(16_000_000, 'x')
-    socket.write(visitor.text('GET /').replace('Connection: close', 'Connection: keep-alive'))
-    await eventually(() => expect(held).toHaveLength(1))
-    held[0]?.setHeader('content-length', body.length).write(body.subarray(1))
-    const stopping = stop()
-    held[0]?.end('x')
-    let length = 0
-    socket.on('data', (chunk: Buffer) => (length += chunk.length)).resume()
-    await new Promise((resolve) => socket.once('close', resolve))
-    expect(length).toBeGreaterThan(body.length)
-    await stopping
+    expect(idle.destroyed).toBe(true)
   })
 })
 
@@ -296,6 +294,14 @@ async function handshake(
   return socket
 }
 
+async function certificateFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'ghostwire-'))
+  const { cert, key } = createCertificate()
+  await writeFile(join(folder, 'tls.crt'), cert)
+  await writeFile(join(folder, 'tls.key'), key)
+  return folder
+}
+
 async function startSecured(folder: string): Promise<{
   gateway: TestGateway
   desktop: Awaited<ReturnType<typeof startKasmVncStandIn>>
@@ -310,15 +316,10 @@ async function startSecured(folder: string): Promise<{
     GATEWAY_TLS_KEY_FILE: join(folder, 'tls.key'),
   })
   await gateway.ready()
-  const usual = getGlobalDispatcher()
-  const trusting = new Agent({ connect: { rejectUnauthorized: false } })
-  setGlobalDispatcher(trusting)
   return {
     gateway,
     desktop,
     async stop() {
-      setGlobalDispatcher(usual)
-      await trusting.close()
       await gateway.stop()
       await Promise.all([provider.stop(), desktop.stop()])
     },

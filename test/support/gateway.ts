@@ -1,7 +1,7 @@
 // A gateway in this process, as an operator would configure it: through the environment. Its lines are kept, not printed.
 
+import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { Writable } from 'node:stream'
 import type { Settings } from '../../src/config/config.ts'
 import { loadSettings } from '../../src/config/load.ts'
@@ -76,11 +76,19 @@ export async function startTestGateway(
   }
 }
 
-/** A port that was free a moment ago: an origin carries its port, so it must be known before the start. */
+/**
+ * A port that was free a moment ago: an origin carries its port, so it must be known before the start. Below those that
+ * the system hands out by itself, or the next connection of any test could take it in between.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => void server.close(resolve))
-  return port
+  for (;;) {
+    const port = 10_240 + randomInt(20_000)
+    const server = createServer()
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false))
+      server.listen(port, '127.0.0.1', () => resolve(true))
+    })
+    await new Promise((resolve) => void server.close(resolve))
+    if (isFree) return port
+  }
 }
