@@ -203,10 +203,11 @@ it('a page that waits loads itself again, which does not look like a person, and
   await expect.poll(() => asked().length, { timeout: 5_000 }).toBe(2)
   await page.getByRole('link', { name: 'Try now' }).click()
   await expect.poll(() => asked().length, { timeout: 5_000 }).toBe(3)
-  expect(asked().slice(1).map(({ headers }) => headers['sec-fetch-user'])).toEqual([
-    undefined,
-    '?1',
-  ])
+  expect(
+    asked()
+      .slice(1)
+      .map(({ headers }) => headers['sec-fetch-user']),
+  ).toEqual([undefined, '?1'])
 })
 
 it('the request id is selected as a whole by one click', async () => {

@@ -138,7 +138,9 @@ describe('with a pinned certificate, many requests at once', () => {
       GATEWAY_DESKTOP_URL: `https://127.0.0.1:${port}`,
       GATEWAY_DESKTOP_TLS_FINGERPRINT: fingerprintOf(kasm),
     })
-    const asked = Array.from({ length: 100 }, () => visitor.ask('GET /vnc.html'))
+    const asked = Array.from({ length: 100 }, () =>
+      visitor.send(visitor.text('GET /vnc.html'), { timeoutMs: 1_000 }),
+    )
     const granted = (): Promise<number> =>
       metric(stack.gateway, 'ghostwire_authorizations_total', { decision: 'granted' })
     await eventually(async () => expect(await granted()).toBe(100))

@@ -1,210 +1,226 @@
-// The process as an operator sees it: what it prints, what it exits with, how it goes.
+// The gateway as a process: what it prints, what it exits with, how it goes.
 
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { createServer, type ServerResponse } from 'node:http'
+import { createServer as createTcpServer, type AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { RunningProvider } from '../../demo/provider.ts'
+import { eventually } from '../support/eventually.ts'
 import { environmentFor, freePort, type Environment, type Line } from '../support/gateway.ts'
-import { startKasmVncStandIn, type StandIn } from '../support/kasmvnc-stand-in.ts'
 import { startTestProvider } from '../support/op.ts'
-import { Person } from '../support/person.ts'
-import { openWebSocket } from '../support/raw-client.ts'
+import { signIn } from '../support/signed-in.ts'
+import { acceptFor } from '../support/websocket-wire.ts'
 
-interface Gateway {
-  readonly child: ChildProcess
+const origins = { gateway: '', desktop: '' }
+/** Requests that the desktop has not answered. */
+const waiting: ServerResponse[] = []
+const upgraded: Duplex[] = []
+let provider: RunningProvider
+const desktop = createServer((_, response) => void waiting.push(response))
+desktop.on('upgrade', ({ headers }, socket: Duplex) => {
+  upgraded.push(socket)
+  socket.on('error', () => {}).on('end', () => socket.end())
+  socket.resume()
+  const accept = acceptFor(headers['sec-websocket-key'] ?? '')
+  socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+  )
+})
+
+beforeAll(async () => {
+  origins.gateway = `http://localhost:${await freePort()}`
+  provider = await startTestProvider(origins.gateway)
+  desktop.listen(0, '127.0.0.1')
+  await once(desktop, 'listening')
+  origins.desktop = `http://127.0.0.1:${(desktop.address() as AddressInfo).port}`
+})
+afterAll(async () => {
+  desktop.closeAllConnections()
+  desktop.close()
+  await provider.stop()
+})
+
+const running = new Set<ChildProcessWithoutNullStreams>()
+afterEach(() => {
+  for (const child of running) child.kill('SIGKILL')
+  waiting.length = 0
+})
+
+interface GatewayProcess {
   readonly stdout: () => string
   readonly stderr: () => string
+  /** What it printed, as log lines; fails on anything else. */
   readonly lines: () => Line[]
-  readonly exit: Promise<number | null>
-  /** Resolves with the first line of that message. */
-  readonly said: (message: string) => Promise<Line>
+  readonly exited: Promise<{ readonly code: number | null; readonly signal: string | null }>
+  /** Resolves when it listens, with its ports. */
+  readonly listening: () => Promise<{ origin: string; publicPort: number; admin: string }>
+  readonly kill: (signal: NodeJS.Signals) => void
 }
 
-const children: ChildProcess[] = []
-afterEach(() => {
-  for (const child of children.splice(0)) if (child.exitCode === null) child.kill('SIGKILL')
-})
-
-function run(environment: Environment, args: readonly string[] = []): Gateway {
+function start(environment: Environment = {}, ...args: string[]): GatewayProcess {
   const child = spawn(process.execPath, ['src/main.ts', ...args], {
-    env: { PATH: process.env['PATH'], ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // Nothing of the machine's own: an unknown GATEWAY_… would be a problem to report.
+    env: { PATH: process.env['PATH'], ...good(), ...environment },
   })
-  children.push(child)
-  let [out, error] = ['', '']
-  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
-  child.stderr.on('data', (chunk: Buffer) => (error += chunk.toString()))
+  running.add(child)
+  let stdout = ''
+  let stderr = ''
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
   const lines = (): Line[] =>
-    out
+    stdout
       .split('\n')
-      .filter((line) => line !== '')
+      .slice(0, -1)
       .map((line) => JSON.parse(line) as Line)
+  const exited = once(child, 'close').then(([code, signal]) => {
+    running.delete(child)
+    return { code: code as number | null, signal: signal as string | null }
+  })
   return {
-    child,
-    stdout: () => out,
-    stderr: () => error,
+    stdout: () => stdout,
+    stderr: () => stderr,
     lines,
-    exit: once(child, 'close').then(([code]) => code as number | null),
-    async said(message) {
-      for (;;) {
-        const line = out.endsWith('\n') ? lines().find(({ msg }) => msg === message) : undefined
-        if (line !== undefined) return line
-        if (child.exitCode !== null) throw new Error(`it ended:\n${out}\n${error}`)
-        await once(child.stdout, 'data')
-      }
-    },
+    exited,
+    kill: (signal) => child.kill(signal),
+    listening: () =>
+      eventually(async () => {
+        const line = lines().find(({ msg }) => msg === 'listening')
+        expect(line).toBeDefined()
+        const admin = `http://127.0.0.1:${Number(line?.['adminPort'])}`
+        expect((await fetch(`${admin}/readyz`)).status).toBe(200)
+        return { origin: origins.gateway, publicPort: Number(line?.['port']), admin }
+      }),
   }
 }
 
-const COMPLETE: Environment = {
-  GATEWAY_PUBLIC_URL: 'https://desk.example.com',
-  GATEWAY_LISTEN: '127.0.0.1:0',
-  GATEWAY_ADMIN_LISTEN: '127.0.0.1:0',
-  GATEWAY_OIDC_ISSUER: 'https://login.example.com',
-  GATEWAY_OIDC_CLIENT_ID: 'ghostwire',
-  GATEWAY_OIDC_CLIENT_SECRET: 'not-to-be-shown-1',
-  GATEWAY_SESSION_SECRET: 'not-to-be-shown-2, and long enough for it',
-  GATEWAY_ALLOW_GROUPS: 'ops',
-  GATEWAY_DESKTOP_URL: 'http://127.0.0.1:6901',
-  GATEWAY_DESKTOP_USERNAME: 'kasm_user',
-  GATEWAY_DESKTOP_PASSWORD: 'not-to-be-shown-3',
+const good = (): Environment => environmentFor(origins.gateway, provider.issuer, origins.desktop)
+
+const BAD: Environment = {
+  GATEWAY_PUBLIC_URL: 'ftp://desk.example.com',
+  GATEWAY_OIDC_ISSUER: undefined,
+  GATEWAY_SESSION_SECRET: 'short-secret',
+  GATEWAY_DESKTOP_URL: 'desktop:6901',
+  GATEWAY_LISTN: ':8080',
+  GATEWAY_DRAIN_DELAY: 'soon',
 }
 
-describe('settings', () => {
-  it('that are wrong stop it, all of them in one line of the log', async () => {
-    const gateway = run({
-      ...COMPLETE,
-      GATEWAY_PUBLIC_URL: 'http://desk.example.com',
-      GATEWAY_OIDC_CLIENT_ID: undefined,
-      GATEWAY_DEKSTOP_URL: 'http://x',
-      GATEWAY_SESSION_SECRET: 'short',
-    })
-    expect(await gateway.exit).toBe(1)
-    expect(gateway.lines()).toHaveLength(1)
-    const [{ level, problems } = {}] = gateway.lines()
-    expect(level).toBe('fatal')
-    for (const name of ['PUBLIC_URL', 'OIDC_CLIENT_ID', 'DEKSTOP_URL', 'SESSION_SECRET']) {
-      expect(JSON.stringify(problems)).toContain(`GATEWAY_${name}`)
-    }
-    expect(gateway.stdout()).not.toContain('short')
-  })
-
-  it('can be checked without a start, secrets hidden', async () => {
-    const gateway = run(COMPLETE, ['--check-config'])
-    expect(await gateway.exit).toBe(0)
-    expect(gateway.stdout()).toContain('publicUrl: https://desk.example.com')
-    expect(gateway.stdout()).toContain('(hidden)')
-    expect(gateway.stdout() + gateway.stderr()).not.toContain('not-to-be-shown')
-  })
-
-  it('that are wrong are told one a line by the check', async () => {
-    const gateway = run({ ...COMPLETE, GATEWAY_LISTEN: 'x', GATEWAY_ALLOW_GROUPS: undefined }, [
-      '--check-config',
-    ])
-    expect(await gateway.exit).toBe(1)
-    expect(gateway.stdout()).toBe('')
-    expect(gateway.stderr().trim().split('\n')).toHaveLength(2)
-  })
-
-  it('come from a file as well', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'ghostwire-process-'))
-    try {
-      const file = join(folder, 'gateway.yaml')
-      writeFileSync(file, 'allowGroups: [from-the-file]\n')
-      const gateway = run({ ...COMPLETE, GATEWAY_ALLOW_GROUPS: undefined }, [
-        '--config',
-        file,
-        '--check-config',
-      ])
-      expect(await gateway.exit).toBe(0)
-      expect(gateway.stdout()).toContain('from-the-file')
-    } finally {
-      rmSync(folder, { recursive: true })
-    }
-  })
-})
-
-it('refuses an argument it does not know, and says which it does', async () => {
-  const gateway = run(COMPLETE, ['--chek-config'])
-  expect(await gateway.exit).toBe(1)
-  expect(gateway.stderr()).toContain('--chek-config')
-  expect(gateway.stderr()).toContain('--check-config')
-})
-
-it('says in one line that its port is taken', async () => {
-  const taken = createServer()
-  await new Promise<void>((resolve) => void taken.listen(0, '127.0.0.1', resolve))
-  const { port } = taken.address() as { port: number }
-  const gateway = run({ ...COMPLETE, GATEWAY_LISTEN: `127.0.0.1:${port}` })
-  expect(await gateway.exit).toBe(1)
-  const fatal = gateway.lines().filter(({ level }) => level === 'fatal')
-  expect(fatal).toHaveLength(1)
-  expect(JSON.stringify(fatal[0])).toContain('EADDRINUSE')
-  taken.close()
-})
-
-describe('running', () => {
-  let provider: RunningProvider
-  let desktop: StandIn
-  let environment: Environment
-  let origin: string
-  beforeAll(async () => {
-    origin = `http://localhost:${await freePort()}`
-    provider = await startTestProvider(origin)
-    desktop = await startKasmVncStandIn()
-    environment = {
-      ...environmentFor(origin, provider.issuer, desktop.url.origin),
-      GATEWAY_LOG_LEVEL: 'info',
-    }
-  })
-  afterAll(() => Promise.all([provider.stop(), desktop.stop()]))
-
-  async function arrive(gateway: Gateway): Promise<{ person: Person; port: number }> {
-    const { port } = await gateway.said('listening')
-    await gateway.said('provider discovered')
-    const person = new Person()
-    expect((await person.signIn(`${origin}/`)).status).toBe(200)
-    return { person, port: port as number }
-  }
-
-  it('prints nothing but JSON lines, and at SIGTERM ends its streams with a word and itself with 0', async () => {
-    const gateway = run(environment)
-    const { person, port } = await arrive(gateway)
-    const cookie = person.cookieHeader(origin)
-    const stream = await openWebSocket(port, { path: '/websockify', origin, cookie })
-    expect(stream.status).toBe(101)
-    gateway.child.kill('SIGTERM')
-    expect(await stream.closed).toMatchObject({ code: 1001, reason: 'draining' })
-    expect(await gateway.exit).toBe(0)
+describe('bad settings', () => {
+  it('end the start with one line that lists every problem', async () => {
+    const gateway = start(BAD)
+    expect(await gateway.exited).toEqual({ code: 1, signal: null })
     expect(gateway.stderr()).toBe('')
-    expect(gateway.lines().at(-1)).toMatchObject({ msg: 'stopped' })
-    expect(gateway.lines().filter(({ level }) => level === 'error' || level === 'warn')).toEqual([])
+    const [line, ...rest] = gateway.lines()
+    expect(rest).toEqual([])
+    expect(line).toMatchObject({ level: 'fatal', msg: 'the settings are invalid' })
+    for (const name of Object.keys(BAD)) expect(JSON.stringify(line)).toContain(name)
+    expect(gateway.stdout()).not.toContain('short-secret')
   })
 
-  it('goes on answering while load balancers learn that it is going, unready the while', async () => {
-    const gateway = run({ ...environment, GATEWAY_DRAIN_DELAY: '1s' })
-    const { person } = await arrive(gateway)
-    const { adminPort } = await gateway.said('listening')
-    const ready = async (): Promise<number> =>
-      (await fetch(`http://127.0.0.1:${String(adminPort)}/readyz`)).status
-    expect(await ready()).toBe(200)
-    gateway.child.kill('SIGTERM')
-    await gateway.said('draining')
-    expect(await ready()).toBe(503)
-    expect((await person.visit(`${origin}/`)).status).toBe(200)
-    expect(await gateway.exit).toBe(0)
+  it('are listed by --check-config, one a line, with the same exit code', async () => {
+    const gateway = start(BAD, '--check-config')
+    expect(await gateway.exited).toEqual({ code: 1, signal: null })
+    expect(gateway.stdout()).toBe('')
+    for (const name of Object.keys(BAD)) expect(gateway.stderr()).toContain(name)
+    expect(gateway.stderr().trim().split('\n').length).toBeGreaterThanOrEqual(
+      Object.keys(BAD).length,
+    )
+    expect(gateway.stderr()).not.toContain('short-secret')
+  })
+})
+
+describe('good settings', () => {
+  it('are printed by --check-config, without what is secret, and nothing is started', async () => {
+    const gateway = start({}, '--check-config')
+    expect(await gateway.exited).toEqual({ code: 0, signal: null })
+    expect(gateway.stderr()).toBe('')
+    expect(gateway.stdout()).toContain(origins.gateway)
+    expect(gateway.stdout()).toContain('kasm_user')
+    for (const secret of ['kasm-password', 'a-client-secret', 'a session secret']) {
+      expect(gateway.stdout()).not.toContain(secret)
+    }
+  })
+})
+
+it('an argument that is none is answered with the ones there are', async () => {
+  const gateway = start({}, '--chek-config')
+  expect(await gateway.exited).toEqual({ code: 1, signal: null })
+  expect(gateway.stdout()).toBe('')
+  expect(gateway.stderr()).toMatch(/--chek-config[^]*--check-config/)
+})
+
+it.each(['GATEWAY_LISTEN', 'GATEWAY_ADMIN_LISTEN'])(
+  'a port that is taken (%s) ends the start with one line',
+  async (name) => {
+    const taken = createTcpServer()
+    taken.listen(0, '127.0.0.1')
+    await once(taken, 'listening')
+    const { port } = taken.address() as AddressInfo
+    const gateway = start({ [name]: `127.0.0.1:${port}` })
+    expect(await gateway.exited).toEqual({ code: 1, signal: null })
+    expect(gateway.stderr()).toBe('')
+    const fatal = gateway.lines().filter(({ level }) => level === 'fatal')
+    expect(fatal).toHaveLength(1)
+    expect(JSON.stringify(fatal)).toContain(`EADDRINUSE: address already in use 127.0.0.1:${port}`)
+    taken.close()
+  },
+)
+
+describe('SIGTERM', () => {
+  it('ends tunnels with a word, answers what is under way, and exits with 0', async () => {
+    const startedAt = performance.now()
+    const gateway = start({ GATEWAY_DRAIN_DELAY: '500ms', GATEWAY_DRAIN_TIMEOUT: '10s' })
+    const ports = await gateway.listening()
+    console.log(`from start to ready: ${Math.round(performance.now() - startedAt)} ms`)
+    const visitor = await signIn(ports)
+    const client = await visitor.open()
+    expect(client.status).toBe(101)
+    const asked = visitor.send(visitor.text('GET /slow'), { timeoutMs: 10_000 })
+    await eventually(() => expect(waiting).toHaveLength(1))
+
+    gateway.kill('SIGTERM')
+    await eventually(async () => expect((await fetch(`${ports.admin}/readyz`)).status).toBe(503))
+    // Still open to whoever comes while the word goes round.
+    expect((await visitor.ask('GET /oauth2/userinfo')).status).toBe(200)
+    expect(await client.closed).toMatchObject({ code: 1001, reason: 'draining' })
+    const since = performance.now()
+    waiting[0]?.end('done')
+    expect(await asked).toMatchObject({ status: 200 })
+    expect((await asked).body).toContain('done')
+    expect(await gateway.exited).toEqual({ code: 0, signal: null })
+    expect(performance.now() - since).toBeLessThan(3_000)
+
+    expect(gateway.stderr()).toBe('')
+    const said = gateway.lines()
+    expect(said.at(-1)).toMatchObject({ msg: 'stopped' })
+    expect(said).toContainEqual(
+      expect.objectContaining({ event: 'tunnel_closed', reason: 'draining' }),
+    )
+    await eventually(() => expect(upgraded.every(({ destroyed }) => destroyed)).toBe(true))
   })
 
-  it('goes at once when it is told a second time', async () => {
-    const gateway = run({ ...environment, GATEWAY_DRAIN_DELAY: '1h' })
-    await gateway.said('listening')
-    gateway.child.kill('SIGTERM')
-    await gateway.said('draining')
-    gateway.child.kill('SIGTERM')
-    expect(await gateway.exit).toBe(1)
+  it('does not wait for ever for an answer that never comes', async () => {
+    const gateway = start({ GATEWAY_DRAIN_TIMEOUT: '1s' })
+    const visitor = await signIn(await gateway.listening())
+    const asked = visitor.send(visitor.text('GET /never'), { timeoutMs: 10_000 })
+    await eventually(() => expect(waiting).toHaveLength(1))
+    const since = performance.now()
+    gateway.kill('SIGTERM')
+    expect(await gateway.exited).toEqual({ code: 0, signal: null })
+    expect(performance.now() - since).toBeGreaterThan(900)
+    expect(performance.now() - since).toBeLessThan(5_000)
+    expect((await asked).ended).not.toBe('timeout')
+  })
+
+  it.each(['SIGTERM', 'SIGINT'] as const)('twice (then %s) exits at once', async (second) => {
+    const gateway = start({ GATEWAY_DRAIN_DELAY: '1m' })
+    await gateway.listening()
+    gateway.kill('SIGTERM')
+    await eventually(() => expect(gateway.stdout()).toContain('draining'))
+    const since = performance.now()
+    gateway.kill(second)
+    expect(await gateway.exited).toEqual({ code: 1, signal: null })
+    expect(performance.now() - since).toBeLessThan(2_000)
   })
 })

@@ -28,8 +28,10 @@ export interface SignedIn {
 }
 
 /** Signs in without asking the desktop for anything. */
-export async function signIn(gateway: TestGateway, username = 'alice'): Promise<SignedIn> {
-  const { origin, publicPort } = gateway
+export async function signIn(
+  { origin, publicPort }: Pick<TestGateway, 'origin' | 'publicPort'>,
+  username = 'alice',
+): Promise<SignedIn> {
   const person = new Person()
   const { location } = await person.reachCallback(`${origin}/oauth2/start`, username)
   const { status } = await person.visit(location as URL)
