@@ -32,7 +32,6 @@ import { Leash } from './session/leash.ts'
 import { createLoginStates } from './session/login-state.ts'
 import { openSessionStore } from './session/open-session-store.ts'
 import { PresenceBook } from './session/presence.ts'
-import type { EndReason } from './session/session.ts'
 import { createToPublicHost } from './session/public-host.ts'
 import { Sessions } from './session/sessions.ts'
 
@@ -103,7 +102,7 @@ export async function startGateway(
     sessions,
     store,
     refresh: createRefresh(holder, relyingParty, now),
-    onRoleChanged: (sessionId) => tunnels.recycle(sessionId),
+    onRoleChanged: (sessionId, role) => tunnels.recycle(sessionId, role),
     metrics,
     log,
     now,
@@ -117,7 +116,17 @@ export async function startGateway(
     metrics,
     log,
   })
-  const leash = new Leash(holder, sessions, presence, revalidation, cutOff, now)
+  const leash = new Leash(
+    holder,
+    sessions,
+    presence,
+    revalidation,
+    {
+      cut: (sessionId, reason) => tunnels.closeSession(sessionId, reason),
+      changeRole: (sessionId, role) => tunnels.recycle(sessionId, role),
+    },
+    now,
+  )
   const tunnels = new Tunnels({
     metrics,
     audit,
@@ -126,10 +135,6 @@ export async function startGateway(
     desktop: desktop.url.host,
     now,
   })
-  function cutOff(sessionId: string, reason: EndReason): void {
-    tunnels.closeSession(sessionId, reason)
-  }
-
   sessions.onEndedHere((session, reason, request) => {
     metrics.sessionsEnded.inc({ reason })
     audit.write({
@@ -250,7 +255,9 @@ export async function startGateway(
     log.info({ delay, timeout, tunnels: tunnels.size }, 'draining')
     // Unready first: new people are sent elsewhere while this replica still answers those that come.
     await sleep(delay)
-    const answered = publicServer.drain()
+    leash.stop()
+    // An answer of the provider's that is in hand must be written: it has forgotten the old token.
+    const answered = Promise.all([publicServer.drain(), revalidation.settled()])
     tunnels.drain()
     const abandon = new AbortController()
     await Promise.race([
@@ -260,7 +267,6 @@ export async function startGateway(
     abandon.abort()
     publicServer.close()
     desktop.close()
-    leash.stop()
     presence.stop()
     await presence.flush().catch(() => {})
     await relyingParty.stop()

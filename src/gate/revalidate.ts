@@ -2,13 +2,13 @@
 // decides by the rules again. One at a time for each session, on all replicas together (docs/architecture.md, 10).
 
 import { randomBytes } from 'node:crypto'
-import type { SettingsHolder } from '../config/config.ts'
+import type { Role, SettingsHolder } from '../config/config.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { Refresh, RefreshOutcome } from '../oidc/refresh.ts'
 import { decide } from '../policy/policy.ts'
 import type { Lookup, Sessions } from '../session/sessions.ts'
-import type { Session } from '../session/session.ts'
+import type { Session, Vault } from '../session/session.ts'
 import type { SessionStore } from '../session/session-store.ts'
 
 /** The provider's deadline and five seconds: a holder that died gives way after so long. */
@@ -24,7 +24,7 @@ export interface RevalidateParts {
   readonly store: SessionStore
   readonly refresh: Refresh
   /** The role of a live session is another one now. */
-  readonly onRoleChanged: (sessionId: string) => void
+  readonly onRoleChanged: (sessionId: string, role: Role) => void
   readonly metrics: Metrics
   readonly log: Log
   readonly now: () => number
@@ -35,6 +35,8 @@ export interface Revalidation {
   dueAt(session: Session): number | undefined
   /** What the session is after the provider was asked, where it was due. Rejects when the store does. */
   revalidate(cookie: string, session: Session): Promise<Lookup>
+  /** No asking is under way any more: an answer that the provider has given is written. */
+  settled(): Promise<void>
 }
 
 export function createRevalidation(parts: RevalidateParts): Revalidation {
@@ -94,9 +96,14 @@ export function createRevalidation(parts: RevalidateParts): Revalidation {
     const { id } = session
     if (outcome.outcome === 'refused') {
       log.info({ session: id, err: outcome.cause }, 'the provider refused to renew a session')
-      const latest = await sessions.find(cookie)
+      const latest = await sessions.find(cookie).catch(() => undefined)
       // Another replica was faster after all, and its tokens are the good ones.
-      if (latest.state !== 'live' || latest.session.validatedAt > session.validatedAt) return latest
+      if (
+        latest !== undefined &&
+        (latest.state !== 'live' || latest.session.validatedAt > session.validatedAt)
+      ) {
+        return latest
+      }
       return end(id, 'refresh-refused')
     }
     if (outcome.outcome === 'unavailable') {
@@ -108,18 +115,19 @@ export function createRevalidation(parts: RevalidateParts): Revalidation {
     }
     const { vault, tokensExpireAt, identity } = outcome
     const decision = decide(identity ?? session.identity, settings.current.access)
+    // The cause is known: nothing is waited for.
+    if (!decision.allowed) return end(id, 'access-withdrawn')
     const renewed: Session = {
       ...session,
       identity: identity ?? session.identity,
-      role: decision.allowed ? decision.role : session.role,
-      rule: decision.allowed ? decision.rule : session.rule,
+      role: decision.role,
+      rule: decision.rule,
       validatedAt: identity === undefined ? session.validatedAt : now(),
       tokensExpireAt,
     }
     // The provider has forgotten the old tokens: these are written however long it takes.
-    if (!(await write(cookie, renewed, vault))) return sessions.find(cookie)
-    if (!decision.allowed) return end(id, 'access-withdrawn')
-    if (renewed.role !== session.role) onRoleChanged(id)
+    if (renewed.role !== session.role) onRoleChanged(id, renewed.role)
+    if (!(await write(cookie, renewed, vault, session.validatedAt))) return sessions.find(cookie)
     if (identity === undefined) return outlive(renewed)
     waiting.delete(id)
     return { state: 'live', session: renewed }
@@ -148,12 +156,13 @@ export function createRevalidation(parts: RevalidateParts): Revalidation {
   async function write(
     cookie: string,
     session: Session,
-    vault: Parameters<Sessions['renew']>[2],
+    vault: Vault,
+    since: number,
   ): Promise<boolean> {
     const until = now() + settings.current.session.storeGrace
     for (;;) {
       try {
-        return await sessions.renew(cookie, session, vault)
+        return await sessions.renew(cookie, session, vault, since)
       } catch (error) {
         if (now() >= until) throw error
         await new Promise((resolve) => setTimeout(resolve, WRITE_AGAIN_MS))
@@ -161,5 +170,9 @@ export function createRevalidation(parts: RevalidateParts): Revalidation {
     }
   }
 
-  return { dueAt, revalidate }
+  return {
+    dueAt,
+    revalidate,
+    settled: async () => void (await Promise.allSettled(underWay.values())),
+  }
 }

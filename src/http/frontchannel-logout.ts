@@ -1,17 +1,27 @@
 // GET /oauth2/frontchannel_logout (OpenID Connect Front-Channel Logout 1.0, 2): asked for by a frame on the provider's
 // page. No cookie of ours reaches a third-party frame, so the session is found by the provider's own name for it.
 
-import { failurePage } from '../pages/pages.ts'
-import { sendPage, type Handle, type HttpContext, type HttpParts } from './context.ts'
+import { createAttemptLimiter } from '../net/limits.ts'
+import { sendFailure, type Handle, type HttpContext, type HttpParts } from './context.ts'
 
-export function createFrontchannelLogout({ sessions, issuer, now }: HttpParts): Handle {
+/** Anybody may ask, and each time something is written down. */
+const LIMIT = { count: 60, windowMs: 60_000 }
+const LONGEST_SID = 255
+
+export function createFrontchannelLogout(parts: HttpParts): Handle {
+  const { sessions, issuer, clientOf, now } = parts
+  const limiter = createAttemptLimiter(() => LIMIT, now)
+
   return async function frontchannelLogout(context: HttpContext): Promise<Response> {
     const requestId = context.get('requestId')
     const { iss, sid } = context.req.query()
     // Both, always: either alone would let any page end somebody's session by guessing.
-    if (iss === undefined || sid === undefined || sid === '' || iss !== issuer()) {
-      return sendPage(failurePage({ kind: 'bad-request', requestId }))
+    const isNamed = sid !== undefined && sid !== '' && sid.length <= LONGEST_SID
+    if (iss === undefined || !isNamed || iss !== issuer()) {
+      return sendFailure(context, 'bad-request')
     }
+    const retryAfter = limiter.attempt(clientOf(context.env.incoming).address)
+    if (retryAfter !== undefined) return sendFailure(context, 'login-limit', { retryAfter })
     await sessions.endByProvider(
       { iss, sid, sub: undefined, iat: Math.floor(now() / 1_000) },
       requestId,

@@ -135,7 +135,8 @@ export function mostAge(
   now: number,
 ): number | undefined {
   const wanted = params['max_age'] === undefined ? [] : [Number(params['max_age'])]
-  if (authenticatedAfter !== undefined) wanted.push(Math.ceil((now - authenticatedAfter) / 1_000))
+  if (authenticatedAfter !== undefined)
+    wanted.push(Math.max(0, Math.ceil((now - authenticatedAfter) / 1_000)))
   return wanted.length === 0 ? undefined : Math.min(...wanted)
 }
 

@@ -53,6 +53,10 @@ export function createRefresh(
     if (claims !== undefined && claims.sub !== old.sub) {
       return { outcome: 'refused', cause: 'the refreshed ID token names somebody else' }
     }
+    // Nothing was said about this person, and there is nowhere to ask: what was known stays.
+    if (claims === undefined && configuration.serverMetadata().userinfo_endpoint === undefined) {
+      return { ...renewed, identity: old }
+    }
     try {
       const known = { ...claims, iss: old.iss, sub: old.sub, sid: old.sid }
       const fresh = await identify(settings.current, configuration, known, tokens.access_token)

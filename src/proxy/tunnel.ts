@@ -2,6 +2,7 @@
 // frame headers are counted; towards the desktop every frame is checked before it is forwarded as it came.
 
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import type { Role } from '../config/config.ts'
 import type { EndReason } from '../session/session.ts'
 import type { RfbClientReader } from '../desktop/rfb.ts'
@@ -225,7 +226,9 @@ export class Tunnel {
     const reason = this.#reason ?? 'desktop-gone'
     if (!this.#serverFrames.isAtBoundary) {
       // In the middle of a frame nothing can be said that would be heard as what it is.
-      this.#client.resetAndDestroy()
+      // TLS has no reset of its own; without its close_notify the browser sees an unclean end all the same.
+      if (this.#client instanceof TLSSocket) this.#client.destroy()
+      else this.#client.resetAndDestroy()
       return
     }
     if (!this.#serverFrames.hasClosed) this.#client.write(lastWord(reason))

@@ -87,14 +87,17 @@ export class Tunnels {
 
   /** Ends every tunnel of a session, and every handshake that would become one. */
   closeSession(sessionId: string, reason: CloseReason): void {
-    this.#recentlyEnded.set(sessionId, reason)
+    // A store that was away may say "live" again the next moment.
+    if (reason !== 'store-lost') this.#recentlyEnded.set(sessionId, reason)
     setTimeout(() => this.#recentlyEnded.delete(sessionId), REMEMBER_ENDED_MS).unref()
     for (const member of this.#bySession.get(sessionId) ?? []) member.close(reason)
   }
 
-  /** Ends the tunnels of a session that goes on: the browser comes back at once, and gets what holds now. */
-  recycle(sessionId: string): void {
-    for (const member of this.#bySession.get(sessionId) ?? []) member.close('draining')
+  /** Ends the tunnels of a session that goes on in another role: the browser comes back at once, and gets that one. */
+  recycle(sessionId: string, role: Role): void {
+    for (const member of this.#bySession.get(sessionId) ?? []) {
+      if (member instanceof Tunnel && member.role !== role) member.close('draining')
+    }
   }
 
   /** Ends them all, and whatever comes after. */

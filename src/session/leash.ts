@@ -1,7 +1,7 @@
 // Holds every session that has tunnels on this replica: looks when its time is up, when nobody has done anything for too
 // long, and what the other replicas and the store say of it. Whatever ends a session, its tunnels hear of it from here.
 
-import type { SettingsHolder } from '../config/config.ts'
+import type { Role, SettingsHolder } from '../config/config.ts'
 import type { PresenceBook } from './presence.ts'
 import type { EndReason, Session } from './session.ts'
 import type { Lookup, Sessions } from './sessions.ts'
@@ -28,7 +28,12 @@ interface Held {
   idle: NodeJS.Timeout | undefined
 }
 
-export type CutListener = (sessionId: string, reason: EndReason) => void
+export interface LeashListener {
+  /** Ends the tunnels of a session, at once; told more than once of the same. */
+  cut(sessionId: string, reason: EndReason): void
+  /** The session goes on in this role, on whatever replica that was decided. */
+  changeRole(sessionId: string, role: Role): void
+}
 
 export class Leash {
   readonly #settings: SettingsHolder
@@ -37,28 +42,27 @@ export class Leash {
   readonly #revalidation: Revalidation
   readonly #now: () => number
   readonly #held = new Map<string, Held>()
-  readonly #cut: CutListener
+  readonly #listener: LeashListener
   readonly #reading: NodeJS.Timeout
   /** Since when the store has not answered (ms since the epoch). */
   #storeLostAt: number | undefined
 
-  /** `cut` ends the tunnels of a session, at once; it is told more than once of the same. */
   constructor(
     settings: SettingsHolder,
     sessions: Sessions,
     presence: PresenceBook,
     revalidation: Revalidation,
-    cut: CutListener,
+    listener: LeashListener,
     now: () => number,
   ) {
     this.#settings = settings
     this.#sessions = sessions
     this.#presence = presence
     this.#revalidation = revalidation
-    this.#cut = cut
+    this.#listener = listener
     this.#now = now
     this.#reading = setInterval(() => void this.readAgain(), READ_AGAIN_MS).unref()
-    sessions.onEnded((sessionId, reason) => cut(sessionId, reason))
+    sessions.onEnded((sessionId, reason) => listener.cut(sessionId, reason))
     sessions.onMissed(() => void this.readAgain())
   }
 
@@ -99,16 +103,19 @@ export class Leash {
   /** Reads every held session in one call, and cuts off what has ended elsewhere. */
   async readAgain(): Promise<void> {
     const ids = [...this.#held.keys()]
-    if (ids.length === 0) return
-    try {
-      const ended = await this.#sessions.findEnded(ids)
+    if (ids.length === 0) {
       this.#storeLostAt = undefined
-      for (const [id, reason] of ended) this.#cut(id, reason)
+      return
+    }
+    try {
+      const found = await this.#sessions.lookUp(ids)
+      this.#storeLostAt = undefined
+      for (const [index, id] of ids.entries()) this.#take(id, found[index] ?? { state: 'none' })
     } catch {
       // An outage of the store is no logout. But how long may a person stay whom nobody could end meanwhile?
       this.#storeLostAt ??= this.#now()
       if (this.#now() - this.#storeLostAt >= this.#settings.current.session.storeGrace) {
-        for (const id of ids) this.#cut(id, 'store-lost')
+        for (const id of ids) this.#listener.cut(id, 'store-lost')
       }
     }
   }
@@ -120,6 +127,21 @@ export class Leash {
       clearTimeout(expiry)
       clearTimeout(idle)
     }
+  }
+
+  /** What the store or the provider says of a held session now. */
+  #take(id: string, found: Lookup): void {
+    const held = this.#held.get(id)
+    if (held === undefined) return
+    if (found.state !== 'live') {
+      // A session that the store knows nothing of any more is lost.
+      this.#listener.cut(id, found.state === 'ended' ? found.reason : 'store-lost')
+      return
+    }
+    const { role } = found.session
+    const isChanged = role !== held.session.role
+    held.session = found.session
+    if (isChanged) this.#listener.changeRole(id, role)
   }
 
   #watchLifetime(held: Held): void {
@@ -144,12 +166,12 @@ export class Leash {
   }
 
   async #askProvider(held: Held): Promise<void> {
-    // A session that this ends is cut off by way of `sessions.onEnded`.
     const found = await this.#revalidation
       .revalidate(held.cookie, held.session)
       .catch(() => undefined)
     if (this.#held.get(held.session.id) !== held) return
-    if (found?.state === 'live') held.session = found.session
+    if (found !== undefined) this.#take(held.session.id, found)
+    if (found !== undefined && found.state !== 'live') return
     const isStillDue = (this.#revalidation.dueAt(held.session) ?? 0) <= this.#now()
     if (!isStillDue) return this.#watchProvider(held)
     // Somebody else is asking, or the store is away.
@@ -188,7 +210,7 @@ export class Leash {
 
   // Here and now, whatever the store says: it is asked to remember, not whether.
   #end({ session }: Held, reason: EndReason): void {
-    this.#cut(session.id, reason)
+    this.#listener.cut(session.id, reason)
     this.#sessions.end(session.id, reason).catch(() => {})
   }
 }

@@ -7,12 +7,21 @@ import { newSessionCookie } from './cookie.ts'
 import type { PresenceBook } from './presence.ts'
 import { createSessionIndex, type SessionIndex } from './session-index.ts'
 import type { SessionRecord, SessionStore } from './session-store.ts'
-import type { EndReason, Envelope, Identity, Session, Vault } from './session.ts'
+import {
+  END_REASONS,
+  type EndReason,
+  type Envelope,
+  type Identity,
+  type Session,
+  type Vault,
+} from './session.ts'
 
 /** How long an ended session can still say why it ended, and an end that the store did not take is tried again. */
 const TOMBSTONE_MS = 60 * 60_000
 /** How long the provider's word that somebody is signed out holds against a login that was under way. */
 const LOGOUT_MARK_MS = 10 * 60_000
+/** An idle end asks for a new sign-in also after a night, a weekend, a holiday. */
+const REMEMBER_IDLE_MS = 14 * 24 * 60 * 60_000
 const RETRY_END_MS = 2_000
 
 export type Lookup =
@@ -125,7 +134,8 @@ export class Sessions {
       indexes: this.#index.of(identity),
       generation: 1,
       activeUntil: expiresAt,
-      keepUntil: expiresAt + TOMBSTONE_MS,
+      // A session that nobody uses is found idle at its next request, however late that comes.
+      keepUntil: expiresAt + this.#idleMemory(),
     })
     // After the session is there to be found: a logout marks first and finds then, so that one of us sees the other.
     if (await this.#isSignedOut(identity, opening.issuedAt)) {
@@ -141,12 +151,9 @@ export class Sessions {
     if (found === undefined) return { state: 'none' }
     const { session } = found
     if (session.ended !== undefined) return { state: 'ended', ...session.ended }
-    const due =
-      session.expiresAt <= this.#now()
-        ? 'expired'
-        : (await this.#isIdle(session))
-          ? 'idle'
-          : undefined
+    // Idle first: an end that asks for a new sign-in must not pass for one that does not.
+    const isExpired = session.expiresAt <= this.#now()
+    const due = (await this.#isIdle(session)) ? 'idle' : isExpired ? 'expired' : undefined
     if (due === undefined) return { state: 'live', session }
     await this.end(session.id, due)
     return { state: 'ended', reason: due, at: this.#now() }
@@ -160,13 +167,19 @@ export class Sessions {
   }
 
   /**
-   * Writes what the provider said anew, with new tokens; false when the session has ended meanwhile. The newer tokens
-   * win over whatever else was written since.
+   * Writes what the provider said anew, with new tokens; false when the session has ended meanwhile, or when somebody
+   * has asked later than `since` (ms since the epoch), when this asking began from: the newer tokens win.
    */
-  async renew(cookie: string, { id, ...envelope }: Session, vault: Vault): Promise<boolean> {
+  async renew(
+    cookie: string,
+    { id, ...envelope }: Session,
+    vault: Vault,
+    since: number,
+  ): Promise<boolean> {
     const [record] = await this.#store.read([id])
     const stored = record === undefined ? undefined : await this.#open(id, record)
     if (record === undefined || stored === undefined || stored.ended !== undefined) return false
+    if (stored.validatedAt > since) return false
     const renewed: SessionRecord = {
       ...record,
       envelope: await this.#envelopes.seal(envelope),
@@ -174,7 +187,7 @@ export class Sessions {
       generation: record.generation + 1,
     }
     if (await this.#store.replace(id, renewed, record.generation)) return true
-    return this.renew(cookie, { id, ...envelope }, vault)
+    return this.renew(cookie, { id, ...envelope }, vault, since)
   }
 
   /** When somebody last did something in this session, on any replica (ms since the epoch). */
@@ -232,16 +245,14 @@ export class Sessions {
     )
   }
 
-  /** Which of these have ended, and why. One that the store knows nothing of is lost. */
-  async findEnded(ids: readonly string[]): Promise<ReadonlyMap<string, EndReason>> {
+  /** What each of these sessions is now, in one call to the store. Nobody is ended by looking. */
+  async lookUp(ids: readonly string[]): Promise<readonly Lookup[]> {
     const found = await this.#readMany(ids)
-    const ended = new Map<string, EndReason>()
-    for (const [index, id] of ids.entries()) {
-      const session = found[index]
-      const reason = session === undefined ? 'store-lost' : session.ended?.reason
-      if (reason !== undefined) ended.set(id, reason)
-    }
-    return ended
+    return found.map((session) => {
+      if (session === undefined) return { state: 'none' }
+      if (session.ended !== undefined) return { state: 'ended', ...session.ended }
+      return { state: 'live', session }
+    })
   }
 
   countActive(): Promise<number> {
@@ -260,7 +271,7 @@ export class Sessions {
       indexes,
       generation: generation + 1,
       activeUntil: 0,
-      keepUntil: at + TOMBSTONE_MS,
+      keepUntil: at + (reason === 'idle' ? this.#idleMemory() : TOMBSTONE_MS),
     }
     // Somebody else's write came in between: it may be an end as well, or only newer tokens.
     if (!(await this.#store.replace(id, tombstone, generation)))
@@ -284,9 +295,15 @@ export class Sessions {
     for (const listener of this.#ended) listener(id, reason)
   }
 
+  // Whatever else somebody says on this channel, a later version of ours included, ends nothing here.
   #hear(message: string): void {
-    const { id, reason } = JSON.parse(message) as { id: string; reason: EndReason }
-    this.#tell(id, reason)
+    const end = readEnd(message)
+    if (end !== undefined) this.#tell(end.id, end.reason)
+  }
+
+  #idleMemory(): number {
+    const { idleTimeout, idleReauth } = this.#settings.current.session
+    return idleTimeout > 0 && idleReauth ? REMEMBER_IDLE_MS : TOMBSTONE_MS
   }
 
   async #isIdle(session: Session): Promise<boolean> {
@@ -344,4 +361,14 @@ export class Sessions {
 /** The session's public name: 128 bits, one way from the cookie. */
 function sessionId(cookie: string): string {
   return Buffer.from(deriveKey(cookie, 'session lookup', 16)).toString('base64url')
+}
+
+function readEnd(message: string): { id: string; reason: EndReason } | undefined {
+  try {
+    const { id, reason } = JSON.parse(message) as { id?: unknown; reason?: unknown }
+    const known = END_REASONS.find((one) => one === reason)
+    return typeof id === 'string' && known !== undefined ? { id, reason: known } : undefined
+  } catch {
+    return undefined
+  }
 }
