@@ -145,26 +145,28 @@ interface Answers {
 
 /** Knows which connections wait for an answer, and answers those that cannot be understood. */
 function followAnswers(server: Server | HttpsServer): Answers {
-  // The latest of each connection: answers leave in order.
-  const latest = new Map<Socket, ServerResponse>()
+  const owed = new Map<Socket, Set<ServerResponse>>()
   let whenNone = (): void => {}
   server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
-    latest.set(socket, response)
+    const answers = owed.get(socket) ?? new Set()
+    owed.set(socket, answers.add(response))
     response.once('close', () => {
-      if (latest.get(socket) === response) latest.delete(socket)
-      if (latest.size === 0) whenNone()
+      answers.delete(response)
+      if (answers.size === 0) owed.delete(socket)
+      if (owed.size === 0) whenNone()
     })
   })
   server.on('clientError', (error: Error, socket: Socket) => {
     // In the middle of an answer another one would be taken for a part of it.
-    if (!socket.writable || latest.has(socket)) socket.destroy()
+    const isSpeaking = [...(owed.get(socket) ?? [])].some(({ headersSent }) => headersSent)
+    if (!socket.writable || isSpeaking) socket.destroy()
     else answerBroken(error, socket)
   })
   return {
-    isUnderWay: (socket) => latest.has(socket),
+    isUnderWay: (socket) => owed.has(socket),
     whenNone(then) {
       whenNone = then
-      if (latest.size === 0) then()
+      if (owed.size === 0) then()
     },
   }
 }

@@ -96,7 +96,10 @@ describe('what is no HTTP', () => {
 
   it('has no answer where it would stand in the middle of another', async () => {
     const answer = await visitor.send(staying('GET /core/raw.js') + 'rubbish\r\n\r\n')
-    expect(answer.raw).toBe('')
+    // One whole answer or none: never the head of one in the body of another.
+    expect(answer.raw).toMatch(
+      /^(HTTP\/1\.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n)?$/,
+    )
     expect(answer.ended).not.toBe('timeout')
   })
 
