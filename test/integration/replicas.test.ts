@@ -1,6 +1,7 @@
 // Two replicas on one real Redis: an end on one is an end on the other, and an outage of the store is nobody's end.
 
 import { afterEach, describe, expect, it } from 'vitest'
+import { alice, type Person as Somebody } from '../../demo/people.ts'
 import { freePort, startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { Person } from '../support/person.ts'
 import { startRedis, type RedisServer } from '../support/redis-server.ts'
@@ -20,7 +21,10 @@ interface Pair {
   readonly there: TestGateway
 }
 
-async function startPair(environment: Readonly<Record<string, string>> = {}): Promise<Pair> {
+async function startPair(
+  environment: Readonly<Record<string, string>> = {},
+  people: readonly Somebody[] = [alice],
+): Promise<Pair> {
   const redis = await startRedis()
   endings.push(() => redis.remove())
   const shared = {
@@ -29,7 +33,7 @@ async function startPair(environment: Readonly<Record<string, string>> = {}): Pr
     GATEWAY_LOGIN_LIMIT: 'off',
     ...environment,
   }
-  const stack = await startStack({ environment: shared })
+  const stack = await startStack({ environment: shared, provider: { people } })
   endings.push(() => stack.stop())
   const there = await startTestGateway({
     ...stack.environment,
@@ -78,6 +82,26 @@ describe('an end on one replica', () => {
     await expect.poll(() => list(here), { timeout: 3_000 }).toBe(2)
     await expect.poll(() => list(there), { timeout: 3_000 }).toBe(2)
     for (const { socket } of streams) socket.destroy()
+  })
+
+  it('or another role there reaches the streams here', async () => {
+    const people = [{ ...alice }]
+    const { here, there } = await startPair(
+      {
+        GATEWAY_SESSION_REVALIDATE_EVERY: '2s',
+        GATEWAY_VIEW_GROUPS: 'watchers',
+        GATEWAY_DESKTOP_VIEWER_USERNAME: 'kasm_viewer',
+        GATEWAY_DESKTOP_VIEWER_PASSWORD: 'kasm-password',
+      },
+      people,
+    )
+    const person = await signIn(here)
+    const streams = [await openStream(here, person), await openStream(there, person)]
+    people[0] = { ...alice, groups: ['watchers'] }
+    for (const stream of streams) {
+      const closed = await Promise.race([stream.closed, pause(14_000)])
+      expect(closed).toMatchObject({ code: 1001 })
+    }
   })
 
   it('spares whoever moves the mouse on the other', async () => {

@@ -33,6 +33,7 @@ const opening = {
 interface SetUpOptions {
   readonly secrets?: readonly string[]
   readonly idleTimeout?: number
+  readonly idleReauth?: boolean
   readonly store?: SessionStore
   readonly clock?: { time: number }
 }
@@ -40,6 +41,7 @@ interface SetUpOptions {
 function setUp({
   secrets = ['a secret of at least thirty-two bytes, surely'],
   idleTimeout = 0,
+  idleReauth = false,
   clock = { time: START },
   store: shared,
 }: SetUpOptions = {}) {
@@ -53,7 +55,7 @@ function setUp({
       return memory.create(id, record)
     },
   }
-  const session = { secrets, maxLifetime: 12 * HOUR, idleTimeout }
+  const session = { secrets, maxLifetime: 12 * HOUR, idleTimeout, idleReauth }
   const settings = { current: { session } as unknown as Settings }
   const presence = new PresenceBook(settings, store, now)
   const sessions = new Sessions(settings, store, presence, now)
@@ -171,6 +173,16 @@ describe('without human input', () => {
     expect(await sessions.find(cookie)).toMatchObject({ state: 'ended', reason: 'idle' })
   })
 
+  it('is what ends it also when its time is up as well, and after a night, as only that asks for a new sign-in', async () => {
+    const { sessions, open, clock } = setUp({ idleTimeout: 30 * MINUTE, idleReauth: true })
+    const [unseen, seen] = [await open(), await open()]
+    clock.time += 31 * MINUTE
+    expect(await sessions.find(seen.cookie)).toMatchObject({ reason: 'idle' })
+    clock.time += 3 * 24 * HOUR
+    expect(await sessions.find(unseen.cookie)).toMatchObject({ state: 'ended', reason: 'idle' })
+    expect(await sessions.find(seen.cookie)).toMatchObject({ state: 'ended', reason: 'idle' })
+  })
+
   it('and with it, it goes on', async () => {
     const { sessions, open, clock, presence } = setUp({ idleTimeout: 30 * MINUTE })
     const { cookie, session } = await open()
@@ -193,6 +205,29 @@ describe('without human input', () => {
     expect(await here.sessions.lastInput(session)).toBe(START + 20 * MINUTE)
     here.clock.time += 10 * MINUTE
     expect(await here.sessions.find(cookie)).toMatchObject({ state: 'ended', reason: 'idle' })
+  })
+})
+
+describe('renewed tokens', () => {
+  const vault = { idToken: 'new-id-token', refreshToken: 'new-refresh-token' }
+
+  it('are written over older ones, and never over newer', async () => {
+    const { sessions, open } = setUp()
+    const { session, cookie } = await open()
+    const later = { ...session, validatedAt: START + 60_000 }
+    expect(await sessions.renew(cookie, later, vault, session.validatedAt)).toBe(true)
+    expect(await sessions.openVault(cookie)).toEqual(vault)
+    const stale = { ...session, validatedAt: START + 30_000 }
+    expect(await sessions.renew(cookie, stale, opening.vault, session.validatedAt)).toBe(false)
+    expect(await sessions.openVault(cookie)).toEqual(vault)
+  })
+
+  it('do not bring an ended session back', async () => {
+    const { sessions, open } = setUp()
+    const { session, cookie } = await open()
+    await sessions.end(session.id, 'revoked')
+    expect(await sessions.renew(cookie, session, vault, session.validatedAt)).toBe(false)
+    expect(await sessions.find(cookie)).toMatchObject({ state: 'ended', reason: 'revoked' })
   })
 })
 
@@ -245,6 +280,19 @@ describe('on several replicas', () => {
     await vi.waitFor(() => expect(there.heard).toContain(`${session.id} revoked`))
     expect(here.ended).toEqual([`${session.id} revoked`])
     expect(there.ended).toEqual([])
+  })
+
+  it.each([
+    'nonsense',
+    '{}',
+    '{"id":7,"reason":"idle"}',
+    '{"id":"s","reason":"from-a-later-version"}',
+    'null',
+  ])('the message %s ends nothing', async (message) => {
+    const { heard, memory } = setUp()
+    await memory.publish(message)
+    await memory.publish(JSON.stringify({ id: 'after', reason: 'revoked' }))
+    await vi.waitFor(() => expect(heard).toEqual(['after revoked']))
   })
 
   it('whoever missed it reads it', async () => {

@@ -1,0 +1,54 @@
+// The ending of a tunnel whose browser side is TLS, in the middle of a frame: no Close fits there.
+
+import { once } from 'node:events'
+import { connect as connectTcp, createServer, type AddressInfo, type Socket } from 'node:net'
+import { connect, createServer as createTlsServer, type TLSSocket } from 'node:tls'
+import { expect, it } from 'vitest'
+import { RfbClientReader } from '../../src/desktop/rfb.ts'
+import { Tunnel } from '../../src/proxy/tunnel.ts'
+import { createCertificate } from '../support/certificate.ts'
+
+it('ends the browser’s side without an answer, and nothing else with it', async () => {
+  const { key, cert } = await createCertificate()
+  const front = createTlsServer({ key, cert })
+  const back = createServer()
+  for (const server of [front, back]) {
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+  }
+  const portOf = (server: typeof back): number => (server.address() as AddressInfo).port
+  const accepted = once(front, 'secureConnection') as Promise<[TLSSocket]>
+  const browser = connect({ host: '127.0.0.1', port: portOf(front), ca: cert })
+  const reached = once(back, 'connection') as Promise<[Socket]>
+  const upstream = connectTcp(portOf(back), '127.0.0.1')
+  const [[client], [desktop]] = await Promise.all([accepted, reached])
+  const received: Buffer[] = []
+  browser.on('data', (chunk: Buffer) => received.push(chunk))
+  browser.on('error', () => {})
+
+  const closed = Promise.withResolvers<string>()
+  const tunnel = new Tunnel(
+    {
+      client,
+      upstream,
+      clientHead: Buffer.alloc(0),
+      upstreamHead: Buffer.alloc(0),
+      role: 'control',
+      address: '127.0.0.1',
+      requestId: 'r',
+      reader: new RfbClientReader('kasmvnc'),
+      longestFrame: 65_527,
+    },
+    { onHumanInput: () => {}, onClosed: closed.resolve },
+  )
+  tunnel.start(Buffer.alloc(0), Buffer.alloc(0))
+  // The head of a frame of a hundred bytes, and no more of it.
+  desktop.write(Buffer.from([0x82, 100, 1, 2, 3]))
+  await expect.poll(() => Buffer.concat(received).length).toBe(5)
+  tunnel.close('idle')
+  expect(await closed.promise).toBe('idle')
+  await expect.poll(() => browser.destroyed || browser.readableEnded).toBe(true)
+  expect(Buffer.concat(received).length).toBe(5)
+  for (const socket of [browser, desktop]) socket.destroy()
+  for (const server of [front, back]) server.close()
+})
