@@ -253,6 +253,13 @@ describe('an upgrade that is let through', () => {
     ])
   })
 
+  it('is made for the one path that was decided on', async () => {
+    const before = stack.desktop.requests.length
+    await send(upgrade({}, 'GET //websockif%79?next=/api/ HTTP/1.1'), 100)
+    const [request] = stack.desktop.requests.slice(before)
+    expect(request?.raw).toMatch(/^GET \/websockify\?next=%2Fapi%2F HTTP\/1\.1\r\n/)
+  })
+
   it('loses nothing of what was sent along with it', async () => {
     const hello = encodeFrame('RFB 003.008\n', { masked: true })
     await send(Buffer.concat([Buffer.from(upgrade()), hello]), 200)
