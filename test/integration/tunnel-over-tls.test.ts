@@ -9,7 +9,7 @@ import { Tunnel } from '../../src/proxy/tunnel.ts'
 import { createCertificate } from '../support/certificate.ts'
 
 it('ends the browser’s side without an answer, and nothing else with it', async () => {
-  const { key, cert } = await createCertificate()
+  const { key, cert } = createCertificate()
   const front = createTlsServer({ key, cert })
   const back = createServer()
   for (const server of [front, back]) {
