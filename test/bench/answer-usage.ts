@@ -1,6 +1,7 @@
 // Loaded into a relay before its own first line (`node --import`): answers what the process has cost so far.
 
 import { setTimeout as sleep } from 'node:timers/promises'
+import { getHeapSpaceStatistics } from 'node:v8'
 
 export interface UsageQuestion {
   /** Collect all garbage first; needs `--expose-gc`. */
@@ -12,6 +13,8 @@ export interface Usage {
   readonly cpuSeconds: number
   readonly residentBytes: number
   readonly heapBytes: number
+  /** Memory of the heap's young generation, in use or not. */
+  readonly youngBytes: number
 }
 
 process.on('message', (question: UsageQuestion) => void answer(question))
@@ -28,10 +31,12 @@ async function answer({ collect }: UsageQuestion): Promise<void> {
   }
   const { user, system } = process.cpuUsage()
   const { rss, heapUsed } = process.memoryUsage()
+  const young = getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space')
   const usage: Usage = {
     cpuSeconds: (user + system) / 1e6,
     residentBytes: rss,
     heapBytes: heapUsed,
+    youngBytes: young?.physical_space_size ?? 0,
   }
   process.send?.(usage)
 }

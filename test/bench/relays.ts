@@ -15,8 +15,8 @@ export interface Relay {
 }
 
 export interface Relays {
-  startGateway(nodeOptions?: readonly string[]): Promise<Relay>
-  startBare(nodeOptions?: readonly string[]): Promise<Relay>
+  startGateway(): Promise<Relay>
+  startBare(): Promise<Relay>
   /** To listening, as an operator starts it. */
   timeGatewayStart(): Promise<Start>
   timeBareStart(): Promise<Start>
@@ -41,8 +41,6 @@ export async function prepareRelays(upstreamPort: number): Promise<Relays> {
     PATH: process.env['PATH'],
     BENCH_UPSTREAM_PORT: String(upstreamPort),
   }
-  const start = (script: string, env: Environment, more: readonly string[]): Promise<Child> =>
-    startChild(script, { env, nodeOptions: [...MEASURED, ...more] })
   const timeStart = async (script: string, env: Environment): Promise<Start> => {
     const child = await startChild(script, { env, answers: false })
     await child.stop()
@@ -50,16 +48,16 @@ export async function prepareRelays(upstreamPort: number): Promise<Relays> {
   }
 
   return {
-    async startGateway(nodeOptions = []) {
-      const child = await start(GATEWAY, gatewayEnv, nodeOptions)
+    async startGateway() {
+      const child = await startChild(GATEWAY, { env: gatewayEnv, nodeOptions: MEASURED })
       await ready(`http://127.0.0.1:${child.listening.adminPort}/readyz`)
       const person = new Person()
       await person.signIn(`${origin}/`)
       const port = Number(new URL(origin).port)
       return relayOf(child, { port, origin, cookie: person.cookieHeader(origin) })
     },
-    async startBare(nodeOptions = []) {
-      const child = await start(BARE, bareEnv, nodeOptions)
+    async startBare() {
+      const child = await startChild(BARE, { env: bareEnv, nodeOptions: MEASURED })
       const { port } = child.listening
       return relayOf(child, { port, origin: `http://localhost:${port}`, cookie: 'session=none' })
     },

@@ -131,6 +131,7 @@ describe('a page from a desktop that', () => {
   it('never answers is let go when the person gives up', async () => {
     await behaving('never answers')
     expect(await visitor.send(visitor.text('GET /'), { timeoutMs: 100 })).toMatchObject({ raw: '' })
+    await isLetGoAtOnce()
   })
 
   it('sends the body byte by byte is shown byte by byte, and let go when the person gives up', async () => {
@@ -138,6 +139,7 @@ describe('a page from a desktop that', () => {
     const answer = await visitor.send(visitor.text('GET /'), { timeoutMs: 300 })
     expect(answer).toMatchObject({ status: 200, ended: 'timeout' })
     expect(answer.body).toMatch(/^x+$/)
+    await isLetGoAtOnce()
   })
 
   it.each(['ends in mid-body', 'resets in mid-body', 'sends FIN and never reads'] as const)(
@@ -266,6 +268,7 @@ describe('a WebSocket to a desktop that', () => {
   it('never answers is let go when the person gives up', async () => {
     await behaving('never answers')
     expect(await visitor.send(upgradeText(), { timeoutMs: 100 })).toMatchObject({ raw: '' })
+    await isLetGoAtOnce()
   })
 
   it('resets in mid-tunnel takes the tunnel with it, and that is what the audit says', async () => {
@@ -311,6 +314,13 @@ function upgradeText(): string {
 
 function switching(key: string, lines: string): string {
   return `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n${lines}\r\nSec-WebSocket-Accept: ${acceptFor(key)}\r\n\r\n`
+}
+
+/** Not first when some time is up. */
+async function isLetGoAtOnce(): Promise<void> {
+  const since = performance.now()
+  await eventually(() => expect(upstream.openSockets).toBe(0))
+  expect(performance.now() - since).toBeLessThan(5_000)
 }
 
 /** Under fake timers: until the request is with the desktop. */
