@@ -239,6 +239,7 @@ export async function startGateway(
     },
     'listening',
   )
+  relyingParty.start()
 
   /** After an idle end the provider's own session is no proof of who sits at the screen. */
   async function reauthenticateSince(

@@ -2,6 +2,7 @@
 
 import type { Agent } from 'node:http'
 import type { DesktopKind, Role, SettingsHolder } from '../config/config.ts'
+import { reuseReads } from '../net/reused-reads.ts'
 import type { KindOfDesktop } from './desktop-kind.ts'
 import { kasmvnc } from './kasmvnc.ts'
 import { createProbe, type SocketAddress } from './probe.ts'
@@ -45,7 +46,9 @@ export function createDesktop(settings: SettingsHolder, now: () => number): Desk
     maxSockets: MOST_REQUESTS_AT_ONCE,
   })
   // An upgraded connection leaves its agent: this bounds handshakes, not tunnels.
-  const tunnelAgent = createAgent(url, tls, { keepAlive: false, maxSockets: MOST_REQUESTS_AT_ONCE })
+  const tunnelAgent = reuseReads(
+    createAgent(url, tls, { keepAlive: false, maxSockets: MOST_REQUESTS_AT_ONCE }),
+  )
   const address = {
     host: url.hostname.replaceAll(/^\[|\]$/g, ''),
     port: Number(url.port || (url.protocol === 'https:' ? 443 : 80)),

@@ -6,6 +6,7 @@ import { TLSSocket } from 'node:tls'
 import type { Role } from '../config/config.ts'
 import type { EndReason } from '../session/session.ts'
 import type { RfbClientReader } from '../desktop/rfb.ts'
+import { readsOf } from '../net/reused-reads.ts'
 import { ClientFrames } from './client-frames.ts'
 import { closeFrame, FrameCounter, pingFrame } from './frames.ts'
 
@@ -39,11 +40,14 @@ const NORMAL_CLOSURE = 1000
 const KEEP_ALIVE_MS = 30_000
 /** The frame under way has so long to come to its end, or the browser gets no Close. */
 const BOUNDARY_WITHIN_MS = 250
+/** Fewer bytes than these are copied when they have to wait. */
+const WORTH_HOLDING = 16_384
 /** After our FIN the browser has so long for its own. */
 const LINGER_MS = 500
 
 export interface Link {
   readonly client: Socket
+  /** Made by an agent that reuses reads. */
   readonly upstream: Socket
   /** What either side had sent behind its handshake. */
   readonly clientHead: Buffer
@@ -120,7 +124,6 @@ export class Tunnel {
     client.on('end', () => this.#finish('client-closed'))
     upstream.on('end', () => this.close('desktop-gone'))
     client.on('data', (chunk) => this.#toDesktop(chunk))
-    upstream.on('data', (chunk) => this.#toBrowser(chunk))
     upstream.on('drain', () => {
       this.#upstreamBlockedAt = 0
       client.resume()
@@ -132,6 +135,8 @@ export class Tunnel {
 
     if (clientHead.length > 0) this.#toDesktop(clientHead)
     if (upstreamHead.length > 0) this.#toBrowser(upstreamHead)
+    readsOf(upstream).redirect((chunk) => this.#toBrowser(chunk))
+    if (this.#clientBlockedAt === 0) upstream.resume()
     // A side that closed while the handshake was under way has said so already.
     if (client.destroyed) this.#finish('client-closed')
     else if (upstream.destroyed) this.close('desktop-gone')
@@ -191,26 +196,34 @@ export class Tunnel {
     }
   }
 
-  #toBrowser(chunk: Buffer): void {
-    if (this.#isEnding) {
-      this.#finishFrame(chunk)
-      return
-    }
+  /** True when nothing refers to the chunk's memory any more. */
+  #toBrowser(chunk: Buffer): boolean {
+    if (this.#isEnding) return this.#finishFrame(chunk)
     this.#serverFrames.count(chunk)
+    const isFree = this.#write(chunk)
+    if (this.#owesPing) this.#pingWhereItFits()
+    return isFree
+  }
+
+  #write(chunk: Buffer): boolean {
+    const client = this.#client
     this.#bytesToBrowser += chunk.length
-    if (!this.#client.write(chunk)) {
+    // What has to wait holds its memory, and a few bytes are not to hold all that was read into.
+    const isCopied =
+      chunk.length < WORTH_HOLDING && (client.writableLength > 0 || client instanceof TLSSocket)
+    if (!client.write(isCopied ? Buffer.from(chunk) : chunk)) {
       this.#upstream.pause()
       this.#clientBlockedAt = Date.now()
     }
-    if (this.#owesPing) this.#pingWhereItFits()
+    return isCopied || client.writableLength === 0
   }
 
-  #finishFrame(chunk: Buffer): void {
-    if (this.#client.writableEnded) return
+  #finishFrame(chunk: Buffer): boolean {
+    if (this.#client.writableEnded) return true
     const length = this.#serverFrames.countToBoundary(chunk)
-    this.#bytesToBrowser += length
-    if (length > 0) this.#client.write(chunk.subarray(0, length))
+    const isFree = length === 0 || this.#write(chunk.subarray(0, length))
     if (this.#serverFrames.isAtBoundary) this.#sayClose()
+    return isFree
   }
 
   #pingWhereItFits(): void {

@@ -94,7 +94,7 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
 
   return async function handleUpgrade(request, socket, head) {
     // Before anything else: a reset on a socket without a listener ends the process.
-    socket.on('error', () => socket.destroy())
+    socket.on('error', destroyOnError)
     const { headers } = request
     const { origin } = settings.current.publicUrl
     // A page of any site may open a WebSocket with this person's cookie; only its Origin gives it away.
@@ -214,7 +214,7 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
       settle(answer.statusCode === 401 ? 'desktop-refused' : 'desktop-broken')
     })
     upstreamRequest.on('upgrade', (answer, upstream: Socket, upstreamHead) => {
-      upstream.on('error', () => upstream.destroy())
+      upstream.on('error', destroyOnError)
       if (isSettled || !isProperAnswer(answer, offer.key)) {
         upstream.destroy()
         settle('desktop-broken')
@@ -237,6 +237,11 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
     })
     upstreamRequest.end()
   }
+}
+
+/** No closure: it lives as long as the socket, and would hold all of the handshake for as long. */
+function destroyOnError(this: Socket): void {
+  this.destroy()
 }
 
 function endOf(reason: CloseReason): RefusalReason {

@@ -3,7 +3,6 @@
 import { GatewayError } from '../lib/errors.ts'
 import { parseStoreAddress } from '../lib/store-address.ts'
 import { createMemoryStore } from './memory-store.ts'
-import { openRedisStore } from './redis-store.ts'
 import type { SessionStore } from './session-store.ts'
 import { openSqliteStore } from './sqlite-store.ts'
 import { createStoreTrouble } from './store-failure.ts'
@@ -40,7 +39,10 @@ export async function openSessionStore(
       return createMemoryStore(now)
     case 'sqlite':
       return openSqliteStore(address.path, now, trouble)
-    case 'redis':
+    case 'redis': {
+      // Its client takes longer to load than all else of the session together, and most have no need of it.
+      const { openRedisStore } = await import('./redis-store.ts')
       return openRedisStore(address, { caFile, trouble, onRecovered })
+    }
   }
 }

@@ -23,7 +23,8 @@ export interface Relays {
   stop(): Promise<void>
 }
 
-const GATEWAY = 'src/main.ts'
+/** As the image starts it. */
+const GATEWAY = 'dist/main.js'
 const BARE = 'test/bench/bare-relay.ts'
 const MEASURED = ['--expose-gc', '--import', new URL('answer-usage.ts', import.meta.url).href]
 const READY_WITHIN_MS = 10_000

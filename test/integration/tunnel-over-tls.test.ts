@@ -5,6 +5,7 @@ import { connect as connectTcp, createServer, type AddressInfo, type Socket } fr
 import { connect, createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import { expect, it } from 'vitest'
 import { RfbClientReader } from '../../src/desktop/rfb.ts'
+import { ReusedReads } from '../../src/net/reused-reads.ts'
 import { Tunnel } from '../../src/proxy/tunnel.ts'
 import { createCertificate } from '../support/certificate.ts'
 
@@ -20,7 +21,9 @@ it('ends the browser’s side without an answer, and nothing else with it', asyn
   const accepted = once(front, 'secureConnection') as Promise<[TLSSocket]>
   const browser = connect({ host: '127.0.0.1', port: portOf(front), ca: cert })
   const reached = once(back, 'connection') as Promise<[Socket]>
-  const upstream = connectTcp(portOf(back), '127.0.0.1')
+  const reads = new ReusedReads()
+  const upstream = connectTcp({ port: portOf(back), host: '127.0.0.1', ...reads.connectOptions })
+  reads.attach(upstream)
   const [[client], [desktop]] = await Promise.all([accepted, reached])
   const received: Buffer[] = []
   browser.on('data', (chunk: Buffer) => received.push(chunk))
