@@ -2,6 +2,8 @@
 // own that does what main.ts asks.
 
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { Agent, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
@@ -31,6 +33,10 @@ export type ClientQuestion = { readonly door: Door } & (
   | { readonly do: 'rest' }
   /** One message after the other through the first tunnel; answers with how long they took. */
   | { readonly do: 'round-trips'; readonly count: number }
+  /** Plain requests, over a few connections that are kept; answers with how long all of them took. */
+  | { readonly do: 'requests'; readonly path: string; readonly count: number }
+  /** Answers when the gateway has closed every tunnel, with how long that took. */
+  | { readonly do: 'see-end' }
   | { readonly do: 'close' }
 )
 
@@ -44,6 +50,11 @@ export interface RoundTrips {
   readonly p99Us: number
 }
 
+export interface Took {
+  readonly ms: number
+}
+
+const CONNECTIONS = 8
 /** Enough to be quick, few enough for a listen backlog. */
 const OPENED_AT_ONCE = 64
 const STRIDE_MS = 300
@@ -89,6 +100,10 @@ async function answer(question: ClientQuestion): Promise<object> {
       return {}
     case 'round-trips':
       return timeRoundTrips(tunnels, question.count)
+    case 'requests':
+      return sendRequests(door, question.path, question.count)
+    case 'see-end':
+      return seeEnd(tunnels)
     case 'close':
       // By reset: thousands of sockets in TIME-WAIT would be in the way of the next.
       for (const { socket } of tunnels.splice(0)) socket.resetAndDestroy()
@@ -197,4 +212,32 @@ async function timeRoundTrips(tunnels: readonly Tunnel[], count: number): Promis
   times.sort((a, b) => a - b)
   const at = (share: number): number => times[Math.floor(share * (times.length - 1))] ?? Number.NaN
   return { p50Us: at(0.5), p99Us: at(0.99) }
+}
+
+async function sendRequests(door: Door, path: string, count: number): Promise<Took> {
+  const startedAt = performance.now()
+  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS })
+  const headers = { host: new URL(door.origin).host, cookie: door.cookie }
+  let left = count
+  const sendInTurn = async (): Promise<void> => {
+    while ((left -= 1) >= 0) {
+      const sent = request({ agent, host: '127.0.0.1', port: door.port, path, headers }).end()
+      const [response] = (await once(sent, 'response')) as [NodeJS.ReadableStream]
+      await once(response.resume(), 'end')
+    }
+  }
+  await Promise.all(Array.from({ length: CONNECTIONS }, sendInTurn))
+  agent.destroy()
+  return { ms: performance.now() - startedAt }
+}
+
+async function seeEnd(tunnels: Tunnel[]): Promise<Took> {
+  const startedAt = performance.now()
+  await Promise.all(
+    tunnels.splice(0).map(async ({ socket }) => {
+      // Answers a FIN with its own, as a browser does.
+      if (!socket.destroyed) await once(socket, 'close')
+    }),
+  )
+  return { ms: performance.now() - startedAt }
 }

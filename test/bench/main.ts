@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { startChild, type Child } from './child.ts'
 import type { ClientQuestion, Passed, RoundTrips } from './client.ts'
 import { prepareRelays, type Relay, type Relays } from './relays.ts'
+import { measureDecisions, measureEnding, measureReading } from './session-costs.ts'
 import { formatTable, type Row } from './table.ts'
 import { DESKTOP, FRAMES, type Traffic } from './traffic.ts'
 
@@ -43,6 +44,7 @@ async function main(): Promise<void> {
     ...(await measureTraffic(bench)),
     ...(await measureMemory(bench)),
     ...(await measureStart(bench)),
+    ...(await measureSessions(bench)),
   ]
   say(`\n${formatTable(rows)}\n`)
   say(NOTE)
@@ -54,7 +56,7 @@ const NOTE = `Median (least-most) of the rounds; a ratio is taken within its rou
 the cores with whatever else runs: a figure alone says little, and a gateway/bare ratio only what lies outside of
 bare/bare, which is a second bare relay measured the same way. CPU is the relay's own, user and kernel, per GB on the wire
 both ways; kB and GB are decimal. A young generation grows by tens of MB while tunnels are opened, up to a bound and not
-again: what is left without it grows with the tunnels.`
+again: what is left without it grows with the tunnels. For a decision, bare is as much HTTP on which nothing is decided.`
 
 async function measureTraffic(bench: Bench): Promise<Row[]> {
   const gateway = await bench.relays.startGateway()
@@ -161,6 +163,15 @@ async function measureMemory({ relays, client }: Bench): Promise<Row[]> {
     { name: 'idle tunnel, resident memory', unit: 'kB', digits: 1, ...resident },
     { name: 'idle tunnel, without young generation', unit: 'kB', digits: 1, ...withoutYoung },
     { name: 'idle tunnel, JavaScript heap', unit: 'kB', digits: 1, ...heap },
+  ]
+}
+
+async function measureSessions({ relays, client }: Bench): Promise<Row[]> {
+  say('sessions …')
+  return [
+    ...(await measureDecisions(relays, client)),
+    measureReading(),
+    await measureEnding(relays, client),
   ]
 }
 
