@@ -94,10 +94,11 @@ export function createCallback(parts: HttpParts): Handle {
       })
       return sendPage(page, [...done, cookies.clear(cookies.sessionName)])
     }
-    const { role, rule } = decision
+    const { role, clipboardIn, rule } = decision
     const opened = await sessions.open({
       identity,
       role,
+      clipboardIn,
       rule,
       address,
       vault,

@@ -33,6 +33,7 @@ export type Lookup =
 export interface Opening {
   readonly identity: Identity
   readonly role: Session['role']
+  readonly clipboardIn: Session['clipboardIn']
   readonly rule: string
   readonly address: string
   readonly vault: Vault
@@ -115,10 +116,11 @@ export class Sessions {
     const id = sessionId(cookie)
     const createdAt = this.#now()
     const expiresAt = createdAt + this.#settings.current.session.maxLifetime
-    const { identity, role, rule, address } = opening
+    const { identity, role, clipboardIn, rule, address } = opening
     const envelope: Envelope = {
       identity,
       role,
+      clipboardIn,
       rule,
       createdAt,
       expiresAt,

@@ -23,6 +23,7 @@ const identity: Identity = {
 const opening = {
   identity,
   role: 'control',
+  clipboardIn: 'allow',
   rule: 'allowGroups',
   address: '192.0.2.1',
   vault: { idToken: 'id-token', refreshToken: 'refresh-token' },
