@@ -138,7 +138,10 @@ export const FAILURES: Readonly<Record<FailureKind, Failure>> = {
   'login-expired': {
     status: 400,
     title: 'The sign-in took too long',
-    text: ['For your safety a sign-in must be finished within ten minutes. Please start it again.'],
+    text: [
+      'For your safety a sign-in must be finished within ten minutes, and this one began longer ago. Perhaps its page was left open for a while, or you came here by a bookmark.',
+      'Please start it again.',
+    ],
     next: 'sign-in',
     button: 'Sign in again',
   },
