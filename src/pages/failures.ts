@@ -149,7 +149,7 @@ export const FAILURES: Readonly<Record<FailureKind, Failure>> = {
     status: 400,
     title: 'This sign-in is already complete',
     text: [
-      'Each sign-in works once. You probably came back here by a bookmark or the back button.',
+      'Each sign-in works once. You probably came back here by a bookmark, the back button or a second click.',
       'Go to the desktop. If you need to sign in again, you will be asked to.',
     ],
     next: 'desktop',
