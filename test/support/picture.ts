@@ -45,7 +45,7 @@ export async function watchSockets(context: BrowserContext): Promise<void> {
   await context.addInitScript(WATCH)
 }
 
-function watchedSocket(page: Page): Promise<WatchedSocket> {
+export function watchedSocket(page: Page): Promise<WatchedSocket> {
   return page.evaluate('globalThis.watchedSocket')
 }
 
