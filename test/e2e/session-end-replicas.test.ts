@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { alice, type Person } from '../../demo/people.ts'
 import { startPaintedDesktop } from '../../demo/painted-desktop.ts'
 import type { RunningProvider } from '../../demo/provider.ts'
-import { launchBrowser, type TestBrowser } from '../support/browser.ts'
+import { launchBrowser, SMALL, type TestBrowser } from '../support/browser.ts'
 import { eventually } from '../support/eventually.ts'
 import { fillIn, pressButton, readOwnPage, signOutAtProvider } from '../support/browser-person.ts'
 import { freePort } from '../support/gateway.ts'
@@ -70,7 +70,7 @@ let opened: number
 beforeEach(async () => {
   people[0] = alice
   opened = withTunnel.audit('tunnel_opened').length
-  page = await browser.newPage()
+  page = await browser.newPage(SMALL)
   context = page.context()
   await watchSockets(context)
   await page.goto(origin)

@@ -5,7 +5,7 @@ import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { alice, type Person } from '../../demo/people.ts'
 import { startXDesktop } from '../../demo/x-desktop.ts'
-import { launchBrowser, type TestBrowser } from '../support/browser.ts'
+import { launchBrowser, SMALL, type TestBrowser } from '../support/browser.ts'
 import { fillIn, pressButton, readOwnPage, signOutAtProvider } from '../support/browser-person.ts'
 import {
   DESKTOP_CREDENTIALS,
@@ -40,7 +40,7 @@ afterAll(() => browser.close())
 const origin = (): string => stack.gateway.origin
 
 async function signIn(): Promise<Page> {
-  const page = await browser.newPage()
+  const page = await browser.newPage(SMALL)
   contexts.push(page.context())
   await watchSockets(page.context())
   await page.goto(origin())

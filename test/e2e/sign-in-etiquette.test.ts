@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import {
   launchBrowser,
   launchBrowserThatBlocksCookies,
+  SMALL,
   type TestBrowser,
 } from '../support/browser.ts'
 import { fillIn, pressButton, readOwnPage } from '../support/browser-person.ts'
@@ -48,8 +49,7 @@ afterAll(async () => {
 })
 
 async function newPage(): Promise<Page> {
-  // Small, because what moves in it is not what this is about.
-  const page = await browser.newPage({ viewport: { width: 640, height: 400 } })
+  const page = await browser.newPage(SMALL)
   contexts.push(page.context())
   return page
 }

@@ -24,6 +24,9 @@ const ARGUMENTS = [
   '--disable-sync',
 ]
 
+/** For a desktop whose picture is drawn without a graphics card, and need not be large. */
+export const SMALL = { viewport: { width: 640, height: 400 } }
+
 /** Chromium's `ContentSetting`. */
 const BLOCK = 2
 
