@@ -219,7 +219,8 @@ export class Sessions {
     const bySid = sid === undefined ? [] : this.#index.bySid(iss, sid)
     const indexes = sid === undefined && sub !== undefined ? this.#index.bySub(iss, sub) : bySid
     for (const index of indexes.slice(0, 1)) {
-      await this.#store.remember(`logout ${index}`, String(iat), LOGOUT_MARK_MS)
+      // Of several logouts the last one decides which logins are older.
+      await this.#store.raise(`logout ${index}`, iat, LOGOUT_MARK_MS)
     }
     const ids = new Set((await Promise.all(indexes.map((index) => this.#store.find(index)))).flat())
     const ended = await Promise.all(
