@@ -63,7 +63,9 @@ export function createDesktop(settings: SettingsHolder, now: () => number): Desk
     requestAgent,
     tunnelAgent,
     authorizationFor(role) {
-      const credentials = settings.current.desktop.credentials[role]
+      const { credentials: byRole } = settings.current.desktop
+      // Plain RFB knows no owners: one is a person in control.
+      const credentials = byRole[role === 'owner' && kind === 'rfb' ? 'control' : role]
       if (credentials === undefined) return undefined
       const { username, password } = credentials
       return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`

@@ -12,6 +12,9 @@ import type { Revalidation } from './revalidate.ts'
 import type { EndReason, Session } from '../session/session.ts'
 import type { Sessions } from '../session/sessions.ts'
 
+/** `owner-api`, `downloads`: the person may use the desktop, and not this of it. */
+export type ForbiddenReason = RefusalReason | 'owner-api' | 'downloads'
+
 export type Authorization =
   | {
       readonly outcome: 'granted'
@@ -28,7 +31,7 @@ export type Authorization =
   | {
       readonly outcome: 'forbidden'
       readonly session: Session
-      readonly reason: RefusalReason | 'owner-api'
+      readonly reason: ForbiddenReason
     }
   | { readonly outcome: 'store-unavailable' }
 
@@ -62,6 +65,9 @@ export function createAuthorize(parts: GateParts): Authorize {
     if (!decision.allowed) return { outcome: 'forbidden', session, reason: decision.reason }
     if (desktop.kind.meaningOf(path) === 'owner-api' && decision.role !== 'owner') {
       return { outcome: 'forbidden', session, reason: 'owner-api' }
+    }
+    if (desktop.kind.showsFiles(path) && decision.downloads === 'deny') {
+      return { outcome: 'forbidden', session, reason: 'downloads' }
     }
     return { outcome: 'granted', session, role: decision.role, cookie }
   }

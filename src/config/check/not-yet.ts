@@ -19,8 +19,6 @@ export const NOT_YET: readonly NotYet[] = [
   { setting: 'viewGroups', value: 'view of a desktop of kind rfb', restricts: isRfb },
   { setting: 'viewEmails', value: 'view of a desktop of kind rfb', restricts: isRfb },
   { setting: 'clipboardIn', value: 'deny', restricts: (written) => written.clipboardIn === 'deny' },
-  { setting: 'downloads', value: 'deny', restricts: (written) => written.downloads === 'deny' },
-  { setting: 'access[].role', value: 'owner', restricts: (_, { role }) => role === 'owner' },
   {
     setting: 'access[].role',
     value: 'view of a desktop of kind rfb',
@@ -30,11 +28,6 @@ export const NOT_YET: readonly NotYet[] = [
     setting: 'access[].clipboardIn',
     value: 'deny',
     restricts: (_, rule) => rule.clipboardIn === 'deny',
-  },
-  {
-    setting: 'access[].downloads',
-    value: 'deny',
-    restricts: (_, rule) => rule.downloads === 'deny',
   },
   {
     setting: 'desktop.routes',

@@ -45,10 +45,15 @@ it('refuses whoever no rule matches, and everybody without a rule', () => {
 it('takes the first rule that matches', () => {
   const rules = [
     rule({ groups: ['dev'] }, { id: 'a' }),
-    rule({ groups: ['all'] }, { id: 'b', role: 'view' }),
+    rule({ groups: ['all'] }, { id: 'b', role: 'view', downloads: 'deny' }),
     rule({ groups: ['ops'] }, { id: 'c' }),
   ]
-  expect(decide(alice, rules)).toEqual({ allowed: true, role: 'view', rule: 'b' })
+  expect(decide(alice, rules)).toEqual({
+    allowed: true,
+    role: 'view',
+    downloads: 'deny',
+    rule: 'b',
+  })
 })
 
 it('lets anyone in only where a rule says so', () => {
