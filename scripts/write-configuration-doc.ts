@@ -110,10 +110,13 @@ within a part, one entry is enough.
 | \`match.claims\` | claim → values, of which the person must have one |
 | \`role\` | \`control\`, \`view\` or \`owner\`; required |
 | \`clipboardIn\` | \`allow\` or \`deny\`: whether what the person pastes reaches the desktop; without it \`GATEWAY_CLIPBOARD_IN\` decides |
-| \`downloads\` | \`allow\` or \`deny\`: KasmVNC's Downloads; without it \`GATEWAY_DOWNLOADS\` decides |
+| \`downloads\` | \`allow\` or \`deny\`: KasmVNC's \`Downloads/\` and its lists of folders; without it \`GATEWAY_DOWNLOADS\` decides |
 
 An empty \`match\` matches nobody and is refused; \`allowAnyone: true\` lets every signed-in person control the desktop. Role \`view\`
-needs \`desktop.viewer\` credentials on KasmVNC, where the user behind them is what makes a viewer.
+needs \`desktop.viewer\` credentials on KasmVNC, where the user behind them is what makes a viewer. Role \`owner\` controls the
+desktop and may use KasmVNC's API (every path with \`/api/\` in it), by the \`desktop.owner\` credentials; nobody else's request
+for it reaches the desktop. What the API changes is taken from a page of this origin alone: a program sends \`Origin\`
+with its cookie, and a body of at most 12 KiB.
 
 The lists are rules too, in this order: \`allowGroups\`, \`allowEmails\`, \`allowEmailDomains\`, \`allowAnyone\`, \`viewGroups\`,
 \`viewEmails\`. The audit names the rule that let somebody in by these words, or by \`access[0]\`, \`access[1]\`, ….

@@ -64,7 +64,7 @@ export function createDesktop(settings: SettingsHolder, now: () => number): Desk
     tunnelAgent,
     authorizationFor(role) {
       const { credentials: all } = settings.current.desktop
-      // Of a standard desktop the gateway's own restrictions are what makes a viewer: its users need not differ.
+      // Plain RFB knows neither viewers nor owners: the gateway's own restrictions are what makes a viewer.
       const credentials = all[role] ?? (kind === 'rfb' ? all.control : undefined)
       if (credentials === undefined) return undefined
       const { username, password } = credentials

@@ -31,4 +31,14 @@ export const kasmvnc: KindOfDesktop = {
     if (lower.includes('/api/')) return 'owner-api'
     return lower.includes('downloads/') ? 'download' : 'client'
   },
+  // The server lists every folder there is (websocket.c:903-963), under whatever name somebody linked one. Of `/` alone it
+  // gives the page in it.
+  showsFiles(path) {
+    const isFolder = path.endsWith('/') && path !== '/'
+    return isFolder || /downloads(?:\/|$)/i.test(path) || /\/api\/.*downloads/i.test(path)
+  },
+  // Users are made and rights given by GET as well as by POST.
+  isReadOnly: (path) =>
+    kasmvnc.meaningOf(path) !== 'owner-api' ||
+    /^\/api\/(?:get_\w+|downloads|system\/stats)$/.test(path),
 }

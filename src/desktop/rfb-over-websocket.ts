@@ -10,4 +10,6 @@ export const rfbOverWebSocket: KindOfDesktop = {
   headAsGet: false,
   csp: kasmvnc.csp,
   meaningOf: () => 'client',
+  showsFiles: () => false,
+  isReadOnly: () => true,
 }

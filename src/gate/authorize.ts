@@ -12,6 +12,9 @@ import type { Revalidation } from './revalidate.ts'
 import type { EndReason, Session } from '../session/session.ts'
 import type { Sessions } from '../session/sessions.ts'
 
+/** `owner-api`, `downloads`: the person may use the desktop, and not this of it. */
+export type ForbiddenReason = RefusalReason | 'owner-api' | 'downloads'
+
 export type Authorization =
   | {
       readonly outcome: 'granted'
@@ -29,7 +32,7 @@ export type Authorization =
   | {
       readonly outcome: 'forbidden'
       readonly session: Session
-      readonly reason: RefusalReason | 'owner-api'
+      readonly reason: ForbiddenReason
     }
   | { readonly outcome: 'store-unavailable' }
 
@@ -64,7 +67,10 @@ export function createAuthorize(parts: GateParts): Authorize {
     if (desktop.kind.meaningOf(path) === 'owner-api' && decision.role !== 'owner') {
       return { outcome: 'forbidden', session, reason: 'owner-api' }
     }
-    const { role, clipboardIn } = decision
+    const { role, clipboardIn, downloads } = decision
+    if (desktop.kind.showsFiles(path) && downloads === 'deny') {
+      return { outcome: 'forbidden', session, reason: 'downloads' }
+    }
     return { outcome: 'granted', session, role, clipboardIn, cookie }
   }
 

@@ -23,9 +23,12 @@ export type FailureKind =
   | 'desktop-refused'
   | 'desktop-busy'
   | 'desktop-broken'
+  | 'owner-only'
+  | 'downloads-denied'
   | 'not-found'
   | 'method-not-allowed'
   | 'bad-request'
+  | 'too-large'
   | 'cross-site'
   | 'internal'
 
@@ -251,6 +254,24 @@ export const FAILURES: Readonly<Record<FailureKind, Failure>> = {
     next: 'reload',
     button: 'Try again',
   },
+  'owner-only': {
+    status: 403,
+    title: 'That is for the owner of this desktop',
+    text: [
+      'You may use the desktop, but not what it offers to programs: only a person with the role of owner may.',
+    ],
+    next: 'desktop',
+    button: 'Go to the desktop',
+  },
+  'downloads-denied': {
+    status: 403,
+    title: 'Files of this desktop are closed to you',
+    text: [
+      'You may use the desktop, but not take files from it. If you need one, ask your administrator.',
+    ],
+    next: 'desktop',
+    button: 'Go to the desktop',
+  },
   'not-found': {
     status: 404,
     title: 'There is no such page',
@@ -269,6 +290,13 @@ export const FAILURES: Readonly<Record<FailureKind, Failure>> = {
     status: 400,
     title: 'The request could not be understood',
     text: ['The address or what was sent with it is damaged. Nothing was changed.'],
+    next: 'desktop',
+    button: 'Go to the desktop',
+  },
+  'too-large': {
+    status: 413,
+    title: 'That is too much at once',
+    text: ['What was sent is larger than this address takes. Nothing was changed.'],
     next: 'desktop',
     button: 'Go to the desktop',
   },

@@ -9,6 +9,7 @@ export type Decision =
       readonly allowed: true
       readonly role: Role
       readonly clipboardIn: Permission
+      readonly downloads: Permission
       readonly rule: string
     }
   | { readonly allowed: false; readonly reason: RefusalReason }
@@ -17,9 +18,9 @@ export type Decision =
 export type RefusalReason = 'no-rule-matches' | 'email-not-verified'
 
 export function decide(identity: Identity, rules: readonly AccessRule[]): Decision {
-  for (const { id, match, role, clipboardIn } of rules) {
+  for (const { id, match, role, clipboardIn, downloads } of rules) {
     if (match === undefined || matches(match, identity)) {
-      return { allowed: true, role, clipboardIn, rule: id }
+      return { allowed: true, role, clipboardIn, downloads, rule: id }
     }
   }
   const vouchedFor = { ...identity, emailCounts: true }

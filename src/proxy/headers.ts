@@ -69,18 +69,18 @@ export function responseHeaders(
   }
   const { location } = upstream.headers
   if (location !== undefined) headers['location'] = onOurOrigin(location, desktopUrl)
-  headers['content-security-policy'] = meaning === 'download' ? 'sandbox' : csp
+  headers['content-security-policy'] = meaning === 'client' ? csp : 'sandbox'
   // Cross-origin isolation: without it the client loses threads and lossless video.
   headers['cross-origin-opener-policy'] = 'same-origin'
   headers['cross-origin-embedder-policy'] = 'require-corp'
   headers['cross-origin-resource-policy'] = 'same-origin'
   headers['referrer-policy'] ??= 'same-origin'
   headers['cache-control'] ??= 'private, no-cache'
-  if (meaning === 'download') {
-    // A file somebody put there must not run as a page of this origin.
-    headers['content-disposition'] = 'attachment'
-    headers['x-content-type-options'] = 'nosniff'
-  }
+  // What somebody put there, or named themselves, must not run as a page of this origin.
+  if (meaning !== 'client') headers['x-content-type-options'] = 'nosniff'
+  if (meaning === 'download') headers['content-disposition'] = 'attachment'
+  // Pictures of the screen, and who has been there.
+  if (meaning === 'owner-api') headers['cache-control'] = 'no-store'
   return headers
 }
 

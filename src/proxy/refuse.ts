@@ -3,7 +3,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { SettingsHolder } from '../config/config.ts'
-import type { Authorization } from '../gate/authorize.ts'
+import type { Authorization, ForbiddenReason } from '../gate/authorize.ts'
 import type { Client } from '../net/forwarded.ts'
 import { isNavigation } from '../net/navigation.ts'
 import { newRequestId } from '../net/request-id.ts'
@@ -17,6 +17,12 @@ import type { ToPublicHost } from '../session/public-host.ts'
 /** Seconds after which a try may go better, where time alone can mend it. */
 const RETRY_AFTER_S = 5
 const SIGN_IN_PATH = '/oauth2/sign_in'
+
+/** Where a person may use the desktop, and not this of it. */
+const CLOSED: Readonly<Partial<Record<ForbiddenReason, FailureKind>>> = {
+  'owner-api': 'owner-only',
+  downloads: 'downloads-denied',
+}
 
 export type Refused = Exclude<Authorization, { outcome: 'granted' }>
 
@@ -133,6 +139,10 @@ export function createRefuse(parts: RefuseParts): Refuse {
           reason,
         })
         const { name, preferredUsername, email, sub } = session.identity
+        const closed = CLOSED[reason]
+        if (navigates && closed !== undefined) {
+          return sendPage(response, failurePage({ kind: closed, requestId }))
+        }
         if (navigates) {
           const who = name ?? preferredUsername ?? email ?? sub
           return sendPage(

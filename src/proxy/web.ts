@@ -9,6 +9,7 @@ import type { PathMeaning } from '../desktop/desktop-kind.ts'
 import type { Authorize } from '../gate/authorize.ts'
 import { codeOf, GatewayError } from '../lib/errors.ts'
 import type { Client } from '../net/forwarded.ts'
+import { isSameOrigin } from '../net/navigation.ts'
 import type { Target } from '../net/target.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
@@ -16,9 +17,12 @@ import type { FailureKind } from '../pages/pages.ts'
 import type { PresenceBook } from '../session/presence.ts'
 import { requestHeaders, responseHeaders } from './headers.ts'
 import type { Asked, Refuse } from './refuse.ts'
+import { readBody } from './request-body.ts'
 
 /** Milliseconds until the desktop's answer must have begun, and between two pieces of it. */
 const ANSWER_WITHIN_MS = 30_000
+/** KasmVNC takes 16,383 bytes, the header included. */
+const MOST_BODY_BYTES = 12_288
 
 export interface WebParts {
   readonly settings: SettingsHolder
@@ -43,6 +47,8 @@ interface Exchange {
   readonly asked: Asked
   readonly meaning: PathMeaning
   readonly headOnly: boolean
+  /** Of a POST: taken in whole. */
+  readonly body: Buffer | undefined
   readonly stopTimer: () => void
 }
 
@@ -89,6 +95,9 @@ export function createWeb(parts: WebParts): HandleWeb {
     }, ANSWER_WITHIN_MS)
     upstreamRequest.once('response', () => clearTimeout(deadline))
     upstreamRequest.once('close', () => clearTimeout(deadline))
+    // As text Node joins it to the header: KasmVNC answers 400 to a body that is not in the same read (websocket.c:1137).
+    const body = exchanges.get(response)?.body
+    if (body !== undefined) upstreamRequest.end(body.toString('latin1'), 'latin1')
   })
 
   proxy.on('proxyRes', (answer: IncomingMessage, _: IncomingMessage, response: ServerResponse) => {
@@ -100,10 +109,16 @@ export function createWeb(parts: WebParts): HandleWeb {
     }
     if (answer.statusCode === 401) {
       answer.destroy()
-      desktop.markRefused()
-      log.error(
-        "the desktop refuses the gateway's credentials: check GATEWAY_DESKTOP_USERNAME and _PASSWORD",
-      )
+      if (exchange.meaning === 'owner-api' && lacksRights(answer)) {
+        log.error(
+          'the desktop does not take the gateway for its owner: GATEWAY_DESKTOP_OWNER_USERNAME must be an owner there, and Basic auth on',
+        )
+      } else {
+        desktop.markRefused()
+        log.error(
+          "the desktop refuses the gateway's credentials: check GATEWAY_DESKTOP_USERNAME and _PASSWORD",
+        )
+      }
       refuse.failed(exchange.asked, response, 'desktop-refused', {
         retryAfter: desktop.pausedFor(),
       })
@@ -138,12 +153,26 @@ export function createWeb(parts: WebParts): HandleWeb {
     }
     // A person went here by hand: not a script, not a reload by the page itself (Fetch Metadata, Sec-Fetch-User).
     if (request.headers['sec-fetch-user'] === '?1') presence.noteInput(authorization.session.id)
-    const problem = unacceptable(request)
-    if (problem !== undefined) {
-      if (problem === 'method-not-allowed') response.setHeader('allow', 'GET, HEAD')
+    const meaning = desktop.kind.meaningOf(target.path)
+    const isPost = request.method === 'POST' && meaning === 'owner-api'
+    const stop = (problem: FailureKind): void => {
+      // What is left of a body must not be read as the next request.
       response.setHeader('connection', 'close')
-      return refuse.failed(request, response, problem)
+      refuse.failed(request, response, problem)
     }
+    const problem = unacceptable(request, isPost)
+    if (problem === 'method-not-allowed') {
+      response.setHeader('allow', meaning === 'owner-api' ? 'GET, HEAD, POST' : 'GET, HEAD')
+    }
+    if (problem !== undefined) return stop(problem)
+    // A link or a form of another site's would act with the cookie of the person who follows it.
+    const isHarmless = !isPost && desktop.kind.isReadOnly(target.path)
+    if (!isHarmless && !isSameOrigin(request.headers, settings.current.publicUrl.origin)) {
+      return stop('cross-site')
+    }
+    const body = isPost ? await readBody(request, MOST_BODY_BYTES) : undefined
+    if (body === 'too-large') return stop(body)
+    if (body === 'broken') return stop('bad-request')
     const paused = desktop.pausedFor()
     if (paused !== undefined) {
       return refuse.failed(request, response, 'desktop-refused', { retryAfter: paused })
@@ -158,18 +187,20 @@ export function createWeb(parts: WebParts): HandleWeb {
     const { method, url, headers } = request
     exchanges.set(response, {
       asked: { method, url, headers },
-      meaning: desktop.kind.meaningOf(target.path),
+      meaning,
       headOnly: method === 'HEAD',
+      body,
       stopTimer: metrics.desktopRequestDuration.startTimer(),
     })
     // From here on the request is the one that was decided on: nothing of the client's but what is listed.
-    if (desktop.kind.headAsGet) request.method = 'GET'
+    if (desktop.kind.headAsGet && method === 'HEAD') request.method = 'GET'
     request.url = target.path + target.query
     request.headers = requestHeaders(desktop.kind, headers, {
       authorization: desktop.authorizationFor(authorization.role),
       clientAddress: client.address,
       host: desktop.url.host,
     })
+    if (body !== undefined) request.headers['Content-Length'] = String(body.length)
     await proxy.web(request, response).catch((error: unknown) => {
       log.debug({ err: error }, 'answer to the browser broke off')
     })
@@ -184,11 +215,21 @@ function failureOf(error: Error): FailureKind {
   return 'bytesParsed' in error ? 'desktop-broken' : 'desktop-unreachable'
 }
 
-function unacceptable(request: IncomingMessage): 'method-not-allowed' | 'bad-request' | undefined {
-  if (request.method !== 'GET' && request.method !== 'HEAD') return 'method-not-allowed'
-  // A body that nobody expects is a second request to a server that does not read it.
-  const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers
-  if (length !== '0' || encoding !== undefined) return 'bad-request'
+/** The credentials were right, and the rights behind them too few; wrong ones are `Forbidden` or come with a challenge. */
+function lacksRights({ statusMessage, headers }: IncomingMessage): boolean {
+  return statusMessage === 'Unauthorized' && headers['www-authenticate'] === undefined
+}
+
+function unacceptable(
+  request: IncomingMessage,
+  mayPost: boolean,
+): 'method-not-allowed' | 'bad-request' | undefined {
+  if (!mayPost) {
+    if (request.method !== 'GET' && request.method !== 'HEAD') return 'method-not-allowed'
+    // A body that nobody expects is a second request to a server that does not read it.
+    const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers
+    if (length !== '0' || encoding !== undefined) return 'bad-request'
+  }
   // A worker of the desktop's would outlive the session and answer for the gateway's own pages.
   return request.headers['service-worker'] === undefined ? undefined : 'bad-request'
 }

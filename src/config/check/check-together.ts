@@ -34,6 +34,8 @@ export function checkTogether(
     ...checkStoreTls(written.session),
     ...checkDesktopTls(written.desktop),
     ...checkViewers(written.desktop, rules),
+    ...checkOwners(written.desktop, rules),
+    ...checkDownloads(written, rules),
   ]
 }
 
@@ -143,6 +145,32 @@ function checkViewers(
       const words = `view needs ${need} of a desktop user who may not write; set them or remove this`
       return problem([place, 'desktop.viewer'], words)
     })
+}
+
+/** An owner without the owner's credentials would be turned away, and the gateway with them. */
+function checkOwners(
+  { kind, owner }: WrittenSettings['desktop'],
+  rules: readonly AccessRule[],
+): readonly Problem[] {
+  if (kind !== 'kasmvnc' || owner.username !== undefined) return []
+  const need = `${nameOf('desktop.owner.username')} and ${nameOf('desktop.owner.password')}`
+  const words = `owner needs ${need} of a desktop user who may use its API; set them or choose control`
+  return rules
+    .filter(({ role }) => role === 'owner')
+    .map(({ id }) => problem([`${id}.role`, 'desktop.owner'], words))
+}
+
+/** Where nothing is known of a server's paths, nothing can be closed. */
+function checkDownloads(
+  { desktop, downloads }: WrittenSettings,
+  rules: readonly AccessRule[],
+): readonly Problem[] {
+  if (desktop.kind !== 'rfb') return []
+  const words = "deny closes KasmVNC's downloads, and a desktop of kind rfb has none; remove it"
+  if (downloads === 'deny') return [problem(['downloads', 'desktop.kind'], words)]
+  return rules
+    .filter((rule) => rule.downloads === 'deny')
+    .map(({ id }) => problem([`${id}.downloads`, 'desktop.kind'], words))
 }
 
 /** What is allowed and worth a word at start. */

@@ -14,13 +14,6 @@ export interface NotYet {
 }
 
 export const NOT_YET: readonly NotYet[] = [
-  { setting: 'downloads', value: 'deny', restricts: (written) => written.downloads === 'deny' },
-  { setting: 'access[].role', value: 'owner', restricts: (_, { role }) => role === 'owner' },
-  {
-    setting: 'access[].downloads',
-    value: 'deny',
-    restricts: (_, rule) => rule.downloads === 'deny',
-  },
   {
     setting: 'desktop.routes',
     restricts: ({ desktop }) => desktop.routes?.length !== 0,

@@ -93,7 +93,7 @@ const schema: z.ZodType<WrittenSettings> = map({
   }),
   downloads: byDefault(permission, 'allow', {
     env: 'GATEWAY_DOWNLOADS',
-    meaning: "For rules that do not say: `deny` drops KasmVNC's Downloads.",
+    meaning: "For rules that do not say: `deny` closes KasmVNC's Downloads.",
   }),
   desktop: desktopSchema.prefault({}),
   ui: map({

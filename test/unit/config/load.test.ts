@@ -155,7 +155,7 @@ logLevel: loud
 sesion: { maxLifetime: 1h }
 session: { maxLifetime: 1s, providerGrace: 0 }
 access:
-  - { match: { groups: [ops] }, role: control, downloads: deny }
+  - { match: { groups: [ops] }, role: control, clipboardIn: deny }
   - { match: { groups: [ops] }, role: vew }
 `
     expect(problemsFrom(env, yaml)).toEqual([
@@ -168,7 +168,6 @@ access:
       'GATEWAY_LOG_LEVEL (logLevel): must be one of fatal, error, warn, info, debug, trace, silent; got "loud"',
       'gateway.yaml:3: sesion: is not a setting; did you mean session?',
       'GATEWAY_TLS_KEY_FILE (tls.keyFile): must be set as well, or GATEWAY_TLS_CERT_FILE (tls.certFile) removed',
-      'access[0].downloads: deny is not enforced by this version yet; remove it',
     ])
   })
 

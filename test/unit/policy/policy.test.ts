@@ -45,13 +45,14 @@ it('refuses whoever no rule matches, and everybody without a rule', () => {
 it('takes the first rule that matches', () => {
   const rules = [
     rule({ groups: ['dev'] }, { id: 'a' }),
-    rule({ groups: ['all'] }, { id: 'b', role: 'view' }),
+    rule({ groups: ['all'] }, { id: 'b', role: 'view', downloads: 'deny' }),
     rule({ groups: ['ops'] }, { id: 'c' }),
   ]
   expect(decide(alice, rules)).toEqual({
     allowed: true,
     role: 'view',
     clipboardIn: 'allow',
+    downloads: 'deny',
     rule: 'b',
   })
 })

@@ -154,7 +154,7 @@ access:
       'access: [{ match: { emails: [x] }, role: control }, { match: { groups: [g] }, role: owner }]'
     expect(problemsFrom(NO_RULES, yaml)).toEqual([
       'access[0].match.emails[0]: must be an e-mail address with exactly one @; got "x"',
-      'access[1].role: owner is not enforced by this version yet; remove it',
+      'access[1].role: owner needs GATEWAY_DESKTOP_OWNER_USERNAME (desktop.owner.username) and GATEWAY_DESKTOP_OWNER_PASSWORD (desktop.owner.password) of a desktop user who may use its API; set them or choose control',
     ])
   })
 

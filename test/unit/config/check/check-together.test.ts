@@ -139,6 +139,48 @@ describe('the certificate of the desktop', () => {
   })
 })
 
+describe('owners of KasmVNC', () => {
+  const rules = 'access: [{ match: { groups: [admins] }, role: owner }]'
+  const words =
+    'owner needs GATEWAY_DESKTOP_OWNER_USERNAME (desktop.owner.username) and GATEWAY_DESKTOP_OWNER_PASSWORD (desktop.owner.password) of a desktop user who may use its API; set them or choose control'
+
+  it('need the credentials of one', () => {
+    expect(problemsFrom({ ...COMPLETE, GATEWAY_ALLOW_GROUPS: '' }, rules)).toEqual([
+      `access[0].role: ${words}`,
+    ])
+  })
+
+  it('may be the very user of those who control', () => {
+    const user = {
+      GATEWAY_DESKTOP_USERNAME: 'kasm_user',
+      GATEWAY_DESKTOP_PASSWORD: 'password',
+      GATEWAY_DESKTOP_OWNER_USERNAME: 'kasm_user',
+      GATEWAY_DESKTOP_OWNER_PASSWORD: 'password',
+    }
+    expect(problemsFrom({ ...COMPLETE, GATEWAY_ALLOW_GROUPS: '', ...user }, rules)).toEqual([])
+  })
+
+  it('are people in control to a desktop of kind rfb', () => {
+    const env = { ...COMPLETE, GATEWAY_ALLOW_GROUPS: '', GATEWAY_DESKTOP_KIND: 'rfb' }
+    expect(problemsFrom(env, rules)).toEqual([])
+  })
+})
+
+describe('downloads of a desktop of kind rfb', () => {
+  const env = { ...COMPLETE, GATEWAY_DESKTOP_KIND: 'rfb' }
+  const words = "deny closes KasmVNC's downloads, and a desktop of kind rfb has none; remove it"
+
+  it('cannot be closed', () => {
+    expect(problemsFrom({ ...env, GATEWAY_DOWNLOADS: 'deny' })).toEqual([
+      `GATEWAY_DOWNLOADS (downloads): ${words}`,
+    ])
+    const rules = 'access: [{ match: { groups: [a] }, role: control, downloads: deny }]'
+    expect(problemsFrom({ ...env, GATEWAY_ALLOW_GROUPS: '' }, rules)).toEqual([
+      `access[0].downloads: ${words}`,
+    ])
+  })
+})
+
 describe('viewers of KasmVNC', () => {
   const words =
     'view needs GATEWAY_DESKTOP_VIEWER_USERNAME (desktop.viewer.username) and GATEWAY_DESKTOP_VIEWER_PASSWORD (desktop.viewer.password) of a desktop user who may not write; set them or remove this'
