@@ -15,6 +15,7 @@ import type { Metrics } from '../observability/metrics.ts'
 import type { FailureKind } from '../pages/pages.ts'
 import type { PresenceBook } from '../session/presence.ts'
 import { requestHeaders, responseHeaders } from './headers.ts'
+import { askForWholePage, insertPanel, wantsPanel } from './panel.ts'
 import type { Asked, Refuse } from './refuse.ts'
 
 /** Milliseconds until the desktop's answer must have begun, and between two pieces of it. */
@@ -43,6 +44,7 @@ interface Exchange {
   readonly asked: Asked
   readonly meaning: PathMeaning
   readonly headOnly: boolean
+  readonly wantsPanel: boolean
   readonly stopTimer: () => void
 }
 
@@ -116,7 +118,9 @@ export function createWeb(parts: WebParts): HandleWeb {
       return
     }
     const csp = settings.current.desktop.csp ?? desktop.kind.csp
-    response.writeHead(statusCode, responseHeaders(answer, exchange.meaning, csp, desktop.url))
+    const headers = responseHeaders(answer, exchange.meaning, csp, desktop.url)
+    const panel = exchange.wantsPanel ? insertPanel(statusCode, headers) : undefined
+    response.writeHead(statusCode, panel?.headers ?? headers)
     if (exchange.headOnly) {
       // Perhaps asked as GET, for a server that knows no HEAD: its body is nobody's.
       response.end()
@@ -124,7 +128,8 @@ export function createWeb(parts: WebParts): HandleWeb {
       return
     }
     // httpxy ends each side when the other breaks off; an error here has been dealt with there.
-    answer.pipe(response)
+    if (panel === undefined) answer.pipe(response)
+    else answer.pipe(panel.through).pipe(response)
   })
 
   proxy.on('error', (error, _, response) => {
@@ -156,16 +161,18 @@ export function createWeb(parts: WebParts): HandleWeb {
     response.once('close', () => desktop.release())
 
     const { method, url, headers } = request
+    const forPanel = wantsPanel(settings, request, target.path)
     exchanges.set(response, {
       asked: { method, url, headers },
       meaning: desktop.kind.meaningOf(target.path),
       headOnly: method === 'HEAD',
+      wantsPanel: forPanel,
       stopTimer: metrics.desktopRequestDuration.startTimer(),
     })
     // From here on the request is the one that was decided on: nothing of the client's but what is listed.
     if (desktop.kind.headAsGet) request.method = 'GET'
     request.url = target.path + target.query
-    request.headers = requestHeaders(desktop.kind, headers, {
+    request.headers = requestHeaders(desktop.kind, forPanel ? askForWholePage(headers) : headers, {
       authorization: desktop.authorizationFor(authorization.role),
       clientAddress: client.address,
       host: desktop.url.host,
