@@ -9,6 +9,7 @@ import { createBackchannelLogout } from './backchannel-logout.ts'
 import { createCallback } from './callback.ts'
 import { sendFailure, type HttpEnv, type HttpParts } from './context.ts'
 import { createFrontchannelLogout } from './frontchannel-logout.ts'
+import { createPanelStatus, sendPanelScript } from './panel.ts'
 import { createSignIn } from './sign-in.ts'
 import { createSignOut } from './sign-out.ts'
 import { createStart } from './start.ts'
@@ -42,6 +43,8 @@ export function createApp(parts: HttpParts): Hono<HttpEnv> {
   app.get('/oauth2/frontchannel_logout', createFrontchannelLogout(parts))
   app.post('/oauth2/stay', createStay(parts))
   app.get('/oauth2/userinfo', createUserinfo(parts))
+  app.get('/oauth2/session.js', sendPanelScript)
+  app.get('/oauth2/panel', createPanelStatus(parts))
   app.get('/oauth2/auth', createAuthRequest(parts))
 
   app.notFound((context) => sendFailure(context, 'not-found'))

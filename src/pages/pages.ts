@@ -3,76 +3,17 @@
 
 import { html } from 'hono/html'
 import type { EndReason } from '../session/session.ts'
+import { AFTER_SESSION, AFTER_SIGN_OUT_AT_BOTH, type Words } from './end-words.ts'
 import { FAILURES, type Failure, type FailureKind, type NextStep } from './failures.ts'
 import { layOut, type Markup, type Page } from './page-layout.ts'
 
 export type { FailureKind } from './failures.ts'
 export type { Page } from './page-layout.ts'
 
-interface Words {
-  readonly title: string
-  readonly text: string
-  readonly button: string
-}
-
 const SIGN_IN: Words = {
   title: 'Sign in to your desktop',
   text: 'The sign-in page of your organisation comes next. From there you go straight to your desktop.',
   button: 'Sign in',
-}
-
-const SIGNED_OUT_AT_BOTH: Words = {
-  title: 'You are signed out',
-  text: 'Your desktop is closed in this browser, and the sign-in service has signed you out too. You can close this page, or sign in again.',
-  button: 'Sign in again',
-}
-
-const SIGN_IN_AFTER: Readonly<Record<EndReason, Words>> = {
-  'signed-out': {
-    title: 'You are signed out',
-    text: 'Your desktop is closed in this browser. You can close this page, or sign in again.',
-    button: 'Sign in again',
-  },
-  'provider-logout': {
-    title: 'You are signed out',
-    text: 'Your session at the sign-in service has ended, so your desktop was closed here too.',
-    button: 'Sign in again',
-  },
-  revoked: {
-    title: 'Your session was ended',
-    text: 'An administrator ended it. You can sign in again; if that does not work, ask the administrator.',
-    button: 'Sign in again',
-  },
-  expired: {
-    title: 'Your session has ended',
-    text: 'A session lasts for a limited time, and this one has reached its end. Sign in again to return to your desktop.',
-    button: 'Sign in again',
-  },
-  idle: {
-    title: 'Welcome back',
-    text: 'There was no input for a while, so your session was ended to protect your desktop. Sign in again to return to it.',
-    button: 'Sign in again',
-  },
-  'refresh-refused': {
-    title: 'Please sign in again',
-    text: 'The sign-in service no longer confirms your session. This can happen after a change to your account, such as a new password.',
-    button: 'Sign in again',
-  },
-  'provider-lost': {
-    title: 'Your session has ended',
-    text: 'The sign-in service was out of reach for too long to confirm your session. Sign in again to return to your desktop. If that does not work yet, wait a few minutes.',
-    button: 'Sign in again',
-  },
-  'store-lost': {
-    title: 'Your session has ended',
-    text: 'A fault in the gateway lasted too long to keep your session open. Sign in again to return to your desktop.',
-    button: 'Sign in again',
-  },
-  'access-withdrawn': {
-    title: 'Your access has ended',
-    text: 'Your account may no longer use this desktop, so it was closed. If you think this is a mistake, ask your administrator, then sign in again.',
-    button: 'Sign in again',
-  },
 }
 
 export function signInPage(about: {
@@ -90,8 +31,8 @@ export function signInPage(about: {
 function wordsFor(reason: EndReason | undefined, isSignedOutAtProvider: boolean): Words {
   if (reason === undefined) return SIGN_IN
   return reason === 'signed-out' && isSignedOutAtProvider
-    ? SIGNED_OUT_AT_BOTH
-    : SIGN_IN_AFTER[reason]
+    ? AFTER_SIGN_OUT_AT_BOTH
+    : AFTER_SESSION[reason]
 }
 
 export function signOutPage({ who }: { readonly who: string | undefined }): Page {

@@ -16,6 +16,7 @@ import type { Metrics } from '../observability/metrics.ts'
 import type { FailureKind } from '../pages/pages.ts'
 import type { PresenceBook } from '../session/presence.ts'
 import { requestHeaders, responseHeaders } from './headers.ts'
+import { askForWholePage, insertPanel, wantsPanel } from './panel.ts'
 import type { Asked, Refuse } from './refuse.ts'
 import { readBody } from './request-body.ts'
 
@@ -49,6 +50,7 @@ interface Exchange {
   readonly headOnly: boolean
   /** Of a POST: taken in whole. */
   readonly body: Buffer | undefined
+  readonly wantsPanel: boolean
   readonly stopTimer: () => void
 }
 
@@ -131,7 +133,9 @@ export function createWeb(parts: WebParts): HandleWeb {
       return
     }
     const csp = settings.current.desktop.csp ?? desktop.kind.csp
-    response.writeHead(statusCode, responseHeaders(answer, exchange.meaning, csp, desktop.url))
+    const headers = responseHeaders(answer, exchange.meaning, csp, desktop.url)
+    const panel = exchange.wantsPanel ? insertPanel(statusCode, headers) : undefined
+    response.writeHead(statusCode, panel?.headers ?? headers)
     if (exchange.headOnly) {
       // Perhaps asked as GET, for a server that knows no HEAD: its body is nobody's.
       response.end()
@@ -139,7 +143,8 @@ export function createWeb(parts: WebParts): HandleWeb {
       return
     }
     // httpxy ends each side when the other breaks off; an error here has been dealt with there.
-    answer.pipe(response)
+    if (panel === undefined) answer.pipe(response)
+    else answer.pipe(panel.through).pipe(response)
   })
 
   proxy.on('error', (error, _, response) => {
@@ -185,17 +190,19 @@ export function createWeb(parts: WebParts): HandleWeb {
     response.once('close', () => desktop.release())
 
     const { method, url, headers } = request
+    const forPanel = wantsPanel(settings, request, target.path)
     exchanges.set(response, {
       asked: { method, url, headers },
       meaning,
       headOnly: method === 'HEAD',
       body,
+      wantsPanel: forPanel,
       stopTimer: metrics.desktopRequestDuration.startTimer(),
     })
     // From here on the request is the one that was decided on: nothing of the client's but what is listed.
     if (desktop.kind.headAsGet && method === 'HEAD') request.method = 'GET'
     request.url = target.path + target.query
-    request.headers = requestHeaders(desktop.kind, headers, {
+    request.headers = requestHeaders(desktop.kind, forPanel ? askForWholePage(headers) : headers, {
       authorization: desktop.authorizationFor(authorization.role),
       clientAddress: client.address,
       host: desktop.url.host,

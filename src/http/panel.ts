@@ -1,0 +1,56 @@
+// GET /oauth2/session.js and /oauth2/panel: the script of the panel on the desktop's page, and what it shows. Neither
+// counts as input: a page that looks at the clock is no person.
+
+import { PANEL_SCRIPT, PANEL_VERSION } from '../pages/panel-script.ts'
+import { readCookie } from '../session/cookie.ts'
+import type { Handle, HttpContext, HttpParts } from './context.ts'
+
+const ETAG = `"${PANEL_VERSION}"`
+
+/** The script, the same for everybody. The address that names its version is kept for good. */
+export function sendPanelScript(context: HttpContext): Response {
+  const isThisVersion = context.req.query('v') === PANEL_VERSION
+  context.header('etag', ETAG)
+  context.header(
+    'cache-control',
+    isThisVersion ? 'private, max-age=31536000, immutable' : 'private, no-cache',
+  )
+  context.header('x-content-type-options', 'nosniff')
+  context.header('cross-origin-resource-policy', 'same-origin')
+  if (context.req.header('if-none-match') === ETAG) return context.body(null, 304)
+  context.header('content-type', 'text/javascript; charset=utf-8')
+  return context.body(PANEL_SCRIPT)
+}
+
+/**
+ * `{state: "live", who, email, role, expiresIn, idleExpiresIn, idleTimeout}`, or `{state: "ended", reason}`. Durations
+ * are seconds, so that the browser's clock does not matter; null where there is none. Always 200: unlike userinfo's 401
+ * it says why a session ended, and it leaves no error in the desktop's console.
+ */
+export function createPanelStatus({ settings, cookies, sessions, now }: HttpParts): Handle {
+  return async function panelStatus(context: HttpContext): Promise<Response> {
+    const cookie = readCookie(context.req.header('cookie'), cookies.sessionName)
+    const found = cookie === undefined ? undefined : await sessions.find(cookie)
+    context.header('cache-control', 'no-store')
+    if (found?.state !== 'live') {
+      return context.json({
+        state: 'ended',
+        reason: found?.state === 'ended' ? found.reason : null,
+      })
+    }
+    const { identity, role, expiresAt } = found.session
+    const { sub, email, name, preferredUsername } = identity
+    const { idleTimeout } = settings.current.session
+    const idleAt =
+      idleTimeout === 0 ? undefined : (await sessions.lastInput(found.session)) + idleTimeout
+    return context.json({
+      state: 'live',
+      who: name ?? preferredUsername ?? email ?? sub,
+      email: email ?? null,
+      role,
+      expiresIn: (expiresAt - now()) / 1_000,
+      idleExpiresIn: idleAt === undefined ? null : (idleAt - now()) / 1_000,
+      idleTimeout: idleTimeout === 0 ? null : idleTimeout / 1_000,
+    })
+  }
+}

@@ -1,0 +1,94 @@
+// The panel's way into the desktop's own page: which requests ask for that page, and what changes in its answer. The rest
+// of the desktop's answers is none of our business.
+
+import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from 'node:http'
+import { Transform } from 'node:stream'
+import type { SettingsHolder } from '../config/config.ts'
+import { isDocumentRequest } from '../net/navigation.ts'
+import { PANEL_TAG } from '../pages/panel-script.ts'
+import { HeadInsertion } from './head-insertion.ts'
+
+/** Where KasmVNC and noVNC keep the page that the desktop is on; a second screen's window is another. */
+const PAGES = new Set(['/', '/index.html', '/vnc.html'])
+const TAG = Buffer.from(PANEL_TAG)
+
+/** What describes bytes that are not the ones sent. */
+const OF_THE_DESKTOPS_BYTES = [
+  'accept-ranges',
+  'content-digest',
+  'content-md5',
+  'digest',
+  'etag',
+  'last-modified',
+  'repr-digest',
+]
+/** With them the desktop could send a part of the page, a coded page, or word that the browser's copy will do. */
+const ASK_FOR_LESS = new Set([
+  'accept-encoding',
+  'if-modified-since',
+  'if-none-match',
+  'if-range',
+  'range',
+])
+
+/** Whether the answer to this request gets the panel, should it be a page. */
+export function wantsPanel(
+  settings: SettingsHolder,
+  request: Pick<IncomingMessage, 'method' | 'headers'>,
+  path: string,
+): boolean {
+  return (
+    settings.current.ui.panel &&
+    PAGES.has(path) &&
+    isDocumentRequest(request.method, request.headers)
+  )
+}
+
+/** The client's headers for a page that gets the panel: all of it, as it is. */
+export function askForWholePage(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  const kept = Object.entries(headers).filter(([name]) => !ASK_FOR_LESS.has(name))
+  return { ...Object.fromEntries(kept), 'accept-encoding': 'identity' }
+}
+
+/**
+ * Makes room in the header of an answer and gives the stream to send its body through, or undefined where the answer is
+ * no page that could take the panel.
+ */
+export function insertPanel(
+  status: number,
+  headers: OutgoingHttpHeaders,
+): { headers: OutgoingHttpHeaders; through: Transform } | undefined {
+  if (status !== 200 || !isPlainHtml(headers)) return undefined
+  const changed: OutgoingHttpHeaders = { ...headers }
+  for (const name of OF_THE_DESKTOPS_BYTES) delete changed[name]
+  const length = Number(headers['content-length'])
+  if (headers['content-length'] !== undefined) {
+    changed['content-length'] = String(length + TAG.length)
+  }
+  // The next version's tag must reach this browser, and its forms must say where they come from (`Origin`).
+  changed['cache-control'] = 'private, no-cache'
+  changed['referrer-policy'] = 'same-origin'
+  return { headers: changed, through: insertTag() }
+}
+
+function isPlainHtml(headers: OutgoingHttpHeaders): boolean {
+  const { 'content-type': type = '', 'content-encoding': encoding = 'identity' } = headers
+  // Sixteen bits a character: the tag's bytes would be others.
+  return (
+    /^text\/html\s*(?:;|$)/i.test(type) && !/utf-16/i.test(type) && /^identity$/i.test(encoding)
+  )
+}
+
+function insertTag(): Transform {
+  const insertion = new HeadInsertion(TAG)
+  return new Transform({
+    transform(chunk: Buffer, _, done) {
+      for (const piece of insertion.push(chunk)) this.push(piece)
+      done()
+    },
+    flush(done) {
+      for (const piece of insertion.end()) this.push(piece)
+      done()
+    },
+  })
+}
