@@ -68,6 +68,8 @@ export function createRevalidation(parts: RevalidateParts): Revalidation {
   }
 
   async function ask(cookie: string, session: Session): Promise<Lookup> {
+    // Another replica may hold newer tokens than a restarted store has yet.
+    if (sessions.isUnsettled) return { state: 'live', session }
     const lease = `refresh ${session.id}`
     const hold = (): Promise<boolean> => store.hold(lease, replica, LEASE_MS)
     // Somebody else is asking: this session is good until they are done. And without the store nobody asks at all, as

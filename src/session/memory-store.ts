@@ -1,7 +1,7 @@
 // Sessions in this process: one replica, gone with it.
 
 import type { SessionRecord, SessionStore } from './session-store.ts'
-import { createSingleProcess } from './single-process.ts'
+import { createSingleProcess, isNewer } from './single-process.ts'
 
 const SWEEP_EVERY_MS = 60_000
 
@@ -41,6 +41,11 @@ export function createMemoryStore(now: () => number): SessionStore {
     },
     async replace(id, record, expectedGeneration) {
       if (kept(id)?.generation !== expectedGeneration) return false
+      records.set(id, record)
+      return true
+    },
+    async restore(id, record) {
+      if (!isNewer(record, kept(id))) return false
       records.set(id, record)
       return true
     },

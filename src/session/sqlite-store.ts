@@ -3,7 +3,7 @@
 
 import type { StatementSync } from 'node:sqlite'
 import type { SessionRecord, SessionStore } from './session-store.ts'
-import { createSingleProcess } from './single-process.ts'
+import { createSingleProcess, isNewer } from './single-process.ts'
 import { openSqliteFile } from './sqlite-file.ts'
 import type { StoreTrouble } from './store-failure.ts'
 
@@ -70,18 +70,17 @@ export function openSqliteStore(
     statements.dropIndexes.run(id)
     for (const index of indexes) statements.addIndex.run(id, index)
   }
+  const read = (id: string): SessionRecord | undefined => recordOf(statements.read.get(id, now()))
+  function put(id: string, record: SessionRecord): void {
+    statements.create.run(...columnsOf(record), id)
+    setIndexes(id, record.indexes)
+  }
   const list = (): string[] => idsOf(statements.list.all({ now: now() }))
 
   return {
     ...singleProcess,
-    create: (id, record) =>
-      attempt(() =>
-        inTransaction(() => {
-          statements.create.run(...columnsOf(record), id)
-          setIndexes(id, record.indexes)
-        }),
-      ),
-    read: (ids) => attempt(() => ids.map((id) => recordOf(statements.read.get(id, now())))),
+    create: (id, record) => attempt(() => inTransaction(() => put(id, record))),
+    read: (ids) => attempt(() => ids.map(read)),
     replace: (id, record, expectedGeneration) =>
       attempt(() =>
         inTransaction(() => {
@@ -89,6 +88,14 @@ export function openSqliteStore(
           const { changes } = statements.replace.run(...columns, id, expectedGeneration, now())
           if (changes === 0) return false
           setIndexes(id, record.indexes)
+          return true
+        }),
+      ),
+    restore: (id, record) =>
+      attempt(() =>
+        inTransaction(() => {
+          if (!isNewer(record, read(id))) return false
+          put(id, record)
           return true
         }),
       ),

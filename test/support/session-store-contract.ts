@@ -88,6 +88,31 @@ export function describeStoreContract(name: string, start: () => Promise<StoreUn
         }
       })
 
+      it('are given back where they are missing or older, and an end always, but nothing over an end', async () => {
+        expect(await one.restore('a', record({ generation: 5, indexes: ['i'] }))).toBe(true)
+        expect(await two.find('i')).toEqual(['a'])
+        for (const generation of [4, 5])
+          expect(await two.restore('a', record({ generation }))).toBe(false)
+        const newer = record({ envelope: 'newer', generation: 6, indexes: ['j'] })
+        expect(await two.restore('a', newer)).toBe(true)
+        expect(await one.read(['a'])).toEqual([newer])
+        expect([await one.find('i'), await one.find('j')]).toEqual([[], ['a']])
+        const end = tombstone({ generation: 2 })
+        expect(await one.restore('a', end)).toBe(true)
+        expect(await two.restore('a', record({ generation: 9 }))).toBe(false)
+        expect(await two.restore('a', tombstone({ generation: 9 }))).toBe(false)
+        expect(await two.read(['a'])).toEqual([end])
+        expect([await two.list(), await two.countActive()]).toEqual([[], 0])
+      })
+
+      it('are given back by the newest of many who race', async () => {
+        const racers = [3, 1, 4, 2].map((generation, racer) =>
+          (racer % 2 === 0 ? one : two).restore('a', record({ generation })),
+        )
+        await Promise.all(racers)
+        expect((await one.read(['a']))[0]?.generation).toBe(4)
+      })
+
       it('are found by any of their indexes, ended ones too, and by no index they have lost', async () => {
         await one.create('a', record({ indexes: ['person', 'a at the provider'] }))
         await one.create('b', record({ indexes: ['person'] }))
