@@ -6,6 +6,7 @@ import { deriveKey, createSealer, type Sealer } from '../lib/seal.ts'
 import type { SettingsHolder } from '../config/config.ts'
 import { newSessionCookie } from './cookie.ts'
 import type { PresenceBook } from './presence.ts'
+import { Recollection } from './recollection.ts'
 import { createSessionIndex, type SessionIndex } from './session-index.ts'
 import type { SessionRecord, SessionStore } from './session-store.ts'
 import {
@@ -24,9 +25,6 @@ const LOGOUT_MARK_MS = 10 * 60_000
 /** An idle end asks for a new sign-in also after a night, a weekend, a holiday. */
 const REMEMBER_IDLE_MS = 14 * 24 * 60 * 60_000
 const RETRY_END_MS = 2_000
-const RESTORE_AGAIN_MS = 500
-/** Ends, and logouts at the provider, that a replica remembers for a store that may forget. */
-const MOST_REMEMBERED = 5_000
 
 export type Lookup =
   | { readonly state: 'live'; readonly session: Session }
@@ -66,13 +64,6 @@ export type EndedHereListener = (
 ) => void
 export type EndedListener = (sessionId: string, reason: EndReason) => void
 
-interface KnownEnd {
-  readonly reason: EndReason
-  /** Undefined where another replica wrote it, or nobody yet. */
-  readonly tombstone: SessionRecord | undefined
-  readonly until: number
-}
-
 export class Sessions {
   readonly #settings: SettingsHolder
   readonly #store: SessionStore
@@ -84,14 +75,8 @@ export class Sessions {
   readonly #ended: EndedListener[] = []
   readonly #missed: (() => void)[] = []
   readonly #ending = new Map<string, Promise<boolean>>()
-  /** As each session was stored when it was read or written here. */
-  readonly #records = new WeakMap<Session, SessionRecord>()
-  readonly #knownEnds = new Map<string, KnownEnd>()
-  readonly #marks = new Map<string, { readonly value: string; readonly until: number }>()
+  readonly #recollection: Recollection
   #held: () => readonly Session[] = () => []
-  /** What is missing in the store until then (ms since the epoch) may come back. */
-  #unsettledUntil = 0
-  #restoring: symbol | undefined
 
   constructor(
     settings: SettingsHolder,
@@ -105,6 +90,15 @@ export class Sessions {
     this.#now = now
     this.#envelopes = createSealer(settings.current.session.secrets, 'session envelope')
     this.#index = createSessionIndex(settings.current.session.secrets)
+    this.#recollection = new Recollection({
+      store,
+      held: () => this.#held().filter(({ id }) => !this.#ending.has(id)),
+      isSignedOut: ({ identity, createdAt }) =>
+        this.#isSignedOut(identity, Math.floor(createdAt / 1_000)),
+      // Another replica may have been quicker to give the session back.
+      onEndGivenBack: (id, reason) => this.#publish(id, reason),
+      now,
+    })
     store.subscribe(
       (message) => this.#hear(message),
       () => {
@@ -121,7 +115,7 @@ export class Sessions {
 
   /** The store was restarted a moment ago: what other replicas know of a session may not be in it again. */
   get isUnsettled(): boolean {
-    return this.#restoring !== undefined || this.#now() < this.#unsettledUntil
+    return this.#recollection.isUnsettled
   }
 
   /** Called once for every session that this replica ends, whatever the cause. */
@@ -178,7 +172,7 @@ export class Sessions {
       return undefined
     }
     const session = { id, ...envelope }
-    this.#records.set(session, record)
+    this.#recollection.noteRecord(session, record)
     return { session, cookie }
   }
 
@@ -221,7 +215,7 @@ export class Sessions {
     }
     if (!(await this.#store.replace(id, renewed, record.generation)))
       return this.renew(cookie, session, vault, since)
-    this.#records.set(session, renewed)
+    this.#recollection.noteRecord(session, renewed)
     return true
   }
 
@@ -238,7 +232,7 @@ export class Sessions {
     const ending = this.#end(id, reason, requestId)
       .catch((error: unknown) => {
         // Here it is over all the same. Elsewhere it is once the store can take it.
-        this.#noteEnd(id, reason)
+        this.#recollection.noteEnd(id, reason)
         this.#tell(id, reason)
         this.#doLater(() => this.#end(id, reason, requestId), this.#now() + TOMBSTONE_MS)
         throw error
@@ -313,7 +307,7 @@ export class Sessions {
     // Somebody else's write came in between: it may be an end as well, or only newer tokens.
     if (!(await this.#store.replace(id, tombstone, generation)))
       return this.#end(id, reason, requestId)
-    this.#noteEnd(id, reason, tombstone)
+    this.#recollection.noteEnd(id, reason, tombstone)
     this.#tell(id, reason)
     for (const listener of this.#endedHere) listener(found.session, reason, requestId)
     await this.#publish(id, reason)
@@ -345,7 +339,10 @@ export class Sessions {
 
   // docs/adr/0008-what-a-restarted-store-forgot.md
   async #welcome(ms: number): Promise<void> {
-    if (ms > 0) await this.#restore(this.#now() + ms)
+    // Idleness is judged by what all replicas say.
+    const flushed = this.#presence.flush().catch(() => {})
+    if (ms > 0) await this.#recollection.giveBack(ms)
+    await flushed
     await this.#endAgain()
     for (const listener of this.#missed) listener()
     // By then every replica has given back what it knew, also what was ended here meanwhile.
@@ -354,69 +351,17 @@ export class Sessions {
 
   /** What ended stays ended, also where the store has older data. One that is away again will be welcomed again. */
   async #endAgain(): Promise<void> {
-    const found = await this.#readMany([...this.#knownEnds.keys()]).catch(() => [])
+    const { ends } = this.#recollection
+    const found = await this.#readMany([...ends.keys()]).catch(() => [])
     for (const session of found) {
-      const known =
-        session?.ended === undefined ? this.#knownEnds.get(session?.id ?? '') : undefined
-      if (session !== undefined && known !== undefined)
+      const known = session === undefined ? undefined : ends.get(session.id)
+      if (session?.ended === undefined && session !== undefined && known !== undefined)
         this.end(session.id, known.reason).catch(() => {})
     }
   }
 
-  async #restore(until: number): Promise<void> {
-    const restoring = Symbol('restoring')
-    this.#restoring = restoring
-    this.#unsettledUntil = until
-    while (this.#restoring === restoring && this.#now() < until) {
-      try {
-        await this.#writeBack()
-        break
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, RESTORE_AGAIN_MS).unref())
-      }
-    }
-    if (this.#restoring === restoring) this.#restoring = undefined
-  }
-
-  async #writeBack(): Promise<void> {
-    const store = this.#store
-    await Promise.all([
-      ...[...this.#marks].map(([key, { value, until }]) =>
-        store.remember(key, value, Math.max(1, until - this.#now())),
-      ),
-      ...[...this.#knownEnds].map(async ([id, { reason, tombstone }]) => {
-        if (tombstone === undefined || !(await store.restore(id, tombstone))) return
-        // Another replica may have been quicker to give the session back.
-        await this.#publish(id, reason)
-      }),
-      ...this.#held().map(async (session) => {
-        const record = this.#records.get(session)
-        if (record === undefined || this.#hasEnded(session.id)) return
-        if (!(await store.restore(session.id, record))) return
-        // A logout found nothing to end while the session was missing. It marks first and finds then, we the reverse.
-        if (await this.#isSignedOut(session.identity, Math.floor(session.createdAt / 1_000)))
-          this.#noteEnd(session.id, 'provider-logout')
-      }),
-      this.#presence.flush(),
-    ])
-  }
-
-  /** As far as this replica knows, whatever the store says. */
-  #hasEnded(id: string): boolean {
-    return this.#knownEnds.has(id) || this.#ending.has(id)
-  }
-
-  #noteEnd(id: string, reason: EndReason, tombstone?: SessionRecord): void {
-    remember(
-      this.#knownEnds,
-      id,
-      { reason, tombstone, until: this.#now() + TOMBSTONE_MS },
-      this.#now(),
-    )
-  }
-
   async #mark(key: string, value: string): Promise<void> {
-    remember(this.#marks, key, { value, until: this.#now() + LOGOUT_MARK_MS }, this.#now())
+    this.#recollection.noteMark(key, value, LOGOUT_MARK_MS)
     await this.#store.remember(key, value, LOGOUT_MARK_MS)
   }
 
@@ -436,7 +381,7 @@ export class Sessions {
   #hear(message: string): void {
     const end = readEnd(message)
     if (end === undefined) return
-    if (!this.#knownEnds.has(end.id)) this.#noteEnd(end.id, end.reason)
+    if (!this.#recollection.ends.has(end.id)) this.#recollection.noteEnd(end.id, end.reason)
     this.#tell(end.id, end.reason)
   }
 
@@ -470,7 +415,7 @@ export class Sessions {
   }
 
   async #read(id: string): Promise<{ record: SessionRecord; session: Session } | undefined> {
-    if (this.#restoring !== undefined) throw unsettled()
+    if (this.#recollection.isGivingBack) throw unsettled()
     const [record] = await this.#store.read([id])
     if (record === undefined && this.isUnsettled) throw unsettled()
     const session = record === undefined ? undefined : await this.#open(id, record)
@@ -478,7 +423,7 @@ export class Sessions {
   }
 
   async #readMany(ids: readonly string[]): Promise<readonly (Session | undefined)[]> {
-    if (this.#restoring !== undefined) throw unsettled()
+    if (this.#recollection.isGivingBack) throw unsettled()
     const records = await this.#store.read(ids)
     return Promise.all(
       ids.map(async (id, index) => {
@@ -493,7 +438,7 @@ export class Sessions {
     const envelope = (await this.#envelopes.open(record.envelope)) as Envelope | undefined
     if (envelope === undefined) return undefined
     const session = { id, ...envelope }
-    this.#records.set(session, record)
+    this.#recollection.noteRecord(session, record)
     return session
   }
 
@@ -511,21 +456,6 @@ function sessionId(cookie: string): string {
 
 function unsettled(): GatewayError {
   return new GatewayError('store-unavailable', 'the session store is being given back what it lost')
-}
-
-/** Drops what has had its time, and the oldest of too many. */
-function remember<V extends { readonly until: number }>(
-  known: Map<string, V>,
-  key: string,
-  value: V,
-  now: number,
-): void {
-  known.delete(key)
-  known.set(key, value)
-  for (const [oldest, { until }] of known) {
-    if (until > now && known.size <= MOST_REMEMBERED) break
-    known.delete(oldest)
-  }
 }
 
 function readEnd(message: string): { id: string; reason: EndReason } | undefined {
