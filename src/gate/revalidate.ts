@@ -2,6 +2,7 @@
 // decides by the rules again. One at a time for each session, on all replicas together (docs/architecture.md, 10).
 
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { SettingsHolder } from '../config/config.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
@@ -14,6 +15,8 @@ import type { SessionStore } from '../session/session-store.ts'
 /** The provider's deadline and five seconds: a holder that died gives way after so long. */
 const LEASE_MS = 15_000
 const RENEW_LEASE_MS = 5_000
+/** Nobody waits longer for the provider. Its answer is waited for all the same: it may have rotated the token by then. */
+const PATIENCE_MS = 10_000
 /** After a try that came to nothing; also how soon a token that is always about to expire is renewed at most. */
 const AGAIN_MS = 30_000
 const WRITE_AGAIN_MS = 1_000
@@ -42,7 +45,10 @@ export interface Revalidation {
 export function createRevalidation(parts: RevalidateParts): Revalidation {
   const { settings, sessions, store, refresh, onRenewed, metrics, log, now } = parts
   const replica = randomBytes(8).toString('base64url')
-  const underWay = new Map<string, Promise<Lookup>>()
+  const underWay = new Map<
+    string,
+    { readonly asking: Promise<Lookup>; readonly soon: Promise<Lookup> }
+  >()
   /** Sessions whose last try came to nothing, and when the next one may be made. */
   const waiting = new Map<string, number>()
 
@@ -61,13 +67,27 @@ export function createRevalidation(parts: RevalidateParts): Revalidation {
   async function revalidate(cookie: string, session: Session): Promise<Lookup> {
     if (!isDue(session)) return { state: 'live', session }
     const known = underWay.get(session.id)
-    if (known !== undefined) return known
-    const asking = ask(cookie, session).finally(() => underWay.delete(session.id))
-    underWay.set(session.id, asking)
-    return asking
+    if (known !== undefined) return known.soon
+    const answered = new AbortController()
+    const asking = ask(cookie, session).finally(() => {
+      underWay.delete(session.id)
+      answered.abort()
+    })
+    const patience = sleep(PATIENCE_MS, undefined, { signal: answered.signal, ref: false })
+    const soon = Promise.race([
+      asking,
+      patience.then(
+        () => outlive(session),
+        () => asking,
+      ),
+    ])
+    underWay.set(session.id, { asking, soon })
+    return soon
   }
 
   async function ask(cookie: string, session: Session): Promise<Lookup> {
+    // Another replica may hold newer tokens than a restarted store has yet.
+    if (sessions.isUnsettled) return { state: 'live', session }
     const lease = `refresh ${session.id}`
     const hold = (): Promise<boolean> => store.hold(lease, replica, LEASE_MS)
     // Somebody else is asking: this session is good until they are done. And without the store nobody asks at all, as
@@ -174,6 +194,7 @@ export function createRevalidation(parts: RevalidateParts): Revalidation {
   return {
     dueAt,
     revalidate,
-    settled: async () => void (await Promise.allSettled(underWay.values())),
+    settled: async () =>
+      void (await Promise.allSettled([...underWay.values()].map(({ asking }) => asking))),
   }
 }

@@ -28,8 +28,8 @@ export function createBackchannelLogout({
     if (checked.outcome === 'keys-unavailable') return retry(checked.cause)
     const { iss, sub, sid } = checked.token
     try {
-      if (await sessions.hasSeen(checked.token.jti)) return refuse('jti')
       const ended = await sessions.endByProvider(checked.token, requestId)
+      if (ended === undefined) return refuse('jti')
       // Last, so that a token which could not be honoured may come again.
       await sessions.markSeen(checked.token.jti)
       log.info({ request: requestId, ended }, 'the provider signed somebody out')

@@ -14,6 +14,8 @@ import type { Metrics } from '../observability/metrics.ts'
 
 /** Seconds a request to the provider may take. */
 const DEADLINE_S = 10
+/** The same for a refresh: it may have been done at the provider, and an answer given up is a token lost. */
+const REFRESH_DEADLINE_S = 60
 const CLOCK_TOLERANCE_S = 60
 const FIRST_RETRY_MS = 1_000
 const LONGEST_RETRY_MS = 30_000
@@ -44,7 +46,8 @@ export async function createRelyingParty(
   const { oidc: wanted } = settings.current
   const agentOptions: Agent.Options = {
     connect: { timeout: DEADLINE_S * 1_000, ...trust(wanted.caFile) },
-    headersTimeout: DEADLINE_S * 1_000,
+    // A request's own signal comes first, all but a refresh's.
+    headersTimeout: REFRESH_DEADLINE_S * 1_000,
     bodyTimeout: DEADLINE_S * 1_000,
     maxResponseSize: MOST_BYTES,
   }
@@ -67,7 +70,10 @@ export async function createRelyingParty(
     const stopTimer = metrics.oidcRequestDuration.startTimer({ operation })
     try {
       const { fetch, agent } = await httpClient()
-      const init = { ...options, dispatcher: agent } as Parameters<typeof fetch>[1]
+      const patient = isRefresh(options.body)
+        ? { signal: AbortSignal.timeout(REFRESH_DEADLINE_S * 1_000) }
+        : {}
+      const init = { ...options, ...patient, dispatcher: agent } as Parameters<typeof fetch>[1]
       const response = await fetch(url, init)
       stopTimer({ outcome: response.ok ? 'ok' : 'refused' })
       setUp(response.status < 500)
@@ -216,6 +222,11 @@ function signatureAlgorithm(type: string | undefined, curve: string | undefined)
     )
   }
   return algorithm
+}
+
+/** RFC 6749 6. */
+function isRefresh(body: unknown): boolean {
+  return body instanceof URLSearchParams && body.get('grant_type') === 'refresh_token'
 }
 
 /** Metric label for a request to the provider, told by the endpoint it goes to. */

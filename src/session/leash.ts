@@ -63,6 +63,7 @@ export class Leash {
     this.#now = now
     this.#reading = setInterval(() => void this.readAgain(), READ_AGAIN_MS).unref()
     sessions.onEnded((sessionId, reason) => listener.cut(sessionId, reason))
+    sessions.restoreFrom(() => this.sessions)
     sessions.onMissed(() => void this.readAgain())
   }
 
@@ -95,7 +96,7 @@ export class Leash {
     }
   }
 
-  /** The sessions with tunnels here, as they were when the first one opened. */
+  /** The sessions with tunnels here, as they were last read. */
   get sessions(): readonly Session[] {
     return [...this.#held.values()].map(({ session }) => session)
   }
@@ -110,7 +111,10 @@ export class Leash {
     try {
       const found = await this.#sessions.lookUp(ids)
       this.#storeLostAt = undefined
-      for (const [index, id] of ids.entries()) this.#take(id, found[index] ?? { state: 'none' })
+      for (const [index, id] of ids.entries()) {
+        const now = found[index]
+        if (now !== undefined) this.#take(id, now)
+      }
     } catch {
       // An outage of the store is no logout. But how long may a person stay whom nobody could end meanwhile?
       this.#storeLostAt ??= this.#now()
@@ -192,7 +196,8 @@ export class Leash {
       const lastInput = await this.#sessions.lastInput(held.session)
       const idleAt = lastInput + this.#settings.current.session.idleTimeout
       if (this.#held.get(held.session.id) !== held) return
-      if (idleAt <= this.#now()) this.#end(held, 'idle')
+      if (this.#sessions.isUnsettled) this.#watchInput(held, this.#now() + ASK_AGAIN_MS)
+      else if (idleAt <= this.#now()) this.#end(held, 'idle')
       else this.#watchInput(held, idleAt)
     } catch {
       this.#watchInput(held, this.#now() + ASK_AGAIN_MS)

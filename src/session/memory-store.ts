@@ -1,7 +1,7 @@
 // Sessions in this process: one replica, gone with it.
 
 import type { SessionRecord, SessionStore } from './session-store.ts'
-import { createSingleProcess } from './single-process.ts'
+import { createSingleProcess, isNewer } from './single-process.ts'
 
 const SWEEP_EVERY_MS = 60_000
 
@@ -44,6 +44,11 @@ export function createMemoryStore(now: () => number): SessionStore {
       records.set(id, record)
       return true
     },
+    async restore(id, record) {
+      if (!isNewer(record, kept(id))) return false
+      records.set(id, record)
+      return true
+    },
     async find(index) {
       return idsWhere(({ indexes }) => indexes.includes(index))
     },
@@ -52,11 +57,6 @@ export function createMemoryStore(now: () => number): SessionStore {
     },
     async countActive() {
       return active().length
-    },
-    async remember(key, value, ms) {
-      if (recall(key) !== undefined) return false
-      marks.set(key, { value, until: now() + ms })
-      return true
     },
     async raise(key, number, ms) {
       const value = String(Math.max(number, Number(recall(key) ?? number)))

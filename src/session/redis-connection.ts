@@ -9,7 +9,7 @@ import { codeOf, GatewayError } from '../lib/errors.ts'
 import type { RedisAddress } from '../lib/store-address.ts'
 
 /** No call waits longer for its answer. */
-const DEADLINE_MS = 1_000
+export const DEADLINE_MS = 1_000
 /** A connection on which nothing came for so long after a call is given up, and made anew. */
 const SILENCE_MS = 1_500
 const CONNECT_AGAIN_MS = 500

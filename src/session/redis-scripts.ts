@@ -19,6 +19,8 @@ export const presenceKey: Key = key('presence')
 /** Sets of KEEP: active session ids; replicas that have said something. */
 export const ACTIVE: string = `${PREFIX}active`
 export const REPLICAS: string = `${PREFIX}replicas`
+/** Which server process holds the data, and since when replicas know of it (ms by its clock). */
+export const SERVER: string = `${PREFIX}server`
 export const CHANNEL: string = `${PREFIX}messages`
 
 const NOW = `
@@ -36,12 +38,13 @@ local function keep(key, name, untilTime)
 end
 `
 
-/** KEYS: session, active. ARGV: id, record, keepUntil, activeUntil, expected generation or '', index prefix. 1 or 0. */
-export const WRITE: string = `${NOW}${KEEP}
-local id, record, keepUntil, activeUntil, expected, prefix = unpack(ARGV)
+const BEFORE = `
+local id, record, keepUntil, activeUntil, prefix = unpack(ARGV)
 local stored = redis.call('GET', KEYS[1])
 local before = stored and cjson.decode(stored)
-if expected ~= '' and not (before and before.generation == tonumber(expected)) then return 0 end
+`
+
+const PUT = `
 for _, index in ipairs(before and before.indexes or {}) do redis.call('ZREM', prefix .. index, id) end
 for _, index in ipairs(cjson.decode(record).indexes) do keep(prefix .. index, id, keepUntil) end
 if tonumber(activeUntil) > 0 then keep(KEYS[2], id, activeUntil)
@@ -49,6 +52,35 @@ else redis.call('ZREM', KEYS[2], id) end
 redis.call('SET', KEYS[1], record)
 redis.call('PEXPIREAT', KEYS[1], keepUntil)
 return 1
+`
+
+/** KEYS: session, active, server. ARGV: id, record, keepUntil, activeUntil, index prefix, expected generation or ''. 1 or 0. */
+export const WRITE: string = `${NOW}${KEEP}${BEFORE}
+local expected = ARGV[6]
+if expected ~= '' and not (before and before.generation == tonumber(expected)) then return 0 end
+${PUT}`
+
+/** KEYS: session, active, server. ARGV: as for WRITE, but at last for how many ms after its arrival. 1 or 0. */
+export const RESTORE: string = `${NOW}${KEEP}${BEFORE}
+local since = redis.call('HGET', KEYS[3], 'since')
+if not since or now >= since + ARGV[6] then return 0 end
+if before then
+  local ends = tonumber(activeUntil) == 0
+  if before.activeUntil == 0 then return 0 end
+  if not ends and before.generation >= cjson.decode(record).generation then return 0 end
+end
+${PUT}`
+
+/**
+ * KEYS: server. ARGV: for how many ms after its arrival a server may be given back what it lost. How many are left.
+ * What counts is when the first replica found it, as others find it then: it may have been up before anyone reached it.
+ */
+export const ARRIVE: string = `${NOW}
+local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') or ''
+if redis.call('HGET', KEYS[1], 'run') ~= run then
+  redis.call('HSET', KEYS[1], 'run', run, 'since', string.format('%.0f', now))
+end
+return math.max(0, redis.call('HGET', KEYS[1], 'since') + ARGV[1] - now)
 `
 
 /** KEYS: a set of KEEP. The names whose time has not come. */

@@ -2,9 +2,15 @@
 // within a second and at once while there is no server, and one for listening.
 
 import type { RedisAddress } from '../lib/store-address.ts'
-import { connectRedis, redisOptions, type RedisConnection } from './redis-connection.ts'
+import {
+  connectRedis,
+  DEADLINE_MS,
+  redisOptions,
+  type RedisConnection,
+} from './redis-connection.ts'
 import {
   ACTIVE,
+  ARRIVE,
   CHANNEL,
   COUNT,
   HOLD,
@@ -17,6 +23,8 @@ import {
   READ_PRESENCE,
   RELEASE,
   REPLICAS,
+  RESTORE,
+  SERVER,
   sessionKey,
   WRITE,
   WRITE_PRESENCE,
@@ -24,6 +32,9 @@ import {
 import { subscribeToRedis } from './redis-subscription.ts'
 import type { SessionRecord, SessionStore } from './session-store.ts'
 import type { Attempt, StoreTrouble } from './store-failure.ts'
+
+/** For so long after a server came (back), replicas write back what it lost: all have found it by then. */
+const RESTORE_MS = 10_000
 
 export interface RedisStoreOptions {
   readonly caFile: string | undefined
@@ -39,22 +50,44 @@ export async function openRedisStore(
 ): Promise<SessionStore> {
   const options = redisOptions(address, caFile)
   const subscriptions: Pick<RedisConnection, 'close'>[] = []
+  const returned: ((ms: number) => void)[] = []
   let isDown = false
+  let hasGreeted = false
+  let wasHereBefore = false
+  let greeting: Promise<void> | undefined
   const { client, check, tried, close } = connectRedis(options, {
-    onReady() {
-      trouble.reset()
-      if (isDown) onRecovered()
-      isDown = false
-    },
+    onReady: () => void (greeting = greet()),
     onFailure(error) {
       isDown = true
+      hasGreeted = false
       trouble.tell(error)
     },
   })
 
+  /** Nothing is read from a server before it is known whether it may have lost something. */
+  async function greet(): Promise<void> {
+    let left: number
+    try {
+      left = Number(await run(ARRIVE, [SERVER], RESTORE_MS))
+    } catch (error) {
+      trouble.tell(error)
+      // Between two connections there is nothing to give up.
+      if (client.status === 'ready') client.disconnect(true)
+      return
+    }
+    hasGreeted = true
+    trouble.reset()
+    if (isDown) onRecovered()
+    isDown = false
+    // Whoever comes for the first time has nothing to give back. Others' last writes may be on their way for a moment.
+    if (wasHereBefore) for (const tell of returned) tell(left > 0 ? left + DEADLINE_MS : 0)
+    wasHereBefore = true
+  }
+
   const attempt: Attempt = (call) =>
     trouble.attempt(() => {
       check()
+      if (!hasGreeted) throw new Error('the connection is not ready yet')
       return call()
     })
   const run = (
@@ -63,26 +96,29 @@ export async function openRedisStore(
     ...args: readonly (string | number)[]
   ): Promise<unknown> => client.eval(script, names.length, ...names, ...args)
   async function write(
+    script: string,
     id: string,
     record: SessionRecord,
-    expected: number | undefined,
+    last: number | '',
   ): Promise<boolean> {
     const { keepUntil, activeUntil } = record
-    const names = [sessionKey(id), ACTIVE]
-    const args = [id, JSON.stringify(record), keepUntil, activeUntil, expected ?? '', indexKey('')]
-    return (await run(WRITE, names, ...args)) === 1
+    const names = [sessionKey(id), ACTIVE, SERVER]
+    const args = [id, JSON.stringify(record), keepUntil, activeUntil, indexKey(''), last]
+    return (await run(script, names, ...args)) === 1
   }
 
   await tried
+  await greeting
   return {
-    create: (id, record) => attempt(() => write(id, record, undefined).then(() => undefined)),
+    create: (id, record) => attempt(() => write(WRITE, id, record, '').then(() => undefined)),
     read: (ids) =>
       attempt(async () => {
         if (ids.length === 0) return []
         return (await client.mget(ids.map(sessionKey))).map(recordOf)
       }),
     replace: (id, record, expectedGeneration) =>
-      attempt(() => write(id, record, expectedGeneration)),
+      attempt(() => write(WRITE, id, record, expectedGeneration)),
+    restore: (id, record) => attempt(() => write(RESTORE, id, record, RESTORE_MS)),
     find: (index) => attempt(async () => (await run(NAMES, [indexKey(index)])) as string[]),
     list: () => attempt(async () => (await run(NAMES, [ACTIVE])) as string[]),
     countActive: () => attempt(async () => (await run(COUNT, [ACTIVE])) as number),
@@ -90,8 +126,6 @@ export async function openRedisStore(
       attempt(async () => (await run(HOLD, [leaseKey(lease)], holder, ms)) === 1),
     release: (lease, holder) =>
       attempt(() => run(RELEASE, [leaseKey(lease)], holder).then(() => undefined)),
-    remember: (key, value, ms) =>
-      attempt(async () => (await client.set(markKey(key), value, 'PX', ms, 'NX')) === 'OK'),
     raise: (key, number, ms) =>
       attempt(() => run(RAISE, [markKey(key)], number, ms).then(() => undefined)),
     recall: (key) => attempt(async () => (await client.get(markKey(key))) ?? undefined),
@@ -110,6 +144,7 @@ export async function openRedisStore(
       const onFailure = (error: unknown): void => trouble.tell(error)
       subscriptions.push(subscribeToRedis(options, CHANNEL, { onMessage, onSubscribed, onFailure }))
     },
+    onReturned: (listener) => void returned.push(listener),
     async close() {
       await Promise.all([close(), ...subscriptions.map((subscription) => subscription.close())])
     },

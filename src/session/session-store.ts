@@ -27,6 +27,11 @@ export interface SessionStore {
   read(ids: readonly string[]): Promise<readonly (SessionRecord | undefined)[]>
   /** Compare-and-set: false, and nothing changed, when another generation is stored or none is. */
   replace(id: string, record: SessionRecord, expectedGeneration: number): Promise<boolean>
+  /**
+   * Writes back what the store may have lost: where nothing is stored, over an older generation, and with an end over
+   * anything but an end. False, and nothing changed, otherwise, and where nobody may write back (any more).
+   */
+  restore(id: string, record: SessionRecord): Promise<boolean>
   /** Ids of the sessions under that index; ended ones too, while their records are kept. */
   find(index: string): Promise<readonly string[]>
   /** Ids of the active sessions. */
@@ -38,9 +43,7 @@ export interface SessionStore {
   /** Gives a lease back; somebody else's is left alone. */
   release(lease: string, holder: string): Promise<void>
 
-  /** Set once: false when the key is known already, whatever its value. */
-  remember(key: string, value: string, ms: number): Promise<boolean>
-  /** The greatest number said of a key is what is recalled of it, for `ms` from when it was last said. */
+  /** A mark: the greatest number said of a key is what is recalled of it, for `ms` from when it was last said. */
   raise(key: string, number: number, ms: number): Promise<void>
   recall(key: string): Promise<string | undefined>
 
@@ -56,6 +59,12 @@ export interface SessionStore {
    * before it, so that what they were about must be read again.
    */
   subscribe(onMessage: (message: string) => void, onSubscribed: () => void): void
+
+  /**
+   * The store is back after it was away, perhaps as another server, with older data or none: then what is missing may
+   * be written back for `ms` from now, by any replica; else that is 0. Called before any other call succeeds.
+   */
+  onReturned(listener: (ms: number) => void): void
 
   close(): Promise<void>
 }

@@ -1,10 +1,12 @@
 // Opens, finds and ends sessions. The only code that knows both the cookie and the record (docs/architecture.md,
 // "sessions at rest"): the store key is derived from the cookie one way, so a stolen store signs nobody in.
 
+import { GatewayError } from '../lib/errors.ts'
 import { deriveKey, createSealer, type Sealer } from '../lib/seal.ts'
 import type { SettingsHolder } from '../config/config.ts'
 import { newSessionCookie } from './cookie.ts'
 import type { PresenceBook } from './presence.ts'
+import { Recollection } from './recollection.ts'
 import { createSessionIndex, type SessionIndex } from './session-index.ts'
 import type { SessionRecord, SessionStore } from './session-store.ts'
 import {
@@ -50,6 +52,8 @@ export interface LogoutOrder {
   readonly sid: string | undefined
   /** Of the token, seconds since the epoch; logins that are not newer are refused. */
   readonly iat: number
+  /** Of the token: it counts once. */
+  readonly jti?: string
 }
 
 /** `requestId` names the request that ended it, where one did. */
@@ -71,6 +75,8 @@ export class Sessions {
   readonly #ended: EndedListener[] = []
   readonly #missed: (() => void)[] = []
   readonly #ending = new Map<string, Promise<boolean>>()
+  readonly #recollection: Recollection
+  #held: () => readonly Session[] = () => []
 
   constructor(
     settings: SettingsHolder,
@@ -84,12 +90,32 @@ export class Sessions {
     this.#now = now
     this.#envelopes = createSealer(settings.current.session.secrets, 'session envelope')
     this.#index = createSessionIndex(settings.current.session.secrets)
+    this.#recollection = new Recollection({
+      store,
+      held: () => this.#held().filter(({ id }) => !this.#ending.has(id)),
+      isSignedOut: ({ identity, createdAt }) =>
+        this.#isSignedOut(identity, Math.floor(createdAt / 1_000)),
+      // Another replica may have been quicker to give the session back.
+      onEndGivenBack: (id, reason) => this.#publish(id, reason),
+      now,
+    })
     store.subscribe(
       (message) => this.#hear(message),
       () => {
         for (const listener of this.#missed) listener()
       },
     )
+    store.onReturned((ms) => void this.#welcome(ms))
+  }
+
+  /** Which sessions are given back to a store that lost them: those that are in use here. */
+  restoreFrom(held: () => readonly Session[]): void {
+    this.#held = held
+  }
+
+  /** The store was restarted a moment ago: what other replicas know of a session may not be in it again. */
+  get isUnsettled(): boolean {
+    return this.#recollection.isUnsettled
   }
 
   /** Called once for every session that this replica ends, whatever the cause. */
@@ -130,7 +156,7 @@ export class Sessions {
       tokensExpireAt: opening.tokensExpireAt,
       ended: undefined,
     }
-    await this.#store.create(id, {
+    const record: SessionRecord = {
       envelope: await this.#envelopes.seal(envelope),
       vault: await this.#vaultSealer(cookie).seal(opening.vault),
       indexes: this.#index.of(identity),
@@ -138,13 +164,16 @@ export class Sessions {
       activeUntil: expiresAt,
       // A session that nobody uses is found idle at its next request, however late that comes.
       keepUntil: expiresAt + this.#idleMemory(),
-    })
+    }
+    await this.#store.create(id, record)
     // After the session is there to be found: a logout marks first and finds then, so that one of us sees the other.
     if (await this.#isSignedOut(identity, opening.issuedAt)) {
       await this.end(id, 'provider-logout')
       return undefined
     }
-    return { session: { id, ...envelope }, cookie }
+    const session = { id, ...envelope }
+    this.#recollection.noteRecord(session, record)
+    return { session, cookie }
   }
 
   /** What the cookie's session is now. Rejects only when the store does. */
@@ -163,33 +192,31 @@ export class Sessions {
 
   /** The tokens of the cookie's session, for as long as it lives. */
   async openVault(cookie: string): Promise<Vault | undefined> {
-    const [record] = await this.#store.read([sessionId(cookie)])
-    if (record?.vault === undefined) return undefined
-    return (await this.#vaultSealer(cookie).open(record.vault)) as Vault | undefined
+    const vault = (await this.#read(sessionId(cookie)))?.record.vault
+    if (vault === undefined) return undefined
+    return (await this.#vaultSealer(cookie).open(vault)) as Vault | undefined
   }
 
   /**
    * Writes what the provider said anew, with new tokens; false when the session has ended meanwhile, or when somebody
    * has asked later than `since` (ms since the epoch), when this asking began from: the newer tokens win.
    */
-  async renew(
-    cookie: string,
-    { id, ...envelope }: Session,
-    vault: Vault,
-    since: number,
-  ): Promise<boolean> {
-    const [record] = await this.#store.read([id])
-    const stored = record === undefined ? undefined : await this.#open(id, record)
-    if (record === undefined || stored === undefined || stored.ended !== undefined) return false
-    if (stored.validatedAt > since) return false
+  async renew(cookie: string, session: Session, vault: Vault, since: number): Promise<boolean> {
+    const { id, ...envelope } = session
+    const found = await this.#read(id)
+    if (found === undefined || found.session.ended !== undefined) return false
+    if (found.session.validatedAt > since) return false
+    const { record } = found
     const renewed: SessionRecord = {
       ...record,
       envelope: await this.#envelopes.seal(envelope),
       vault: await this.#vaultSealer(cookie).seal(vault),
       generation: record.generation + 1,
     }
-    if (await this.#store.replace(id, renewed, record.generation)) return true
-    return this.renew(cookie, { id, ...envelope }, vault, since)
+    if (!(await this.#store.replace(id, renewed, record.generation)))
+      return this.renew(cookie, session, vault, since)
+    this.#recollection.noteRecord(session, renewed)
+    return true
   }
 
   /** When somebody last did something in this session, on any replica (ms since the epoch). */
@@ -205,8 +232,9 @@ export class Sessions {
     const ending = this.#end(id, reason, requestId)
       .catch((error: unknown) => {
         // Here it is over all the same. Elsewhere it is once the store can take it.
+        this.#recollection.noteEnd(id, reason)
         this.#tell(id, reason)
-        this.#endLater(id, reason, requestId, this.#now() + TOMBSTONE_MS)
+        this.#doLater(() => this.#end(id, reason, requestId), this.#now() + TOMBSTONE_MS)
         throw error
       })
       .finally(() => this.#ending.delete(id))
@@ -214,32 +242,29 @@ export class Sessions {
     return ending
   }
 
-  /** Ends what the provider says is over, and refuses what is about to begin; how many sessions that were. */
-  async endByProvider({ iss, sub, sid, iat }: LogoutOrder, requestId: string): Promise<number> {
-    const bySid = sid === undefined ? [] : this.#index.bySid(iss, sid)
-    const indexes = sid === undefined && sub !== undefined ? this.#index.bySub(iss, sub) : bySid
-    for (const index of indexes.slice(0, 1)) {
-      // Of several logouts the last one decides which logins are older.
-      await this.#store.raise(`logout ${index}`, iat, LOGOUT_MARK_MS)
+  /**
+   * Ends what the provider says is over, and refuses what is about to begin; how many sessions that were, or undefined
+   * for a token that was honoured within the last minutes.
+   */
+  async endByProvider(order: LogoutOrder, requestId: string): Promise<number | undefined> {
+    try {
+      return await this.#endByProvider(order, requestId)
+    } catch (error) {
+      // Not every provider comes again when it is asked to.
+      const until = this.#now() + LOGOUT_MARK_MS
+      this.#doLater(() => this.#endByProvider(order, requestId), until)
+      throw error
     }
-    const ids = new Set((await Promise.all(indexes.map((index) => this.#store.find(index)))).flat())
-    const ended = await Promise.all(
-      [...ids].map((id) => this.end(id, 'provider-logout', requestId)),
-    )
-    return ended.filter(Boolean).length
   }
 
-  /** A logout token of this `jti` was honoured within the last minutes: it counts once. */
-  async hasSeen(jti: string): Promise<boolean> {
-    return (await this.#store.recall(this.#seen(jti))) !== undefined
-  }
-
+  /** A logout token of this `jti` was honoured. */
   async markSeen(jti: string): Promise<void> {
-    await this.#store.remember(this.#seen(jti), '1', LOGOUT_MARK_MS)
+    await this.#mark(this.#seen(jti), 1)
   }
 
   /** Every live session there is, for administrators. */
   async list(): Promise<readonly Session[]> {
+    if (this.isUnsettled) throw unsettled()
     const found = await this.#readMany(await this.#store.list())
     return found.flatMap((session) =>
       session === undefined || session.ended !== undefined || session.expiresAt <= this.#now()
@@ -248,11 +273,14 @@ export class Sessions {
     )
   }
 
-  /** What each of these sessions is now, in one call to the store. Nobody is ended by looking. */
-  async lookUp(ids: readonly string[]): Promise<readonly Lookup[]> {
+  /**
+   * What each of these sessions is now, in one call to the store; undefined for what may come back. Nobody is ended by
+   * looking.
+   */
+  async lookUp(ids: readonly string[]): Promise<readonly (Lookup | undefined)[]> {
     const found = await this.#readMany(ids)
     return found.map((session) => {
-      if (session === undefined) return { state: 'none' }
+      if (session === undefined) return this.isUnsettled ? undefined : { state: 'none' }
       if (session.ended !== undefined) return { state: 'ended', ...session.ended }
       return { state: 'live', session }
     })
@@ -279,17 +307,69 @@ export class Sessions {
     // Somebody else's write came in between: it may be an end as well, or only newer tokens.
     if (!(await this.#store.replace(id, tombstone, generation)))
       return this.#end(id, reason, requestId)
+    this.#recollection.noteEnd(id, reason, tombstone)
     this.#tell(id, reason)
     for (const listener of this.#endedHere) listener(found.session, reason, requestId)
-    // The tombstone is there for whoever does not hear this.
-    await this.#store.publish(JSON.stringify({ id, reason })).catch(() => {})
+    await this.#publish(id, reason)
     return true
   }
 
-  #endLater(id: string, reason: EndReason, requestId: string | undefined, until: number): void {
+  async #endByProvider(
+    { iss, sub, sid, iat, jti }: LogoutOrder,
+    requestId: string,
+  ): Promise<number | undefined> {
+    if (jti !== undefined && (await this.#store.recall(this.#seen(jti))) !== undefined)
+      return undefined
+    const bySid = sid === undefined ? [] : this.#index.bySid(iss, sid)
+    const indexes = sid === undefined && sub !== undefined ? this.#index.bySub(iss, sub) : bySid
+    for (const index of indexes.slice(0, 1)) {
+      // Of several logouts the last one decides which logins are older.
+      await this.#mark(`logout ${index}`, iat)
+    }
+    const ids = new Set((await Promise.all(indexes.map((index) => this.#store.find(index)))).flat())
+    const ended = await Promise.all(
+      [...ids].map((id) => this.end(id, 'provider-logout', requestId)),
+    )
+    return ended.filter(Boolean).length
+  }
+
+  /** The tombstone is there for whoever does not hear this. */
+  async #publish(id: string, reason: EndReason): Promise<void> {
+    await this.#store.publish(JSON.stringify({ id, reason })).catch(() => {})
+  }
+
+  // docs/adr/0008-what-a-restarted-store-forgot.md
+  async #welcome(ms: number): Promise<void> {
+    // Idleness is judged by what all replicas say.
+    const flushed = this.#presence.flush().catch(() => {})
+    if (ms > 0) await this.#recollection.giveBack(ms)
+    await flushed
+    await this.#endAgain()
+    for (const listener of this.#missed) listener()
+    // By then every replica has given back what it knew, also what was ended here meanwhile.
+    if (ms > 0) setTimeout(() => void this.#endAgain(), ms).unref()
+  }
+
+  /** What ended stays ended, also where the store has older data. One that is away again will be welcomed again. */
+  async #endAgain(): Promise<void> {
+    const { ends } = this.#recollection
+    const found = await this.#readMany([...ends.keys()]).catch(() => [])
+    for (const session of found) {
+      const known = session === undefined ? undefined : ends.get(session.id)
+      if (session?.ended === undefined && session !== undefined && known !== undefined)
+        this.end(session.id, known.reason).catch(() => {})
+    }
+  }
+
+  async #mark(key: string, number: number): Promise<void> {
+    this.#recollection.noteMark(key, number, LOGOUT_MARK_MS)
+    await this.#store.raise(key, number, LOGOUT_MARK_MS)
+  }
+
+  #doLater(work: () => Promise<unknown>, until: number): void {
     setTimeout(() => {
-      this.#end(id, reason, requestId).catch(() => {
-        if (this.#now() < until) this.#endLater(id, reason, requestId, until)
+      work().catch(() => {
+        if (this.#now() < until) this.#doLater(work, until)
       })
     }, RETRY_END_MS).unref()
   }
@@ -301,7 +381,9 @@ export class Sessions {
   // Whatever else somebody says on this channel, a later version of ours included, ends nothing here.
   #hear(message: string): void {
     const end = readEnd(message)
-    if (end !== undefined) this.#tell(end.id, end.reason)
+    if (end === undefined) return
+    if (!this.#recollection.ends.has(end.id)) this.#recollection.noteEnd(end.id, end.reason)
+    this.#tell(end.id, end.reason)
   }
 
   #idleMemory(): number {
@@ -311,7 +393,8 @@ export class Sessions {
 
   async #isIdle(session: Session): Promise<boolean> {
     const { idleTimeout } = this.#settings.current.session
-    if (idleTimeout === 0) return false
+    // What people did on other replicas may not be in the store again.
+    if (idleTimeout === 0 || this.isUnsettled) return false
     const isRecent = (time: number): boolean => time + idleTimeout > this.#now()
     if (isRecent(Math.max(session.createdAt, this.#presence.lastInputHere(session.id) ?? 0)))
       return false
@@ -333,12 +416,15 @@ export class Sessions {
   }
 
   async #read(id: string): Promise<{ record: SessionRecord; session: Session } | undefined> {
+    if (this.#recollection.isGivingBack) throw unsettled()
     const [record] = await this.#store.read([id])
+    if (record === undefined && this.isUnsettled) throw unsettled()
     const session = record === undefined ? undefined : await this.#open(id, record)
     return record === undefined || session === undefined ? undefined : { record, session }
   }
 
   async #readMany(ids: readonly string[]): Promise<readonly (Session | undefined)[]> {
+    if (this.#recollection.isGivingBack) throw unsettled()
     const records = await this.#store.read(ids)
     return Promise.all(
       ids.map(async (id, index) => {
@@ -351,7 +437,10 @@ export class Sessions {
   /** A record under a secret that is gone is as good as none: its owner signs in again. */
   async #open(id: string, record: SessionRecord): Promise<Session | undefined> {
     const envelope = (await this.#envelopes.open(record.envelope)) as Envelope | undefined
-    return envelope === undefined ? undefined : { id, ...envelope }
+    if (envelope === undefined) return undefined
+    const session = { id, ...envelope }
+    this.#recollection.noteRecord(session, record)
+    return session
   }
 
   #vaultSealer(cookie: string): Sealer {
@@ -364,6 +453,10 @@ export class Sessions {
 /** The session's public name: 128 bits, one way from the cookie. */
 function sessionId(cookie: string): string {
   return Buffer.from(deriveKey(cookie, 'session lookup', 16)).toString('base64url')
+}
+
+function unsettled(): GatewayError {
+  return new GatewayError('store-unavailable', 'the session store is being given back what it lost')
 }
 
 function readEnd(message: string): { id: string; reason: EndReason } | undefined {

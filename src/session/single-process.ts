@@ -1,15 +1,23 @@
 // Leases, presence and messages where there is one process: what it knows need not outlive it, for a lease and a
 // presence of a process that is gone are worth nothing.
 
-import type { SessionStore } from './session-store.ts'
+import type { SessionRecord, SessionStore } from './session-store.ts'
 
 export type SingleProcess = Pick<
   SessionStore,
-  'hold' | 'release' | 'writePresence' | 'readPresence' | 'publish' | 'subscribe'
+  'hold' | 'release' | 'writePresence' | 'readPresence' | 'publish' | 'subscribe' | 'onReturned'
 > & {
   /** Drops what has had its time. */
   sweep(): void
   close(): void
+}
+
+/** What `restore` goes by. */
+export function isNewer(record: SessionRecord, stored: SessionRecord | undefined): boolean {
+  if (stored === undefined) return true
+  const hasEnded = ({ activeUntil }: SessionRecord): boolean => activeUntil === 0
+  if (hasEnded(stored)) return false
+  return hasEnded(record) || record.generation > stored.generation
 }
 
 export function createSingleProcess(now: () => number): SingleProcess {
@@ -45,6 +53,8 @@ export function createSingleProcess(now: () => number): SingleProcess {
       listeners.push(onMessage)
       setImmediate(onSubscribed)
     },
+    // It is never away.
+    onReturned() {},
     sweep() {
       for (const [lease, { until }] of leases) if (until <= now()) leases.delete(lease)
       for (const [replica, { until }] of presence) if (until <= now()) presence.delete(replica)

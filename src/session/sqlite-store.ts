@@ -3,7 +3,7 @@
 
 import type { StatementSync } from 'node:sqlite'
 import type { SessionRecord, SessionStore } from './session-store.ts'
-import { createSingleProcess } from './single-process.ts'
+import { createSingleProcess, isNewer } from './single-process.ts'
 import { openSqliteFile } from './sqlite-file.ts'
 import type { StoreTrouble } from './store-failure.ts'
 
@@ -37,7 +37,6 @@ export function openSqliteStore(
       SELECT id FROM session_index JOIN session USING (id) WHERE hash = ? AND keep_until > ?`),
     list: prepare('SELECT id FROM session WHERE active_until > :now AND keep_until > :now'),
     dropMark: prepare('DELETE FROM mark WHERE key = ? AND until <= ?'),
-    addMark: prepare('INSERT OR IGNORE INTO mark (key, value, until) VALUES (?, ?, ?)'),
     raiseMark: prepare(
       `INSERT INTO mark (key, value, until) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET until = excluded.until,
        value = iif(CAST(value AS REAL) > CAST(excluded.value AS REAL), value, excluded.value)`,
@@ -74,18 +73,17 @@ export function openSqliteStore(
     statements.dropIndexes.run(id)
     for (const index of indexes) statements.addIndex.run(id, index)
   }
+  const read = (id: string): SessionRecord | undefined => recordOf(statements.read.get(id, now()))
+  function put(id: string, record: SessionRecord): void {
+    statements.create.run(...columnsOf(record), id)
+    setIndexes(id, record.indexes)
+  }
   const list = (): string[] => idsOf(statements.list.all({ now: now() }))
 
   return {
     ...singleProcess,
-    create: (id, record) =>
-      attempt(() =>
-        inTransaction(() => {
-          statements.create.run(...columnsOf(record), id)
-          setIndexes(id, record.indexes)
-        }),
-      ),
-    read: (ids) => attempt(() => ids.map((id) => recordOf(statements.read.get(id, now())))),
+    create: (id, record) => attempt(() => inTransaction(() => put(id, record))),
+    read: (ids) => attempt(() => ids.map(read)),
     replace: (id, record, expectedGeneration) =>
       attempt(() =>
         inTransaction(() => {
@@ -96,16 +94,17 @@ export function openSqliteStore(
           return true
         }),
       ),
+    restore: (id, record) =>
+      attempt(() =>
+        inTransaction(() => {
+          if (!isNewer(record, read(id))) return false
+          put(id, record)
+          return true
+        }),
+      ),
     find: (index) => attempt(() => idsOf(statements.find.all(index, now()))),
     list: () => attempt(list),
     countActive: () => attempt(() => list().length),
-    remember: (key, value, ms) =>
-      attempt(() =>
-        inTransaction(() => {
-          statements.dropMark.run(key, now())
-          return statements.addMark.run(key, value, now() + ms).changes === 1
-        }),
-      ),
     raise: (key, number, ms) =>
       attempt(() =>
         inTransaction(() => {

@@ -134,8 +134,8 @@ describe('while the store is away', () => {
       if (how === 'stopped') await redis.start()
       else redis.thaw()
       const status = async (): Promise<number> => (await person.visit(`${here.origin}/`)).status
-      // A Redis that was stopped without a disk has lost its sessions, a frozen one has not.
-      if (how === 'frozen') await expect.poll(status, { timeout: 5_000 }).toBe(200)
+      await expect.poll(status, { timeout: 5_000 }).toBe(200)
+      expect(isOpen(stream)).toBe(true)
       stream.socket.destroy()
     },
   )

@@ -44,13 +44,14 @@ describe('a Redis that is away', () => {
     for (const call of [
       store.create('a', newRecord()),
       store.replace('a', newRecord(), 1),
+      store.restore('a', newRecord()),
       store.read(['a']),
       store.find('i'),
       store.list(),
       store.countActive(),
       store.hold('refresh', 'replica', 60_000),
       store.release('refresh', 'replica'),
-      store.remember('jti', 'seen', 60_000),
+      store.raise('jti', 1, 60_000),
       store.recall('jti'),
       store.writePresence('replica', new Map([['a', 'here']]), 60_000),
       store.readPresence(['a']),
@@ -63,8 +64,30 @@ describe('a Redis that is away', () => {
     await server.start()
     await until(() => answers(store))
     await until(() => times() === 2)
-    expect(await server.command('KEYS', '*')).toBe('*0\r\n+OK\r\n')
+    expect(await server.command('KEYS', '*')).toBe('*1\r\n$16\r\nghostwire:server\r\n+OK\r\n')
     expect(told).toContain('recovered')
+  })
+
+  it('says when it is back whether it is another server, before it answers anything else', async () => {
+    const server = await startServer()
+    const { store } = await open(server.url)
+    const { store: newcomer } = await open(server.url)
+    const returned: string[] = []
+    store.onReturned((ms) => returned.push(ms > 0 ? 'another server' : 'the same server'))
+    newcomer.onReturned(() => returned.push('newcomer'))
+    expect(returned).toEqual([])
+    await newcomer.close()
+    await server.command('CLIENT', 'KILL', 'TYPE', 'normal')
+    await until(async () => (await answers(store)) && returned.length === 1)
+    await server.kill()
+    await server.start()
+    await until(() => answers(store))
+    expect(returned).toHaveLength(2)
+    // Another replica found it long ago.
+    await server.command('HSET', 'ghostwire:server', 'since', String(Date.now() - 60_000))
+    await server.command('CLIENT', 'KILL', 'TYPE', 'normal')
+    await until(async () => (await answers(store)) && returned.length === 3)
+    expect(returned.slice(1)).toEqual(['another server', 'the same server'])
   })
 
   it('that hangs costs a call a second, and the next ones nothing', async () => {

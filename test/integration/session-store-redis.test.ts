@@ -35,11 +35,11 @@ describeStoreContract('redis', async () => {
 })
 
 describe('what is kept in Redis', () => {
-  it('expires by itself, every key of it', async () => {
+  it('expires by itself, every key of it but the name of the server', async () => {
     const { store } = await open(redis.url)
     await store.create('a', newRecord())
     await store.hold('refresh', 'replica', 60_000)
-    await store.remember('jti', 'seen', 60_000)
+    await store.raise('jti', 1, 60_000)
     await store.writePresence('replica', new Map([['a', 'here']]), 60_000)
     const keys = ((await redis.command('KEYS', '*')).match(/^ghostwire:.*$/gm) ?? []).map((key) =>
       key.trim(),
@@ -51,9 +51,21 @@ describe('what is kept in Redis', () => {
       'ghostwire:mark:jti',
       'ghostwire:presence:replica',
       'ghostwire:replicas',
+      'ghostwire:server',
       'ghostwire:session:a',
     ])
-    for (const key of keys) expect(await redis.command('PTTL', key)).toMatch(/^:\d{5}\r/)
+    for (const key of keys.filter((key) => key !== 'ghostwire:server'))
+      expect(await redis.command('PTTL', key)).toMatch(/^:\d{5}\r/)
+  })
+
+  it('is given back in the first seconds only: who comes later must not undo what was done since', async () => {
+    const { store } = await open(redis.url)
+    expect(await store.restore('a', newRecord())).toBe(true)
+    await redis.command('HSET', 'ghostwire:server', 'since', String(Date.now() - 10_000))
+    expect(await store.restore('b', newRecord())).toBe(false)
+    await redis.command('DEL', 'ghostwire:server')
+    expect(await store.restore('b', newRecord())).toBe(false)
+    expect(await store.read(['b'])).toEqual([undefined])
   })
 
   it('is in the database that the URL names', async () => {

@@ -13,6 +13,8 @@ export interface GatewayProcess {
   audit(event: string): readonly Line[]
   /** As Kubernetes does; resolves when it is gone. */
   stop(): Promise<void>
+  /** As a power cut does. */
+  kill(): Promise<void>
 }
 
 /** Resolves when it is ready to sign people in. */
@@ -46,6 +48,10 @@ export async function startGatewayProcess(environment: Environment): Promise<Gat
     audit: (event) => lines().filter((line) => line['event'] === event),
     async stop() {
       child.kill('SIGTERM')
+      await exited
+    },
+    async kill() {
+      child.kill('SIGKILL')
       await exited
     },
   }

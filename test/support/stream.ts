@@ -10,7 +10,10 @@ export type Stream = Awaited<ReturnType<typeof openWebSocket>>
 /** The contract's second, twice, as these are real sockets on a busy machine. */
 const DEADLINE_MS = 2_000
 
-export async function openStream(gateway: TestGateway, person: Person): Promise<Stream> {
+export async function openStream(
+  gateway: Pick<TestGateway, 'origin' | 'publicPort'>,
+  person: Person,
+): Promise<Stream> {
   const { origin, publicPort } = gateway
   const stream = await openWebSocket(publicPort, {
     path: '/websockify',

@@ -309,7 +309,7 @@ describe('on several replicas', () => {
     const other = await open()
     await sessions.end(session.id, 'revoked')
     const found = await sessions.lookUp([session.id, other.session.id, 'unknown'])
-    expect(found.map((one) => (one.state === 'ended' ? one.reason : one.state))).toEqual([
+    expect(found.map((one) => (one?.state === 'ended' ? one.reason : one?.state))).toEqual([
       'revoked',
       'live',
       'none',

@@ -59,13 +59,13 @@ describe('the file', () => {
   it('keeps sessions and marks over a restart, and no lease', async () => {
     const before = await openSessionStore(`sqlite:${file}`, options)
     await before.create('a', record)
-    await before.remember('jti', 'seen', 60_000)
+    await before.raise('jti', 1, 60_000)
     await before.hold('refresh', 'a process that is gone', 60_000)
     await before.close()
     const after = await openSessionStore(`sqlite:${file}`, options)
     expect(await after.read(['a'])).toEqual([record])
     expect(await after.find('i')).toEqual(['a'])
-    expect(await after.recall('jti')).toBe('seen')
+    expect(await after.recall('jti')).toBe('1')
     expect(await after.hold('refresh', 'this process', 60_000)).toBe(true)
     await after.close()
   })
@@ -84,7 +84,7 @@ describe('the file', () => {
     let time = TIME
     const store = await openSessionStore(`sqlite:${file}`, { now: () => time })
     await store.create('a', { ...record, envelope: 'a trace of somebody' })
-    await store.remember('jti', 'a trace of a token', 60_000)
+    await store.raise('a trace of a token', 1, 60_000)
     time += 120_000
     vi.advanceTimersByTime(60_000)
     vi.useRealTimers()
