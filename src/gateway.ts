@@ -170,7 +170,8 @@ export async function startGateway(
     beginLogin,
     finishLogin,
     reportFailedLogin,
-    endSessionUrl: (session, vault) => endSessionUrl(holder, relyingParty, session, vault),
+    endSessionUrl: (session, vault, state) =>
+      endSessionUrl(holder, relyingParty, session, vault, state),
     presence,
     here: () => leash.sessions,
     checkLogoutToken: createCheckLogoutToken(relyingParty, settings.oidc.clientId, now),

@@ -17,6 +17,11 @@ interface KnownEnd {
   readonly until: number
 }
 
+interface KnownMark {
+  readonly write: () => Promise<unknown>
+  readonly until: number
+}
+
 export interface RecollectionParts {
   readonly store: SessionStore
   /** The sessions that are in use here: these are given back. */
@@ -32,7 +37,7 @@ export class Recollection {
   readonly #parts: RecollectionParts
   readonly #records = new WeakMap<Session, SessionRecord>()
   readonly #ends = new Map<string, KnownEnd>()
-  readonly #marks = new Map<string, { readonly value: string; readonly until: number }>()
+  readonly #marks = new Map<string, KnownMark>()
   /** What is missing in the store until then (ms since the epoch) may come back. */
   #unsettledUntil = 0
   #givingBack: symbol | undefined
@@ -65,9 +70,9 @@ export class Recollection {
     remember(this.#ends, id, { reason, tombstone, until: now + REMEMBER_END_MS }, now)
   }
 
-  noteMark(key: string, value: string, ms: number): void {
+  noteMark(name: string, write: () => Promise<unknown>, ms: number): void {
     const now = this.#parts.now()
-    remember(this.#marks, key, { value, until: now + ms }, now)
+    remember(this.#marks, name, { write, until: now + ms }, now)
   }
 
   /** Tries for `ms` at most. Called anew, it takes the place of what is under way. */
@@ -89,11 +94,9 @@ export class Recollection {
   }
 
   async #tryToGiveBack(): Promise<void> {
-    const { store, held, isSignedOut, onEndGivenBack, now } = this.#parts
+    const { store, held, isSignedOut, onEndGivenBack } = this.#parts
     await Promise.all([
-      ...[...this.#marks].map(([key, { value, until }]) =>
-        store.remember(key, value, Math.max(1, until - now())),
-      ),
+      ...[...this.#marks.values()].map(({ write, until }) => until > this.#parts.now() && write()),
       ...[...this.#ends].map(async ([id, { reason, tombstone }]) => {
         if (tombstone === undefined || !(await store.restore(id, tombstone))) return
         await onEndGivenBack(id, reason)

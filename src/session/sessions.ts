@@ -259,7 +259,8 @@ export class Sessions {
 
   /** A logout token of this `jti` was honoured. */
   async markSeen(jti: string): Promise<void> {
-    await this.#mark(this.#seen(jti), '1')
+    const key = this.#seen(jti)
+    await this.#mark(key, () => this.#store.remember(key, '1', LOGOUT_MARK_MS))
   }
 
   /** Every live session there is, for administrators. */
@@ -323,7 +324,9 @@ export class Sessions {
     const bySid = sid === undefined ? [] : this.#index.bySid(iss, sid)
     const indexes = sid === undefined && sub !== undefined ? this.#index.bySub(iss, sub) : bySid
     for (const index of indexes.slice(0, 1)) {
-      await this.#mark(`logout ${index}`, String(iat))
+      // Of several logouts the last one decides which logins are older.
+      const key = `logout ${index}`
+      await this.#mark(`${key} ${iat}`, () => this.#store.raise(key, iat, LOGOUT_MARK_MS))
     }
     const ids = new Set((await Promise.all(indexes.map((index) => this.#store.find(index)))).flat())
     const ended = await Promise.all(
@@ -360,9 +363,10 @@ export class Sessions {
     }
   }
 
-  async #mark(key: string, value: string): Promise<void> {
-    this.#recollection.noteMark(key, value, LOGOUT_MARK_MS)
-    await this.#store.remember(key, value, LOGOUT_MARK_MS)
+  /** Marks once, and again in a store that lost the mark. */
+  async #mark(name: string, write: () => Promise<unknown>): Promise<void> {
+    this.#recollection.noteMark(name, write, LOGOUT_MARK_MS)
+    await write()
   }
 
   #doLater(work: () => Promise<unknown>, until: number): void {

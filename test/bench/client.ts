@@ -13,8 +13,10 @@ import {
   KEY,
   POINTER,
   SERVER_HELLO,
+  type RecordingName,
   type Traffic,
 } from './traffic.ts'
+import { isRecording, Player, readRecording, startOf } from './recording.ts'
 
 /** Where tunnels are opened, and as whom. */
 export interface Door {
@@ -55,13 +57,16 @@ export interface Took {
 }
 
 const CONNECTIONS = 8
+const TICK_MS = 5
+/** Less than a desktop of the bench waits before it rests. */
+const STILL_MS = 150
 /** Enough to be quick, few enough for a listen backlog. */
 const OPENED_AT_ONCE = 64
 const STRIDE_MS = 300
 
 interface Tunnel {
   readonly socket: Socket
-  readonly inputsPerSecond: number
+  readonly traffic: Traffic
   mouse: NodeJS.Timeout | undefined
 }
 
@@ -90,7 +95,7 @@ async function answer(question: ClientQuestion): Promise<object> {
       }
       return {}
     case 'move':
-      for (const tunnel of tunnels) tunnel.mouse = moveMouse(tunnel)
+      for (const [index, tunnel] of tunnels.entries()) tunnel.mouse = moveMouse(tunnel, index)
       await sleep(STRIDE_MS)
       return {}
     case 'count':
@@ -117,7 +122,7 @@ async function open(door: Door, traffic: Traffic): Promise<Tunnel> {
   socket.on('error', () => socket.destroy())
   // What is received is counted by the socket itself.
   socket.resume()
-  return { socket, inputsPerSecond: INPUTS_PER_SECOND[traffic], mouse: undefined }
+  return { socket, traffic, mouse: undefined }
 }
 
 /** Upgrades and exchanges hellos. */
@@ -156,7 +161,9 @@ function greet(socket: Socket, door: Door, traffic: Traffic): Promise<void> {
   })
 }
 
-function moveMouse({ socket, inputsPerSecond }: Tunnel): NodeJS.Timeout | undefined {
+function moveMouse({ socket, traffic }: Tunnel, index: number): NodeJS.Timeout | undefined {
+  if (isRecording(traffic)) return playClient(socket, traffic, index)
+  const inputsPerSecond = INPUTS_PER_SECOND[traffic]
   if (inputsPerSecond === 0) return undefined
   const everyMs = 1_000 / inputsPerSecond
   let due = performance.now() + Math.random() * everyMs
@@ -167,6 +174,23 @@ function moveMouse({ socket, inputsPerSecond }: Tunnel): NodeJS.Timeout | undefi
       socket.write(sent % 4 === 0 ? KEY : POINTER)
     }
   }, everyMs / 2)
+}
+
+function playClient(socket: Socket, name: RecordingName, index: number): NodeJS.Timeout {
+  const { client, lengthMs } = readRecording(name)
+  const player = new Player(client, lengthMs, startOf(index, lengthMs))
+  let saidAt = Number.NEGATIVE_INFINITY
+  return setInterval(() => {
+    const now = performance.now()
+    player.play((frame) => {
+      saidAt = now
+      socket.write(frame)
+    })
+    // Where the recording is silent for long, the desktop is still told that it goes on.
+    if (now - saidAt < STILL_MS) return
+    saidAt = now
+    socket.write(KEY)
+  }, TICK_MS)
 }
 
 async function countBytes(tunnels: readonly Tunnel[], ms: number): Promise<Passed> {

@@ -120,7 +120,7 @@ describe('with a real X desktop', () => {
     expect(await page.textContent('#message')).toBe('Disconnected: signed out.')
     // The provider asks whether to end its own session too, and leads back to our word.
     await other.click('button')
-    await other.waitForURL(`${demo.url}/oauth2/sign_in?reason=signed-out`)
+    await other.waitForURL(`${demo.url}/oauth2/sign_in?reason=signed-out&state=*`)
     expect(await other.textContent('h1')).toBe('You are signed out')
     // Nobody is let back in on the strength of the old sign-in.
     await page.goto(demo.url)

@@ -107,7 +107,7 @@ describe('the picture ends at once, and a new sign-in is one click away, after',
     await pressButton(other)
     await expectPictureEnds(page, { code: 4401, reason: 'signed-out', causedAt })
     await signOutAtProvider(other)
-    await other.waitForURL(`${origin()}/oauth2/sign_in?reason=signed-out`)
+    await other.waitForURL(`${origin()}/oauth2/sign_in?reason=signed-out&state=*`)
     // No cookie is left that could say more: straight to the provider, which asks for the password.
     await page.bringToFront()
     await page.click('text=Reload')

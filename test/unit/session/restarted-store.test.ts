@@ -276,7 +276,7 @@ describe('nobody comes back who', () => {
       const [here, there] = [replica(), replica()]
       const { cookie } = await held(here, there)
       here.held.length = 0
-      vi.spyOn(data(), 'remember').mockRejectedValue(new Error('away'))
+      vi.spyOn(data(), 'raise').mockRejectedValue(new Error('away'))
       await expect(here.sessions.endByProvider(everything, 'a request')).rejects.toThrow('away')
       empty()
       await there.arrive()
