@@ -29,9 +29,9 @@ interface Processes {
   readonly granted: readonly number[]
   readonly refused: readonly number[]
   /** The next answer finds Redis frozen. */
-  freezeAtNextAnswer(): void
+  readonly freezeAtNextAnswer: () => void
   /** Whether somebody may pass, as that process sees it. */
-  ask(process: GatewayProcess): Promise<number>
+  readonly ask: (process: GatewayProcess) => Promise<number>
 }
 
 /** Two gateway processes on one Redis, in front of an OP that rotates, and somebody who is signed in. */
