@@ -75,9 +75,7 @@ function isPlainHtml(headers: OutgoingHttpHeaders): boolean {
   const { 'content-type': type = '', 'content-encoding': encoding = 'identity' } = headers
   // Sixteen bits a character: the tag's bytes would be others.
   return (
-    /^text\/html\s*(?:;|$)/i.test(type) &&
-    !/utf-16/i.test(type) &&
-    /^identity$/i.test(encoding)
+    /^text\/html\s*(?:;|$)/i.test(type) && !/utf-16/i.test(type) && /^identity$/i.test(encoding)
   )
 }
 
