@@ -21,6 +21,8 @@ const HOUR = 3_600_000
 const folder = mkdtempSync(join(tmpdir(), 'ghostwire-panel-'))
 /** Read by the gateway whenever it wants to know. */
 const session = { idleTimeout: HOUR, maxLifetime: 12 * HOUR }
+/** In place of the desktop kind's own policy. */
+let csp: string | undefined
 let browser: TestBrowser
 let desktop: ScriptedDesktop
 let stack: Stack
@@ -31,6 +33,12 @@ const startGateway = (): Promise<TestGateway> =>
 
 const withShortTimes = (settings: Settings): Settings => ({
   ...settings,
+  desktop: {
+    ...settings.desktop,
+    get csp() {
+      return csp
+    },
+  },
   session: {
     ...settings.session,
     get idleTimeout() {
@@ -65,6 +73,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 beforeEach(() => {
+  csp = undefined
   session.idleTimeout = HOUR
   session.maxLifetime = 12 * HOUR
   desktop.endWith(undefined)
@@ -93,13 +102,17 @@ async function arrive(options: BrowserContextOptions = {}, path = '/'): Promise<
   })
   page.on('pageerror', (error) => complaints.push(error.message))
   await page.goto(gateway.origin + path)
-  await page.fill('input[name="username"]', 'alice')
-  await page.fill('input[name="password"]', 'alice')
-  await page.press('input[name="password"]', 'Enter')
+  await signIn(page)
   await page.waitForSelector('html[data-desktop="connected"]')
   const panel = page.locator('ghostwire-panel')
   await panel.locator('.tab').waitFor()
   return { page, panel, complaints }
+}
+
+async function signIn(page: Page): Promise<void> {
+  await page.fill('input[name="username"]', 'alice')
+  await page.fill('input[name="password"]', 'alice')
+  await page.press('input[name="password"]', 'Enter')
 }
 
 const openShadows = `{
@@ -183,9 +196,7 @@ describe('the control', () => {
     const page = await browser.newPage()
     page.on('request', (request) => asked.push(new URL(request.url()).pathname))
     await page.goto(gateway.origin)
-    await page.fill('input[name="username"]', 'alice')
-    await page.fill('input[name="password"]', 'alice')
-    await page.press('input[name="password"]', 'Enter')
+    await signIn(page)
     await page.waitForSelector('html[data-desktop="connected"]')
     await page.waitForTimeout(3_000)
     expect(asked.filter((path) => path === '/oauth2/panel').length).toBeLessThanOrEqual(2)
@@ -198,6 +209,21 @@ describe('the control', () => {
     expect(await panel.locator('.tab').isVisible()).toBe(false)
     await page.reload()
     await panel.locator('.tab').waitFor()
+  })
+
+  it('needs no more of a policy than its own script and questions', async () => {
+    const { page, panel } = await arrive()
+    csp =
+      "default-src 'none'; script-src 'self'; connect-src 'self'; require-trusted-types-for 'script'"
+    await page.goto(`${gateway.origin}/vnc.html`)
+    await panel.locator('.tab').click()
+    expect(await panel.locator('.card').innerText()).toContain('Alice Adams')
+    // Its style arrived, too.
+    const radius = `getComputedStyle(document.querySelector('ghostwire-panel').shadowRoot.querySelector('.card')).borderRadius`
+    expect(await read(page, radius)).toBe('12px')
+    await page.context().clearCookies()
+    await read(page, 'dispatchEvent(new Event("online"))')
+    await overlayOf(panel).waitFor()
   })
 
   it('is not there in a frame, nor does a second copy of the script make a second one', async () => {
@@ -389,8 +415,7 @@ describe('before the end', () => {
     expect(await isTheSame()).toBe(true)
     session.idleTimeout = HOUR
     await overlay.getByRole('link', { name: 'Sign in again' }).click()
-    await page.fill('input[name="password"]', 'alice')
-    await page.press('input[name="password"]', 'Enter')
+    await signIn(page)
     await page.waitForSelector('html[data-desktop="connected"]')
     expect(page.url()).toBe(`${gateway.origin}/`)
   })

@@ -78,7 +78,7 @@ export function createView(style, { onSignOut, onOpen }) {
   const timeLeft = make('strong', {})
   const hide = make('button', { class: 'quiet', type: 'button' }, ['Hide'])
   const form = make('form', { method: 'post', action: '/oauth2/sign_out' }, [
-    make('button', { class: 'button' }, ['Sign out']),
+    make('button', { class: 'button plain' }, ['Sign out']),
   ])
   const card = make(
     'div',
