@@ -9,6 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { startPaintedDesktop, type PaintedDesktop } from '../../demo/painted-desktop.ts'
 import { AFTER_CONNECTION, AFTER_SESSION } from '../../src/pages/end-words.ts'
 import type { Settings } from '../../src/config/config.ts'
+import { HeadInsertion } from '../../src/proxy/head-insertion.ts'
 import { END_REASONS } from '../../src/session/session.ts'
 import { launchBrowser, type TestBrowser } from '../support/browser.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
@@ -381,6 +382,39 @@ describe('WebSocket', () => {
     expect(expected[1]).toEqual(['onclose 1000truetrue', 'listener truetrue', 'object'])
     expect(JSON.parse((await read(page, PROBE)) as string)).toEqual(expected)
     expect(complaints).toEqual([])
+  })
+})
+
+describe('the script', () => {
+  it.each([
+    '<!doctype html><html><head><title>x</title>',
+    '<!doctype html><title>x</title><p>y',
+    '<!-- > <head> --!><!DOCTYPE HTML><HTML data-a="<head>"><!---><HEAD data-b=\'>\'><meta charset=utf-8>',
+    '<?xml version="1.0"?><!doctype html><html><body>no head</body>',
+    '\ufeff<!doctype html>\n<html a=>text at once <head>',
+    '<header>quirks</header>',
+    '',
+  ])('comes first in the head as a browser reads it: %s', async (text) => {
+    const page = await browser.newPage()
+    const looks = 'document.compatMode + document.querySelectorAll("*").length + document.title'
+    let insertion: HeadInsertion | undefined
+    await page.route('**/*', async (route) => {
+      const pieces = insertion && [...insertion.push(Buffer.from(text)), ...insertion.end()]
+      const body = pieces === undefined ? text : Buffer.concat(pieces)
+      await route.fulfill({ contentType: 'text/html; charset=utf-8', body })
+    })
+    await page.goto('http://localhost/')
+    const plain = (await read(page, looks)) as string
+    insertion = new HeadInsertion(
+      Buffer.from('<script>ran = document.head.children.length</script>'),
+    )
+    await page.goto('http://localhost/')
+    expect(await read(page, '[ran, document.head.firstElementChild.localName]')).toEqual([
+      1,
+      'script',
+    ])
+    await read(page, 'document.head.firstElementChild.remove()')
+    expect(await read(page, looks)).toBe(plain)
   })
 })
 
