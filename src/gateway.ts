@@ -102,7 +102,7 @@ export async function startGateway(
     sessions,
     store,
     refresh: createRefresh(holder, relyingParty, now),
-    onRoleChanged: (sessionId, role) => tunnels.recycle(sessionId, role),
+    onRenewed: (session) => tunnels.recycle(session),
     metrics,
     log,
     now,
@@ -123,7 +123,7 @@ export async function startGateway(
     revalidation,
     {
       cut: (sessionId, reason) => tunnels.closeSession(sessionId, reason),
-      changeRole: (sessionId, role) => tunnels.recycle(sessionId, role),
+      renew: (session) => tunnels.recycle(session),
     },
     now,
   )
@@ -170,7 +170,8 @@ export async function startGateway(
     beginLogin,
     finishLogin,
     reportFailedLogin,
-    endSessionUrl: (session, vault) => endSessionUrl(holder, relyingParty, session, vault),
+    endSessionUrl: (session, vault, state) =>
+      endSessionUrl(holder, relyingParty, session, vault, state),
     presence,
     here: () => leash.sessions,
     checkLogoutToken: createCheckLogoutToken(relyingParty, settings.oidc.clientId, now),

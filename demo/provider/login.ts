@@ -6,22 +6,26 @@ import { text } from 'node:stream/consumers'
 import { errors } from 'oidc-provider'
 import type Provider from 'oidc-provider'
 import type { Person } from '../people.ts'
-import { errorPage, loginPage, PAGE_HEADERS } from './pages.ts'
+import { errorPage, finishedPage, loginPage, PAGE_HEADERS } from './pages.ts'
 import type { LoginForm } from './pages.ts'
 
 const FORM_LIMIT = 4096
+const MOST_FINISHED = 1_000
 
 export type LoginHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>
 
 /** Answers everything under `/login/`. */
 export function createLogin(provider: Provider, people: readonly Person[]): LoginHandler {
+  /** Where each login led, oldest first, for whoever comes back to its form. */
+  const finished = new Map<string, string>()
+
   return async (request, response) => {
     try {
       const { prompt, params } = await provider.interactionDetails(request, response)
       if (prompt.name === 'consent') {
         await provider.interactionFinished(request, response, { consent: {} })
       } else if (request.method === 'POST') {
-        await submit(request, response)
+        await submit(request, response, applicationOf(params))
       } else {
         showForm(response, 200, {
           username: (params['login_hint'] ?? '') as string,
@@ -30,11 +34,20 @@ export function createLogin(provider: Provider, people: readonly Person[]): Logi
       }
     } catch (error) {
       if (!(error instanceof errors.SessionNotFound)) throw error
-      sendPage(response, 400, errorPage('This sign-in has expired or was finished already.'))
+      const application = finished.get(request.url ?? '')
+      if (application === undefined) {
+        sendPage(response, 400, errorPage('This sign-in has expired or was finished already.'))
+      } else {
+        sendPage(response, 200, finishedPage(application))
+      }
     }
   }
 
-  async function submit(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function submit(
+    request: IncomingMessage,
+    response: ServerResponse,
+    application: string,
+  ): Promise<void> {
     if (Number(request.headers['content-length'] ?? Infinity) > FORM_LIMIT) {
       response.setHeader('connection', 'close')
       sendPage(response, 413, errorPage('That form is too large.'))
@@ -47,6 +60,11 @@ export function createLogin(provider: Provider, people: readonly Person[]): Logi
       showForm(response, 422, { username, refused: true })
       return
     }
+    for (const [oldest] of finished) {
+      if (finished.size < MOST_FINISHED) break
+      finished.delete(oldest)
+    }
+    finished.set(request.url ?? '', application)
     await provider.interactionFinished(
       request,
       response,
@@ -55,6 +73,11 @@ export function createLogin(provider: Provider, people: readonly Person[]): Logi
       { mergeWithLastSubmission: false },
     )
   }
+}
+
+/** The front page of whoever asked for the login; its redirect URI is registered. */
+function applicationOf(params: Record<string, unknown>): string {
+  return new URL('/', params['redirect_uri'] as string).href
 }
 
 function showForm(response: ServerResponse, status: number, form: LoginForm): void {

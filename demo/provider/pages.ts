@@ -56,6 +56,16 @@ export function signedOutPage(): string {
   return layout('Signed out', `<h1>Signed out</h1><p>You can close this page.</p>`)
 }
 
+/** For whoever comes back to a form that is done with: by the back button, or by a second click. */
+export function finishedPage(application: string): string {
+  return layout(
+    'Signed in already',
+    `<h1>Signed in already</h1>
+    <p>This sign-in is finished. There is nothing left to do here.</p>
+    <a class="button" href="${escapeHtml(application)}">Continue</a>`,
+  )
+}
+
 export function errorPage(problem: string): string {
   return layout(
     'Something went wrong',

@@ -63,7 +63,9 @@ export function createDesktop(settings: SettingsHolder, now: () => number): Desk
     requestAgent,
     tunnelAgent,
     authorizationFor(role) {
-      const credentials = settings.current.desktop.credentials[role]
+      const { credentials: all } = settings.current.desktop
+      // Of a standard desktop the gateway's own restrictions are what makes a viewer: its users need not differ.
+      const credentials = all[role] ?? (kind === 'rfb' ? all.control : undefined)
       if (credentials === undefined) return undefined
       const { username, password } = credentials
       return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`

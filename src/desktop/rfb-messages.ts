@@ -6,6 +6,7 @@ export type Step =
   | 'version-major'
   | 'version-minor'
   | 'security-type'
+  | 'client-init'
   | 'message-type'
   /** So many bytes, numbers of 4 bytes, or screens of 16 are left of the message. */
   | 'bytes'
@@ -22,6 +23,8 @@ export type Step =
   | 'relay-name'
   | 'qemu-type'
   | 'qemu-audio'
+  | 'gii-type'
+  | 'gii-length-swapped'
 
 export interface Layout {
   /** The type alone says that a person did it. */
@@ -88,9 +91,10 @@ export const KASMVNC_MESSAGES: ReadonlyMap<number, Layout> = new Map([
 /** RFC 6143 and what noVNC, TigerVNC and QEMU have of the registry. */
 export const STANDARD_MESSAGES: ReadonlyMap<number, Layout> = new Map([
   ...COMMON,
-  // SetEncodings, KeyEvent, PointerEvent, xvp
+  // SetEncodings, KeyEvent, PointerEvent, xvp, gii
   [2, numbered(1, 2, 'encodings')],
   [4, human(fixed(8))],
   [5, human(fixed(6))],
   [250, fixed(4)],
+  [253, numbered(0, 1, 'gii-type')],
 ])

@@ -2,6 +2,7 @@
 // registry), in the standard's dialect or KasmVNC's (its SMsgReader.cxx is named SR). It is read where it lies, masked
 // and in any split; only the bytes that say how long a message is are looked at, and none is kept.
 
+import type { Restrictions } from './restrictions.ts'
 import { KASMVNC_MESSAGES, STANDARD_MESSAGES, type Layout, type Step } from './rfb-messages.ts'
 
 export type RfbDialect = 'kasmvnc' | 'rfb'
@@ -17,16 +18,22 @@ const VERSION_3_8 = 0x30_30_38_0a
 const SECURITY_NONE = 1
 const SECURITY_VNC_AUTH = 2
 const VNC_AUTH_RESPONSE_BYTES = 16
-const CLIENT_INIT_BYTES = 1
+/** ClientInit's only byte; anything else has the server throw everybody else out, whoever asks. */
+const SHARED = 1
 
 /** What the client that KasmVNC up to 1.4.0 ships "types" every 5 s, by itself. */
 const KEEP_ALIVE_KEYSYM = 1
 /** A longer name makes KasmVNC leave the message there, data unread (SR:420). */
 const LONGEST_RELAY_NAME = 63
+const QEMU = 255
 const QEMU_KEY = 0
 const QEMU_AUDIO = 1
 /** QEMU's audio operations: 0 on, 1 off, 2 format. */
 const LAST_AUDIO_OPERATION = 2
+
+/** General input's sub-type in seven bits, and above them which way round its numbers are. */
+const GII_EVENT = 0
+const BIG_ENDIAN = 0x80
 
 /**
  * Extended clipboard: "I have something, in these formats", which is what a person's copy becomes. Clients answer the
@@ -45,8 +52,17 @@ const EXTENDED_MOUSE_BUTTONS = -316 >>> 0
 const NOBODYS_ENCODING = -365 >>> 0
 const NEUTRALISE = EXTENDED_MOUSE_BUTTONS ^ NOBODYS_ENCODING
 
+const NO_RESTRICTIONS: Restrictions = {
+  drops: new Set(),
+  dropsQemuKeys: false,
+  isRestricting: false,
+}
+
 /** Follows one client's stream; all it holds is where it is. */
 export class RfbClientReader {
+  /** Places in the chunk that was read last, in pairs: from the first, up to the second, nothing may go on. */
+  readonly cuts: number[] = []
+  readonly #restrictions: Restrictions
   readonly #isKasm: boolean
   readonly #layouts: ReadonlyMap<number, Layout>
   /** Bytes to go by before the next number. */
@@ -59,8 +75,15 @@ export class RfbClientReader {
   #rest = 0
   #unknown: RfbUnknown | undefined
   #hasHumanInput = false
+  /** The message being read goes no further. */
+  #isDropping = false
+  #cutFrom = 0
+  /** The type was held back at the end of what was read before: what it begins was not known yet. */
+  #isTypeHeld = false
+  #restored: number | undefined
 
-  constructor(dialect: RfbDialect) {
+  constructor(dialect: RfbDialect, restrictions: Restrictions = NO_RESTRICTIONS) {
+    this.#restrictions = restrictions
     this.#isKasm = dialect === 'kasmvnc'
     this.#layouts = this.#isKasm ? KASMVNC_MESSAGES : STANDARD_MESSAGES
   }
@@ -68,6 +91,16 @@ export class RfbClientReader {
   /** What made the reader stop, for good: from there on it does not know what the bytes mean. */
   get unknown(): RfbUnknown | undefined {
     return this.#unknown
+  }
+
+  /** What the bytes mean is not known, and somebody may not send all that there is. */
+  get isBeyondControl(): boolean {
+    return this.#unknown !== undefined && this.#restrictions.isRestricting
+  }
+
+  /** A byte that was held back before and goes on now, ahead of what was read last. */
+  get restored(): number | undefined {
+    return this.#restored
   }
 
   /** The next byte is the type of a message. */
@@ -88,6 +121,10 @@ export class RfbClientReader {
    */
   read(chunk: Uint8Array, from: number, to: number, mask: Uint8Array, phase: number): void {
     const shift = phase - from
+    this.cuts.length = 0
+    this.#restored = undefined
+    this.#cutFrom = from
+    this.#isTypeHeld = this.#isDropping && this.#step === 'qemu-type'
     let at = from
     while (at < to) {
       if (this.#unread > 0) {
@@ -96,22 +133,43 @@ export class RfbClientReader {
         at += passed
         continue
       }
+      if (this.#isDropping && this.#step === 'message-type') this.#endCut(at)
       const byte = (chunk[at] as number) ^ (mask[(at + shift) & 3] as number)
       this.#number = this.#number * 256 + byte
       this.#missing -= 1
       if (this.#missing === 0) {
-        if (this.#step === 'encoding' && this.#number === EXTENDED_MOUSE_BUTTONS) {
-          // Masked or not, the same bits change.
-          chunk[at] = (chunk[at] as number) ^ NEUTRALISE
-        }
-        this.#understand(this.#number)
+        // Masked or not, the same bits change.
+        chunk[at] = (chunk[at] as number) ^ this.#correctionOf(this.#number)
+        this.#understand(this.#number, at)
       }
       at += 1
     }
+    if (this.#isDropping) this.#cut(to)
+  }
+
+  /** The bits that must not reach the server as they are. */
+  #correctionOf(number: number): number {
+    if (this.#step === 'encoding') return number === EXTENDED_MOUSE_BUTTONS ? NEUTRALISE : 0
+    return this.#step === 'client-init' ? number ^ SHARED : 0
+  }
+
+  #beginCut(at: number): void {
+    this.#isDropping = true
+    this.#isTypeHeld = false
+    this.#cutFrom = at
+  }
+
+  #endCut(at: number): void {
+    this.#cut(at)
+    this.#isDropping = false
+  }
+
+  #cut(to: number): void {
+    if (to > this.#cutFrom) this.cuts.push(this.#cutFrom, to)
   }
 
   /** The number is whole; decides what follows it. */
-  #understand(number: number): void {
+  #understand(number: number, at: number): void {
     switch (this.#step) {
       case 'version-name':
         return number === PROTOCOL_NAME
@@ -126,11 +184,13 @@ export class RfbClientReader {
           ? this.#expect(0, 1, 'security-type')
           : this.#stop('version')
       case 'security-type':
-        if (number === SECURITY_NONE) return this.#pass(CLIENT_INIT_BYTES)
+        if (number === SECURITY_NONE) return this.#expect(0, 1, 'client-init')
         if (number !== SECURITY_VNC_AUTH) return this.#stop('security-type')
-        return this.#pass(VNC_AUTH_RESPONSE_BYTES + CLIENT_INIT_BYTES)
+        return this.#expect(VNC_AUTH_RESPONSE_BYTES, 1, 'client-init')
+      case 'client-init':
+        return this.#pass(0)
       case 'message-type':
-        return this.#beginMessage(number)
+        return this.#beginMessage(number, at)
       case 'keysym':
         if (number !== KEEP_ALIVE_KEYSYM) this.#hasHumanInput = true
         return this.#pass(0)
@@ -167,12 +227,19 @@ export class RfbClientReader {
       case 'qemu-audio':
         if (number > LAST_AUDIO_OPERATION) return this.#stop('message-type')
         return this.#pass(number === LAST_AUDIO_OPERATION ? 6 : 0)
+      case 'gii-type':
+        if ((number & ~BIG_ENDIAN) === GII_EVENT) this.#hasHumanInput = true
+        return this.#expect(0, 2, number & BIG_ENDIAN ? 'bytes' : 'gii-length-swapped')
+      case 'gii-length-swapped':
+        return this.#pass(((number & 0xff) << 8) | (number >>> 8))
     }
   }
 
-  #beginMessage(type: number): void {
+  #beginMessage(type: number, at: number): void {
     const layout = this.#layouts.get(type)
     if (layout === undefined) return this.#stop('message-type')
+    const { drops, dropsQemuKeys } = this.#restrictions
+    if (drops.has(type) || (type === QEMU && dropsQemuKeys)) this.#beginCut(at)
     if (layout.isHuman) this.#hasHumanInput = true
     this.#expect(layout.unread, layout.width, layout.step)
   }
@@ -201,10 +268,20 @@ export class RfbClientReader {
   }
 
   #qemuMessage(type: number): void {
-    if (type === QEMU_AUDIO && !this.#isKasm) return this.#expect(0, 2, 'qemu-audio')
+    if (type === QEMU_AUDIO && !this.#isKasm) {
+      this.#keepAfterAll()
+      return this.#expect(0, 2, 'qemu-audio')
+    }
     if (type !== QEMU_KEY) return this.#stop('message-type')
     this.#hasHumanInput = true
     this.#pass(10)
+  }
+
+  /** What was cut since its type is no message to cut. */
+  #keepAfterAll(): void {
+    if (!this.#isDropping) return
+    this.#isDropping = false
+    if (this.#isTypeHeld) this.#restored = QEMU
   }
 
   /** So many bytes end the message. */

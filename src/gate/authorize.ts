@@ -1,7 +1,7 @@
 // The gate: the one place that lets a request or an upgrade through. session → policy → what the path means; the first
 // "no" is the answer.
 
-import type { Role, SettingsHolder } from '../config/config.ts'
+import type { Permission, Role, SettingsHolder } from '../config/config.ts'
 import type { Desktop } from '../desktop/desktop.ts'
 import { GatewayError } from '../lib/errors.ts'
 import type { Log } from '../observability/log.ts'
@@ -17,6 +17,7 @@ export type Authorization =
       readonly outcome: 'granted'
       readonly session: Session
       readonly role: Role
+      readonly clipboardIn: Permission
       /** Of the session: what a stream needs to have the provider asked again. Never written down. */
       readonly cookie: string
     }
@@ -63,7 +64,8 @@ export function createAuthorize(parts: GateParts): Authorize {
     if (desktop.kind.meaningOf(path) === 'owner-api' && decision.role !== 'owner') {
       return { outcome: 'forbidden', session, reason: 'owner-api' }
     }
-    return { outcome: 'granted', session, role: decision.role, cookie }
+    const { role, clipboardIn } = decision
+    return { outcome: 'granted', session, role, clipboardIn, cookie }
   }
 
   return async function authorize(cookieHeader, path) {

@@ -2,7 +2,7 @@
 // decides by the rules again. One at a time for each session, on all replicas together (docs/architecture.md, 10).
 
 import { randomBytes } from 'node:crypto'
-import type { Role, SettingsHolder } from '../config/config.ts'
+import type { SettingsHolder } from '../config/config.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { Refresh, RefreshOutcome } from '../oidc/refresh.ts'
@@ -23,8 +23,8 @@ export interface RevalidateParts {
   readonly sessions: Sessions
   readonly store: SessionStore
   readonly refresh: Refresh
-  /** The role of a live session is another one now. */
-  readonly onRoleChanged: (sessionId: string, role: Role) => void
+  /** A live session goes on, perhaps with other rights than before. */
+  readonly onRenewed: (session: Session) => void
   readonly metrics: Metrics
   readonly log: Log
   readonly now: () => number
@@ -40,7 +40,7 @@ export interface Revalidation {
 }
 
 export function createRevalidation(parts: RevalidateParts): Revalidation {
-  const { settings, sessions, store, refresh, onRoleChanged, metrics, log, now } = parts
+  const { settings, sessions, store, refresh, onRenewed, metrics, log, now } = parts
   const replica = randomBytes(8).toString('base64url')
   const underWay = new Map<string, Promise<Lookup>>()
   /** Sessions whose last try came to nothing, and when the next one may be made. */
@@ -121,12 +121,13 @@ export function createRevalidation(parts: RevalidateParts): Revalidation {
       ...session,
       identity: identity ?? session.identity,
       role: decision.role,
+      clipboardIn: decision.clipboardIn,
       rule: decision.rule,
       validatedAt: identity === undefined ? session.validatedAt : now(),
       tokensExpireAt,
     }
     // The provider has forgotten the old tokens: these are written however long it takes.
-    if (renewed.role !== session.role) onRoleChanged(id, renewed.role)
+    onRenewed(renewed)
     if (!(await write(cookie, renewed, vault, session.validatedAt))) return sessions.find(cookie)
     if (identity === undefined) return outlive(renewed)
     waiting.delete(id)

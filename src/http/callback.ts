@@ -37,14 +37,10 @@ export function createCallback(parts: HttpParts): Handle {
     const state = query.get('state') ?? ''
     const taken = await loginStates.take(cookieHeader, state)
     if (taken.outcome !== 'taken') {
+      const wanted = (taken.outcome === 'expired' ? taken.returnTo : undefined) ?? '/'
       // Back button, bookmark, second click: whoever is signed in is where they wanted to be.
-      if (
-        (taken.outcome === 'used' || taken.outcome === 'missing') &&
-        (await isSignedIn(cookieHeader))
-      ) {
-        return sendTo('/')
-      }
-      return fail(context, UNUSABLE[taken.outcome], '/', [])
+      if (taken.outcome !== 'forged' && (await isSignedIn(cookieHeader))) return sendTo(wanted)
+      return fail(context, UNUSABLE[taken.outcome], wanted, [])
     }
     const { login } = taken
     const finished = await finishLogin(query, login)
@@ -94,10 +90,11 @@ export function createCallback(parts: HttpParts): Handle {
       })
       return sendPage(page, [...done, cookies.clear(cookies.sessionName)])
     }
-    const { role, rule } = decision
+    const { role, clipboardIn, rule } = decision
     const opened = await sessions.open({
       identity,
       role,
+      clipboardIn,
       rule,
       address,
       vault,

@@ -31,7 +31,11 @@ export interface HttpParts {
   readonly finishLogin: FinishLogin
   readonly reportFailedLogin: ReportFailedLogin
   /** Where the provider's own session is ended; undefined where it offers no such place. */
-  readonly endSessionUrl: (session: Session, vault: Vault | undefined) => string | undefined
+  readonly endSessionUrl: (
+    session: Session,
+    vault: Vault | undefined,
+    state: string,
+  ) => string | undefined
   readonly presence: PresenceBook
   /** Sessions with tunnels on this replica, known without the store. */
   readonly here: () => readonly Session[]

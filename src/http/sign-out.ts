@@ -3,7 +3,7 @@
 
 import { isSameOrigin } from '../net/navigation.ts'
 import { signedOutHerePage, signOutPage } from '../pages/pages.ts'
-import { readCookie } from '../session/cookie.ts'
+import { randomState, readCookie } from '../session/cookie.ts'
 import {
   sendFailure,
   sendPage,
@@ -12,6 +12,9 @@ import {
   type HttpContext,
   type HttpParts,
 } from './context.ts'
+
+/** Seconds a person may take at the provider, which may ask whether they mean it. */
+const AT_PROVIDER_S = 600
 
 export function createSignOut(parts: HttpParts): { ask: Handle; signOut: Handle } {
   const { settings, cookies, sessions, loginStates, endSessionUrl } = parts
@@ -37,9 +40,10 @@ export function createSignOut(parts: HttpParts): { ask: Handle; signOut: Handle 
     // Read before the end, which throws the tokens away.
     const vault = await sessions.openVault(cookie)
     await sessions.end(found.session.id, 'signed-out', context.get('requestId'))
-    const location = endSessionUrl(found.session, vault)
+    const state = randomState()
+    const location = endSessionUrl(found.session, vault, state)
     if (location === undefined) return sendPage(signedOutHerePage(), forget)
-    return sendTo(location, forget)
+    return sendTo(location, [...forget, cookies.set(cookies.logoutName, state, AT_PROVIDER_S)])
   }
 
   return { ask, signOut }

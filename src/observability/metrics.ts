@@ -21,6 +21,7 @@ export interface Metrics {
   readonly tunnelDuration: Histogram
   readonly tunnelsClosed: Counter<'reason'>
   readonly upgradesRefused: Counter<'reason'>
+  readonly rfbUnknown: Counter<'what'>
   readonly sessionsEnded: Counter<'reason'>
   readonly sessionRefreshes: Counter<'outcome'>
   readonly logins: Counter<'outcome' | 'reason'>
@@ -61,6 +62,12 @@ export function createMetrics(version: string): Metrics {
       name: `${PREFIX}upgrades_refused_total`,
       help: 'WebSocket upgrades that were refused, by reason.',
       labelNames: ['reason'],
+      registers,
+    }),
+    rfbUnknown: new Counter({
+      name: `${PREFIX}rfb_unknown_total`,
+      help: 'Tunnels whose browser said something that the gateway cannot read, by what.',
+      labelNames: ['what'],
       registers,
     }),
     sessionsEnded: new Counter({

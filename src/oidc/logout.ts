@@ -8,19 +8,22 @@ import type { RelyingParty } from './relying-party.ts'
 /** Ingress controllers buffer 4 to 8 kB of answer header, cookies included, and say 502 beyond. */
 const LONGEST_URL = 2_048
 
-/** Undefined where the provider has no `end_session_endpoint`, or has not answered yet. */
+/**
+ * `state` comes back with the person, who thereby shows that the provider is done with this very sign-out. Undefined where the provider has no `end_session_endpoint`, or has not answered yet.
+ */
 export function endSessionUrl(
   settings: SettingsHolder,
   relyingParty: RelyingParty,
   session: Session,
   vault: Vault | undefined,
+  state: string,
 ): string | undefined {
   const { configuration } = relyingParty
   if (configuration?.serverMetadata().end_session_endpoint === undefined) return undefined
   const { publicUrl } = settings.current
   const back = new URL('/oauth2/sign_in?reason=signed-out', publicUrl).href
   const build = (hint: Record<string, string>): string =>
-    oidc.buildEndSessionUrl(configuration, { post_logout_redirect_uri: back, ...hint }).href
+    oidc.buildEndSessionUrl(configuration, { post_logout_redirect_uri: back, state, ...hint }).href
 
   if (vault?.idToken !== undefined) {
     const url = build({ id_token_hint: vault.idToken })

@@ -138,7 +138,10 @@ export const FAILURES: Readonly<Record<FailureKind, Failure>> = {
   'login-expired': {
     status: 400,
     title: 'The sign-in took too long',
-    text: ['For your safety a sign-in must be finished within ten minutes. Please start it again.'],
+    text: [
+      'For your safety a sign-in must be finished within ten minutes, and this one began longer ago. Perhaps its page was left open for a while, or you came here by a bookmark.',
+      'Please start it again.',
+    ],
     next: 'sign-in',
     button: 'Sign in again',
   },
@@ -146,7 +149,7 @@ export const FAILURES: Readonly<Record<FailureKind, Failure>> = {
     status: 400,
     title: 'This sign-in is already complete',
     text: [
-      'Each sign-in works once. You probably came back here by a bookmark or the back button.',
+      'Each sign-in works once. You probably came back here by a bookmark, the back button or a second click.',
       'Go to the desktop. If you need to sign in again, you will be asked to.',
     ],
     next: 'desktop',

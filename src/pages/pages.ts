@@ -16,14 +16,29 @@ const SIGN_IN: Words = {
   button: 'Sign in',
 }
 
+const SIGNED_OUT_AT_BOTH: Words = {
+  title: 'You are signed out',
+  text: 'Your desktop is closed in this browser, and the sign-in service has signed you out too. You can close this page, or sign in again.',
+  button: 'Sign in again',
+}
+
 export function signInPage(about: {
   readonly reason?: EndReason | undefined
+  /** The provider has ended its own session with this sign-out. */
+  readonly isSignedOutAtProvider?: boolean
   readonly returnTo: string
 }): Page {
-  const { title, text, button } = about.reason === undefined ? SIGN_IN : AFTER_SESSION[about.reason]
+  const { title, text, button } = wordsFor(about.reason, about.isSignedOutAtProvider === true)
   const body = html`<p>${text}</p>
     ${steps(link(startPath(about.returnTo), button))}`
   return layOut({ status: 200, title, body })
+}
+
+function wordsFor(reason: EndReason | undefined, isSignedOutAtProvider: boolean): Words {
+  if (reason === undefined) return SIGN_IN
+  return reason === 'signed-out' && isSignedOutAtProvider
+    ? SIGNED_OUT_AT_BOTH
+    : AFTER_SESSION[reason]
 }
 
 export function signOutPage({ who }: { readonly who: string | undefined }): Page {

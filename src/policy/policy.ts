@@ -1,19 +1,26 @@
 // Who may do what at the desktop. First matching rule wins, no match is a refusal, and every answer names its reason,
 // so that the audit can say why.
 
-import type { AccessRule, Role, RuleMatch } from '../config/config.ts'
+import type { AccessRule, Permission, Role, RuleMatch } from '../config/config.ts'
 import type { Identity } from '../session/session.ts'
 
 export type Decision =
-  | { readonly allowed: true; readonly role: Role; readonly rule: string }
+  | {
+      readonly allowed: true
+      readonly role: Role
+      readonly clipboardIn: Permission
+      readonly rule: string
+    }
   | { readonly allowed: false; readonly reason: RefusalReason }
 
 /** `email-not-verified`: a rule would have matched, had the provider vouched for the address. */
 export type RefusalReason = 'no-rule-matches' | 'email-not-verified'
 
 export function decide(identity: Identity, rules: readonly AccessRule[]): Decision {
-  for (const { id, match, role } of rules) {
-    if (match === undefined || matches(match, identity)) return { allowed: true, role, rule: id }
+  for (const { id, match, role, clipboardIn } of rules) {
+    if (match === undefined || matches(match, identity)) {
+      return { allowed: true, role, clipboardIn, rule: id }
+    }
   }
   const vouchedFor = { ...identity, emailCounts: true }
   const wouldMatch = rules.some(({ match }) => match !== undefined && matches(match, vouchedFor))

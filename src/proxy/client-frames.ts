@@ -1,11 +1,13 @@
 // WebSocket frames (RFC 6455 5.2) from the browser: each must be one that every server behind us takes for the same
 // bytes as we do (docs/architecture.md, invariant 14), for KasmVNC looks at neither FIN nor RSV and drops what it does not
-// know. The payload is shown to a reader where it lies.
+// know. The payload is shown to a reader where it lies; where that says what must not go on, the rest goes on in frames of
+// our own: whole messages, masked with the client's key, never longer than the client's.
 
 import { headerLength, payloadLength } from './frames.ts'
 
 const LONGEST_HEADER = 14
 const SHORT_HEADER = 6
+const HEADER_16 = 8
 const LONGEST_CONTROL = 125
 /** What stands for a length in 16 bits, the longest of those, and what stands for one in 64. */
 const LENGTH_16 = 126
@@ -20,6 +22,10 @@ const MASKED = 0x80
 
 /** Is shown the payload of a client's binary frames, still masked, and may write to it. */
 export interface PayloadReader {
+  /** Of what was read last: pairs of places in the chunk between which nothing goes on. */
+  readonly cuts: readonly number[]
+  /** A byte that was cut before and goes on now, ahead of what was read last. */
+  readonly restored: number | undefined
   read(chunk: Uint8Array, from: number, to: number, mask: Uint8Array, phase: number): void
 }
 
@@ -38,6 +44,7 @@ export class ClientFrames {
   #hasClosed = false
   #hasPonged = false
   #isBroken = false
+  #rewritten: Buffer[] = []
 
   /** `limit` is the longest payload the server takes; one that fits 16 bits means that it knows no longer form. */
   constructor(limit: number, reader: PayloadReader) {
@@ -57,17 +64,104 @@ export class ClientFrames {
     return had
   }
 
-  /** Goes over a whole chunk before it is forwarded. After a violation every chunk is one. */
-  check(chunk: Uint8Array): 'ok' | 'violation' {
+  /** What goes on in place of the chunk that was rewritten; once. */
+  takeRewritten(): readonly Buffer[] {
+    const pieces = this.#rewritten
+    this.#rewritten = []
+    return pieces
+  }
+
+  /**
+   * Goes over a whole chunk before it is forwarded: as it came, or rewritten, or not at all. After a violation every
+   * chunk is one.
+   */
+  check(chunk: Buffer): 'as-it-came' | 'rewritten' | 'violation' {
     if (this.#isOneShortFrame(chunk)) {
       this.#takeMask(chunk, SHORT_HEADER)
       this.#reader.read(chunk, SHORT_HEADER, chunk.length, this.#mask, 0)
-      return 'ok'
+      if (this.#isAllKept) return 'as-it-came'
+      this.#rewrite(chunk, SHORT_HEADER, chunk.length, 0)
+      return 'rewritten'
+    }
+    return this.#checkFrames(chunk)
+  }
+
+  #checkFrames(chunk: Buffer): 'as-it-came' | 'rewritten' | 'violation' {
+    let isRewritten = false
+    /** From here on, what was looked at goes as it came. */
+    let kept = 0
+    const putAside = (from: number, to: number): void => {
+      if (from > kept) this.#rewritten.push(chunk.subarray(kept, from))
+      kept = to
+      isRewritten = true
     }
     for (let at = 0; at < chunk.length && !this.#isBroken;) {
-      at = this.#payloadLeft > 0 ? this.#readPayload(chunk, at) : this.#readHeader(chunk, at)
+      const start = at
+      const held = this.#headerBytes
+      const isBegun = this.#payloadLeft > 0
+      if (!isBegun) at = this.#readHeader(chunk, at)
+      if (this.#isBroken) break
+      if (this.#headerBytes > 0) {
+        // Nobody knows yet how much of the frame will go on, nor what its header will say.
+        putAside(start, at)
+      } else if (this.#isBinary && this.#payloadLeft > 0) {
+        const from = at
+        const phase = this.#phase
+        const isWhole = !isBegun && held === 0 && this.#payloadLeft <= chunk.length - at
+        at = this.#readPayload(chunk, at)
+        if (isWhole && this.#isAllKept) continue
+        putAside(start, at)
+        this.#rewrite(chunk, from, at, phase)
+      } else {
+        if (!isBegun && held > 0) {
+          putAside(start, start)
+          this.#rewritten.push(Buffer.from(this.#header.subarray(0, held)))
+        }
+        at = this.#readPayload(chunk, at)
+      }
     }
-    return this.#isBroken ? 'violation' : 'ok'
+    if (this.#isBroken) return 'violation'
+    if (isRewritten) putAside(chunk.length, chunk.length)
+    return isRewritten ? 'rewritten' : 'as-it-came'
+  }
+
+  get #isAllKept(): boolean {
+    return this.#reader.cuts.length === 0 && this.#reader.restored === undefined
+  }
+
+  /** Payload that was just read, without its cuts. `phase` is the place in the mask of its first byte. */
+  #rewrite(chunk: Buffer, from: number, to: number, phase: number): void {
+    const { cuts, restored } = this.#reader
+    if (restored !== undefined) {
+      this.#rewritten.push(Buffer.from([BINARY, MASKED | 1, 0, 0, 0, 0, restored]))
+    }
+    let start = from
+    for (let next = 0; next <= cuts.length; next += 2) {
+      const end = cuts[next] ?? to
+      if (end > start) {
+        this.#rewritten.push(this.#headerFor(end - start, phase + start - from))
+        this.#rewritten.push(chunk.subarray(start, end))
+      }
+      start = cuts[next + 1] ?? to
+    }
+  }
+
+  /** The mask is turned so that bytes which were masked with it from `phase` on need not be touched. */
+  #headerFor(length: number, phase: number): Buffer {
+    const header = Buffer.alloc(headerLengthFor(length))
+    header[0] = BINARY
+    if (length < LENGTH_16) header[1] = MASKED | length
+    else if (length <= LONGEST_16) {
+      header[1] = MASKED | LENGTH_16
+      header.writeUInt16BE(length, 2)
+    } else {
+      header[1] = MASKED | LENGTH_64
+      header.writeUInt32BE(length, 6)
+    }
+    for (let at = 0; at < 4; at += 1) {
+      header[header.length - 4 + at] = this.#mask[(phase + at) & 3] as number
+    }
+    return header
   }
 
   /** A whole binary frame and nothing else, as every key and pointer event comes. */
@@ -147,4 +241,10 @@ export class ClientFrames {
   #takeMask(header: Uint8Array, end: number): void {
     for (let at = 0; at < 4; at += 1) this.#mask[at] = header[end - 4 + at] as number
   }
+}
+
+/** Of a client's frame, in the shortest form. */
+function headerLengthFor(payload: number): number {
+  if (payload < LENGTH_16) return SHORT_HEADER
+  return payload <= LONGEST_16 ? HEADER_16 : LONGEST_HEADER
 }

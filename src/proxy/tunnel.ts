@@ -3,9 +3,9 @@
 
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
-import type { Role } from '../config/config.ts'
+import type { Permission, Role } from '../config/config.ts'
 import type { EndReason } from '../session/session.ts'
-import type { RfbClientReader } from '../desktop/rfb.ts'
+import type { RfbClientReader, RfbUnknown } from '../desktop/rfb.ts'
 import { readsOf } from '../net/reused-reads.ts'
 import { ClientFrames } from './client-frames.ts'
 import { closeFrame, FrameCounter, pingFrame } from './frames.ts'
@@ -53,6 +53,7 @@ export interface Link {
   readonly clientHead: Buffer
   readonly upstreamHead: Buffer
   readonly role: Role
+  readonly clipboardIn: Permission
   readonly address: string
   readonly requestId: string
   /** Reads what the browser tells the desktop. */
@@ -64,11 +65,14 @@ export interface Link {
 export interface TunnelEvents {
   /** A person typed, pointed or pasted. */
   onHumanInput(): void
+  /** From here on nobody knows what the browser says; once. */
+  onUnknown(what: RfbUnknown): void
   onClosed(reason: CloseReason): void
 }
 
 export class Tunnel {
   readonly role: Role
+  readonly clipboardIn: Permission
   readonly #client: Socket
   readonly #upstream: Socket
   readonly #reader: RfbClientReader
@@ -85,11 +89,13 @@ export class Tunnel {
   #owesPing = false
   /** The first cause seen, which is the one that counts. */
   #reason: CloseReason | undefined
+  #isUnknown = false
   #isEnding = false
   #isClosed = false
 
   constructor(link: Link, events: TunnelEvents) {
     this.role = link.role
+    this.clipboardIn = link.clipboardIn
     this.#client = link.client
     this.#upstream = link.upstream
     this.#reader = link.reader
@@ -183,17 +189,30 @@ export class Tunnel {
 
   #toDesktop(chunk: Buffer): void {
     if (this.#isEnding) return
-    if (this.#clientFrames.check(chunk) === 'violation') {
+    const verdict = this.#clientFrames.check(chunk)
+    if (this.#reader.unknown !== undefined && !this.#isUnknown) {
+      this.#isUnknown = true
+      this.#events.onUnknown(this.#reader.unknown)
+    }
+    if (verdict === 'violation' || this.#reader.isBeyondControl) {
       this.close('protocol-error')
       return
     }
     if (this.#reader.takeHumanInput()) this.#events.onHumanInput()
     if (this.#clientFrames.hasClosed) this.#reason ??= 'client-closed'
-    this.#bytesToDesktop += chunk.length
-    if (!this.#upstream.write(chunk)) {
-      this.#client.pause()
-      this.#upstreamBlockedAt = Date.now()
+    if (verdict === 'as-it-came') this.#tellDesktop(chunk)
+    else {
+      this.#upstream.cork()
+      for (const piece of this.#clientFrames.takeRewritten()) this.#tellDesktop(piece)
+      this.#upstream.uncork()
     }
+  }
+
+  #tellDesktop(bytes: Buffer): void {
+    this.#bytesToDesktop += bytes.length
+    if (this.#upstream.write(bytes)) return
+    this.#client.pause()
+    this.#upstreamBlockedAt = Date.now()
   }
 
   /** True when nothing refers to the chunk's memory any more. */

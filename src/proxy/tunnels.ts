@@ -93,10 +93,11 @@ export class Tunnels {
     for (const member of this.#bySession.get(sessionId) ?? []) member.close(reason)
   }
 
-  /** Ends the tunnels of a session that goes on in another role: the browser comes back at once, and gets that one. */
-  recycle(sessionId: string, role: Role): void {
-    for (const member of this.#bySession.get(sessionId) ?? []) {
-      if (member instanceof Tunnel && member.role !== role) member.close('draining')
+  /** Ends those tunnels of a session that have other rights than it has now: the browser comes back at once, and gets these. */
+  recycle({ id, role, clipboardIn }: Session): void {
+    for (const member of this.#bySession.get(id) ?? []) {
+      if (!(member instanceof Tunnel)) continue
+      if (member.role !== role || member.clipboardIn !== clipboardIn) member.close('draining')
     }
   }
 
@@ -159,6 +160,7 @@ export class Tunnels {
     }
     const tunnel = new Tunnel(link, {
       onHumanInput: () => presence.noteInput(session.id),
+      onUnknown: (what) => metrics.rfbUnknown.inc({ what }),
       onClosed: (reason) => {
         this.#open.delete(tunnel)
         letGo()

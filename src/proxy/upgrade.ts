@@ -12,6 +12,7 @@ import { request as httpsRequest } from 'node:https'
 import type { Socket } from 'node:net'
 import type { SettingsHolder } from '../config/config.ts'
 import type { Desktop } from '../desktop/desktop.ts'
+import { restrictionsFor } from '../desktop/restrictions.ts'
 import { RfbClientReader } from '../desktop/rfb.ts'
 import type { Authorize } from '../gate/authorize.ts'
 import type { Client } from '../net/forwarded.ts'
@@ -78,6 +79,7 @@ export type HandleUpgrade = (
 
 export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
   const { settings, authorize, desktop, tunnels, clientOf, metrics, audit, log } = parts
+  const { dialect } = desktop.kind
   const send = desktop.url.protocol === 'https:' ? httpsRequest : httpRequest
 
   function refuse(socket: Socket, reason: RefusalReason, extra = ''): void {
@@ -132,10 +134,11 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
       socket.destroy()
       return undefined
     }
-    const { session, role, cookie } = authorization
+    const { session, role, clipboardIn, cookie } = authorization
     connect({
       session,
       role,
+      clipboardIn,
       cookie,
       socket,
       head,
@@ -149,6 +152,7 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
   interface Admitted {
     readonly session: Session
     readonly role: Session['role']
+    readonly clipboardIn: Session['clipboardIn']
     readonly cookie: string
     readonly socket: Socket
     readonly head: Buffer
@@ -157,7 +161,8 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
     readonly path: string
   }
 
-  function connect({ session, role, cookie, socket, head, offer, client, path }: Admitted): void {
+  function connect(admitted: Admitted): void {
+    const { session, role, clipboardIn, cookie, socket, head, offer, client, path } = admitted
     const { origin } = settings.current.publicUrl
     let upstreamRequest: ClientRequest | undefined
     let isSettled = false
@@ -229,9 +234,10 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
         clientHead: head,
         upstreamHead,
         role,
+        clipboardIn,
         address: client.address,
         requestId: newRequestId(),
-        reader: new RfbClientReader(desktop.kind.dialect),
+        reader: new RfbClientReader(dialect, restrictionsFor(dialect, role, clipboardIn)),
         longestFrame: desktop.kind.longestFrame,
       })
     })

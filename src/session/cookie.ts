@@ -8,6 +8,8 @@ export interface Cookies {
   readonly sessionName: string
   /** Name of a login attempt's cookie is this prefix and the attempt's id. */
   readonly loginPrefix: string
+  /** Of a sign-out on its way through the provider. */
+  readonly logoutName: string
   /** A `Set-Cookie` value; without `maxAge` (seconds) it lives as long as the browser. */
   set(name: string, value: string, maxAge?: number): string
   clear(name: string): string
@@ -21,6 +23,7 @@ export function createCookies(publicUrl: URL): Cookies {
   return {
     sessionName,
     loginPrefix: `${sessionName}-login-`,
+    logoutName: `${sessionName}-logout`,
     set: (name, value, maxAge) =>
       `${name}=${value}${attributes}${maxAge === undefined ? '' : `; Max-Age=${maxAge}`}`,
     clear: (name) => `${name}=${attributes}; Max-Age=0`,
@@ -30,6 +33,11 @@ export function createCookies(publicUrl: URL): Cookies {
 /** 256 random bits: nothing to guess, nothing to read. */
 export function newSessionCookie(): string {
   return randomBytes(32).toString('base64url')
+}
+
+/** 128 random bits that come back with a redirect. */
+export function randomState(): string {
+  return randomBytes(16).toString('base64url')
 }
 
 /** Every cookie of a `Cookie` header, in order, values as they stand. */

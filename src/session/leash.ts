@@ -1,7 +1,7 @@
 // Holds every session that has tunnels on this replica: looks when its time is up, when nobody has done anything for too
 // long, and what the other replicas and the store say of it. Whatever ends a session, its tunnels hear of it from here.
 
-import type { Role, SettingsHolder } from '../config/config.ts'
+import type { SettingsHolder } from '../config/config.ts'
 import type { PresenceBook } from './presence.ts'
 import type { EndReason, Session } from './session.ts'
 import type { Lookup, Sessions } from './sessions.ts'
@@ -31,8 +31,8 @@ interface Held {
 export interface LeashListener {
   /** Ends the tunnels of a session, at once; told more than once of the same. */
   cut(sessionId: string, reason: EndReason): void
-  /** The session goes on in this role, on whatever replica that was decided. */
-  changeRole(sessionId: string, role: Role): void
+  /** The session goes on, perhaps with other rights, on whatever replica that was decided. */
+  renew(session: Session): void
 }
 
 export class Leash {
@@ -138,10 +138,8 @@ export class Leash {
       this.#listener.cut(id, found.state === 'ended' ? found.reason : 'store-lost')
       return
     }
-    const { role } = found.session
-    const isChanged = role !== held.session.role
     held.session = found.session
-    if (isChanged) this.#listener.changeRole(id, role)
+    this.#listener.renew(found.session)
   }
 
   #watchLifetime(held: Held): void {

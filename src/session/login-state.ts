@@ -24,7 +24,9 @@ export interface LoginState {
 
 export type TakenLogin =
   | { readonly outcome: 'taken'; readonly login: LoginState }
-  | { readonly outcome: 'missing' | 'forged' | 'expired' | 'used' }
+  /** `returnTo` as long as the browser still has the cookie. */
+  | { readonly outcome: 'expired'; readonly returnTo: string | undefined }
+  | { readonly outcome: 'missing' | 'forged' | 'used' }
 
 export interface LoginStates {
   /** A new attempt and the `Set-Cookie` values that start it (and drop the oldest beyond five). */
@@ -73,13 +75,19 @@ export function createLoginStates(
       if (!STATE.test(state)) return { outcome: 'forged' }
       if (used.has(state)) return { outcome: 'used' }
       const sealed = readCookie(cookieHeader, cookieName(state))
-      if (sealed === undefined) return { outcome: 'missing' }
+      if (sealed === undefined) {
+        // The browser drops the cookie in the moment that the attempt expires: nobody blocked it.
+        const isOld = hasExpired(createdAtOf(state), now())
+        return isOld ? { outcome: 'expired', returnTo: undefined } : { outcome: 'missing' }
+      }
       const login = (await sealer.open(sealed)) as LoginState | undefined
       // Compared before anything is redeemed: the code of an attacker's login never reaches the token endpoint.
       if (typeof login?.state !== 'string' || !sameText(login.state, state)) {
         return { outcome: 'forged' }
       }
-      if (login.createdAt + LIFETIME_S * 1_000 <= now()) return { outcome: 'expired' }
+      if (hasExpired(login.createdAt, now())) {
+        return { outcome: 'expired', returnTo: login.returnTo }
+      }
       // The unsealing above waited: a second click on the same answer may have been faster.
       if (used.has(state)) return { outcome: 'used' }
       remember(used, state, login.createdAt + LIFETIME_S * 1_000, now())
@@ -105,11 +113,22 @@ export function createLoginStates(
 const ID_LENGTH = 14
 const STATE = /^[0-9a-z]{14}[\w-]{43}$/
 
+const TIME_LENGTH = 9
+
 function newState(time: number): string {
   const id =
-    time.toString(36).padStart(9, '0') +
+    time.toString(36).padStart(TIME_LENGTH, '0') +
     randomBytes(3).readUIntBE(0, 3).toString(36).padStart(5, '0')
   return id + randomBytes(32).toString('base64url')
+}
+
+/** As the browser brings it back, so good for the words of a page and for nothing else. */
+function createdAtOf(state: string): number {
+  return Number.parseInt(state.slice(0, TIME_LENGTH), 36)
+}
+
+function hasExpired(createdAt: number, now: number): boolean {
+  return createdAt + LIFETIME_S * 1_000 <= now
 }
 
 function surplus(cookieHeader: string | undefined, { loginPrefix }: Cookies): string[] {

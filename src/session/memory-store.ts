@@ -58,6 +58,10 @@ export function createMemoryStore(now: () => number): SessionStore {
       marks.set(key, { value, until: now() + ms })
       return true
     },
+    async raise(key, number, ms) {
+      const value = String(Math.max(number, Number(recall(key) ?? number)))
+      marks.set(key, { value, until: now() + ms })
+    },
     async recall(key) {
       return recall(key)
     },

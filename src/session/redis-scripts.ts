@@ -96,3 +96,10 @@ for i = 2, #ARGV do
 end
 return said
 `
+
+/** KEYS: a mark. ARGV: number, ms. */
+export const RAISE: string = `
+local number, said = ARGV[1], redis.call('GET', KEYS[1])
+if said and tonumber(said) > tonumber(number) then number = said end
+redis.call('SET', KEYS[1], number, 'PX', ARGV[2])
+`

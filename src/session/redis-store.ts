@@ -13,6 +13,7 @@ import {
   markKey,
   NAMES,
   presenceKey,
+  RAISE,
   READ_PRESENCE,
   RELEASE,
   REPLICAS,
@@ -91,6 +92,8 @@ export async function openRedisStore(
       attempt(() => run(RELEASE, [leaseKey(lease)], holder).then(() => undefined)),
     remember: (key, value, ms) =>
       attempt(async () => (await client.set(markKey(key), value, 'PX', ms, 'NX')) === 'OK'),
+    raise: (key, number, ms) =>
+      attempt(() => run(RAISE, [markKey(key)], number, ms).then(() => undefined)),
     recall: (key) => attempt(async () => (await client.get(markKey(key))) ?? undefined),
     writePresence: (replica, entries, ms) =>
       attempt(async () => {

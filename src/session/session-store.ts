@@ -40,6 +40,8 @@ export interface SessionStore {
 
   /** Set once: false when the key is known already, whatever its value. */
   remember(key: string, value: string, ms: number): Promise<boolean>
+  /** The greatest number said of a key is what is recalled of it, for `ms` from when it was last said. */
+  raise(key: string, number: number, ms: number): Promise<void>
   recall(key: string): Promise<string | undefined>
 
   /** What this replica has to say about sessions now, in place of all it said before; it fades after `ms`. */

@@ -1,7 +1,7 @@
 // What a session is: one sign-in of one person. Its id is derived from the cookie and is the only name of it
 // that is stored, logged or shown to an administrator; the cookie itself exists in the browser alone.
 
-import type { Role } from '../config/config.ts'
+import type { Permission, Role } from '../config/config.ts'
 
 /** Why a session or a tunnel ended. The same word is the Close reason, `sign_in?reason=`, audit and metric label. */
 export const END_REASONS = [
@@ -38,6 +38,7 @@ export interface Identity {
 export interface Envelope {
   readonly identity: Identity
   readonly role: Role
+  readonly clipboardIn: Permission
   /** The rule that let the person in (`AccessRule.id`). */
   readonly rule: string
   readonly createdAt: number

@@ -33,6 +33,7 @@ export type Lookup =
 export interface Opening {
   readonly identity: Identity
   readonly role: Session['role']
+  readonly clipboardIn: Session['clipboardIn']
   readonly rule: string
   readonly address: string
   readonly vault: Vault
@@ -115,10 +116,11 @@ export class Sessions {
     const id = sessionId(cookie)
     const createdAt = this.#now()
     const expiresAt = createdAt + this.#settings.current.session.maxLifetime
-    const { identity, role, rule, address } = opening
+    const { identity, role, clipboardIn, rule, address } = opening
     const envelope: Envelope = {
       identity,
       role,
+      clipboardIn,
       rule,
       createdAt,
       expiresAt,
@@ -217,7 +219,8 @@ export class Sessions {
     const bySid = sid === undefined ? [] : this.#index.bySid(iss, sid)
     const indexes = sid === undefined && sub !== undefined ? this.#index.bySub(iss, sub) : bySid
     for (const index of indexes.slice(0, 1)) {
-      await this.#store.remember(`logout ${index}`, String(iat), LOGOUT_MARK_MS)
+      // Of several logouts the last one decides which logins are older.
+      await this.#store.raise(`logout ${index}`, iat, LOGOUT_MARK_MS)
     }
     const ids = new Set((await Promise.all(indexes.map((index) => this.#store.find(index)))).flat())
     const ended = await Promise.all(

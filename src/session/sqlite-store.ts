@@ -38,6 +38,10 @@ export function openSqliteStore(
     list: prepare('SELECT id FROM session WHERE active_until > :now AND keep_until > :now'),
     dropMark: prepare('DELETE FROM mark WHERE key = ? AND until <= ?'),
     addMark: prepare('INSERT OR IGNORE INTO mark (key, value, until) VALUES (?, ?, ?)'),
+    raiseMark: prepare(
+      `INSERT INTO mark (key, value, until) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET until = excluded.until,
+       value = iif(CAST(value AS REAL) > CAST(excluded.value AS REAL), value, excluded.value)`,
+    ),
     recall: prepare('SELECT value FROM mark WHERE key = ? AND until > ?'),
     sweepSessions: prepare('DELETE FROM session WHERE keep_until <= ?'),
     sweepMarks: prepare('DELETE FROM mark WHERE until <= ?'),
@@ -100,6 +104,13 @@ export function openSqliteStore(
         inTransaction(() => {
           statements.dropMark.run(key, now())
           return statements.addMark.run(key, value, now() + ms).changes === 1
+        }),
+      ),
+    raise: (key, number, ms) =>
+      attempt(() =>
+        inTransaction(() => {
+          statements.dropMark.run(key, now())
+          statements.raiseMark.run(key, String(number), now() + ms)
         }),
       ),
     recall: (key) =>

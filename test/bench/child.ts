@@ -32,6 +32,8 @@ export interface ChildOptions {
   readonly nodeOptions?: readonly string[]
   /** Without it nothing can be asked, and nothing but the script itself is started. */
   readonly answers?: boolean
+  /** It runs on these alone, in the words of taskset(1). */
+  readonly cores?: string
 }
 
 const ROOT = new URL('../../', import.meta.url)
@@ -41,9 +43,11 @@ const MS_PER_TICK = 10
 
 /** `script` is a path from the root of the repository. */
 export async function startChild(script: string, options: ChildOptions = {}): Promise<Child> {
-  const { env = process.env, nodeOptions = [], answers = true } = options
+  const { env = process.env, nodeOptions = [], answers = true, cores } = options
+  const bound = cores === undefined ? [] : ['taskset', '-c', cores]
+  const [command, ...words] = [...bound, process.execPath, ...nodeOptions, script]
   const startedAt = performance.now()
-  const child = spawn(process.execPath, [...nodeOptions, script], {
+  const child = spawn(command, words, {
     cwd: fileURLToPath(ROOT),
     env,
     stdio: ['ignore', 'pipe', 'inherit', ...(answers ? (['ipc'] as const) : [])],

@@ -2,6 +2,8 @@
 // own that does what main.ts asks.
 
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { Agent, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
@@ -11,8 +13,10 @@ import {
   KEY,
   POINTER,
   SERVER_HELLO,
+  type RecordingName,
   type Traffic,
 } from './traffic.ts'
+import { isRecording, Player, readRecording, startOf } from './recording.ts'
 
 /** Where tunnels are opened, and as whom. */
 export interface Door {
@@ -31,6 +35,10 @@ export type ClientQuestion = { readonly door: Door } & (
   | { readonly do: 'rest' }
   /** One message after the other through the first tunnel; answers with how long they took. */
   | { readonly do: 'round-trips'; readonly count: number }
+  /** Plain requests, over a few connections that are kept; answers with how long all of them took. */
+  | { readonly do: 'requests'; readonly path: string; readonly count: number }
+  /** Answers when the gateway has closed every tunnel, with how long that took. */
+  | { readonly do: 'see-end' }
   | { readonly do: 'close' }
 )
 
@@ -44,13 +52,21 @@ export interface RoundTrips {
   readonly p99Us: number
 }
 
+export interface Took {
+  readonly ms: number
+}
+
+const CONNECTIONS = 8
+const TICK_MS = 5
+/** Less than a desktop of the bench waits before it rests. */
+const STILL_MS = 150
 /** Enough to be quick, few enough for a listen backlog. */
 const OPENED_AT_ONCE = 64
 const STRIDE_MS = 300
 
 interface Tunnel {
   readonly socket: Socket
-  readonly inputsPerSecond: number
+  readonly traffic: Traffic
   mouse: NodeJS.Timeout | undefined
 }
 
@@ -79,7 +95,7 @@ async function answer(question: ClientQuestion): Promise<object> {
       }
       return {}
     case 'move':
-      for (const tunnel of tunnels) tunnel.mouse = moveMouse(tunnel)
+      for (const [index, tunnel] of tunnels.entries()) tunnel.mouse = moveMouse(tunnel, index)
       await sleep(STRIDE_MS)
       return {}
     case 'count':
@@ -89,6 +105,10 @@ async function answer(question: ClientQuestion): Promise<object> {
       return {}
     case 'round-trips':
       return timeRoundTrips(tunnels, question.count)
+    case 'requests':
+      return sendRequests(door, question.path, question.count)
+    case 'see-end':
+      return seeEnd(tunnels)
     case 'close':
       // By reset: thousands of sockets in TIME-WAIT would be in the way of the next.
       for (const { socket } of tunnels.splice(0)) socket.resetAndDestroy()
@@ -102,7 +122,7 @@ async function open(door: Door, traffic: Traffic): Promise<Tunnel> {
   socket.on('error', () => socket.destroy())
   // What is received is counted by the socket itself.
   socket.resume()
-  return { socket, inputsPerSecond: INPUTS_PER_SECOND[traffic], mouse: undefined }
+  return { socket, traffic, mouse: undefined }
 }
 
 /** Upgrades and exchanges hellos. */
@@ -141,7 +161,9 @@ function greet(socket: Socket, door: Door, traffic: Traffic): Promise<void> {
   })
 }
 
-function moveMouse({ socket, inputsPerSecond }: Tunnel): NodeJS.Timeout | undefined {
+function moveMouse({ socket, traffic }: Tunnel, index: number): NodeJS.Timeout | undefined {
+  if (isRecording(traffic)) return playClient(socket, traffic, index)
+  const inputsPerSecond = INPUTS_PER_SECOND[traffic]
   if (inputsPerSecond === 0) return undefined
   const everyMs = 1_000 / inputsPerSecond
   let due = performance.now() + Math.random() * everyMs
@@ -152,6 +174,23 @@ function moveMouse({ socket, inputsPerSecond }: Tunnel): NodeJS.Timeout | undefi
       socket.write(sent % 4 === 0 ? KEY : POINTER)
     }
   }, everyMs / 2)
+}
+
+function playClient(socket: Socket, name: RecordingName, index: number): NodeJS.Timeout {
+  const { client, lengthMs } = readRecording(name)
+  const player = new Player(client, lengthMs, startOf(index, lengthMs))
+  let saidAt = Number.NEGATIVE_INFINITY
+  return setInterval(() => {
+    const now = performance.now()
+    player.play((frame) => {
+      saidAt = now
+      socket.write(frame)
+    })
+    // Where the recording is silent for long, the desktop is still told that it goes on.
+    if (now - saidAt < STILL_MS) return
+    saidAt = now
+    socket.write(KEY)
+  }, TICK_MS)
 }
 
 async function countBytes(tunnels: readonly Tunnel[], ms: number): Promise<Passed> {
@@ -197,4 +236,32 @@ async function timeRoundTrips(tunnels: readonly Tunnel[], count: number): Promis
   times.sort((a, b) => a - b)
   const at = (share: number): number => times[Math.floor(share * (times.length - 1))] ?? Number.NaN
   return { p50Us: at(0.5), p99Us: at(0.99) }
+}
+
+async function sendRequests(door: Door, path: string, count: number): Promise<Took> {
+  const startedAt = performance.now()
+  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS })
+  const headers = { host: new URL(door.origin).host, cookie: door.cookie }
+  let left = count
+  const sendInTurn = async (): Promise<void> => {
+    while ((left -= 1) >= 0) {
+      const sent = request({ agent, host: '127.0.0.1', port: door.port, path, headers }).end()
+      const [response] = (await once(sent, 'response')) as [NodeJS.ReadableStream]
+      await once(response.resume(), 'end')
+    }
+  }
+  await Promise.all(Array.from({ length: CONNECTIONS }, sendInTurn))
+  agent.destroy()
+  return { ms: performance.now() - startedAt }
+}
+
+async function seeEnd(tunnels: Tunnel[]): Promise<Took> {
+  const startedAt = performance.now()
+  await Promise.all(
+    tunnels.splice(0).map(async ({ socket }) => {
+      // Answers a FIN with its own, as a browser does.
+      if (!socket.destroyed) await once(socket, 'close')
+    }),
+  )
+  return { ms: performance.now() - startedAt }
 }

@@ -6,8 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { startChild, type Child } from './child.ts'
 import type { ClientQuestion, Passed, RoundTrips } from './client.ts'
 import { prepareRelays, type Relay, type Relays } from './relays.ts'
+import { measureDecisions, measureEnding, measureReading } from './session-costs.ts'
 import { formatTable, type Row } from './table.ts'
-import { DESKTOP, FRAMES, type Traffic } from './traffic.ts'
+import { RECORDED_TUNNELS } from './recording.ts'
+import { DESKTOP, FRAMES, type RecordingName, type Traffic } from './traffic.ts'
 
 const ROUNDS = 5
 /** On a machine too busy for all rounds in this time, a measure of relays in turns makes do with fewer. */
@@ -43,6 +45,7 @@ async function main(): Promise<void> {
     ...(await measureTraffic(bench)),
     ...(await measureMemory(bench)),
     ...(await measureStart(bench)),
+    ...(await measureSessions(bench)),
   ]
   say(`\n${formatTable(rows)}\n`)
   say(NOTE)
@@ -53,8 +56,8 @@ async function main(): Promise<void> {
 const NOTE = `Median (least-most) of the rounds; a ratio is taken within its round, in which the relays take turns. All processes share
 the cores with whatever else runs: a figure alone says little, and a gateway/bare ratio only what lies outside of
 bare/bare, which is a second bare relay measured the same way. CPU is the relay's own, user and kernel, per GB on the wire
-both ways; kB and GB are decimal. A young generation grows by tens of MB while tunnels are opened, up to a bound and not
-again: what is left without it grows with the tunnels.`
+both ways, where a ratio per message is the same; kB and GB are decimal. A young generation grows by tens of MB while tunnels are opened, up to a bound and not
+again: what is left without it grows with the tunnels. For a decision, bare is as much HTTP on which nothing is decided.`
 
 async function measureTraffic(bench: Bench): Promise<Row[]> {
   const gateway = await bench.relays.startGateway()
@@ -66,12 +69,18 @@ async function measureTraffic(bench: Bench): Promise<Row[]> {
     const cpu = (relay: Relay, ms: number): Promise<number> => measureCpu(client, relay, ms)
     const cpuOfFrames = await takeTurns(client, running, 'frames', FRAMES.tunnels, cpu)
     const cpuOfDesktops = await takeTurns(client, running, 'desktop', DESKTOP.tunnels, cpu)
+    const recorded: Row[] = []
+    for (const [name, tunnels] of Object.entries(RECORDED_TUNNELS)) {
+      const costs = await takeTurns(client, running, name as RecordingName, tunnels, cpu)
+      recorded.push({ name: `CPU, recorded ${name}`, unit: 's/GB', digits: 2, ...costs })
+    }
     const roundTrips = await takeTurns(client, running, 'echo', 1, ({ door }) =>
       tell<RoundTrips>(client, { do: 'round-trips', door, count: ROUND_TRIPS }),
     )
     return [
       { name: 'CPU, 64 KiB frames', unit: 's/GB', digits: 2, ...cpuOfFrames },
       { name: 'CPU, desktop mix', unit: 's/GB', digits: 2, ...cpuOfDesktops },
+      ...recorded,
       { name: 'round trip p50', unit: 'µs', digits: 0, ...pick(roundTrips, ({ p50Us }) => p50Us) },
       { name: 'round trip p99', unit: 'µs', digits: 0, ...pick(roundTrips, ({ p99Us }) => p99Us) },
     ]
@@ -161,6 +170,15 @@ async function measureMemory({ relays, client }: Bench): Promise<Row[]> {
     { name: 'idle tunnel, resident memory', unit: 'kB', digits: 1, ...resident },
     { name: 'idle tunnel, without young generation', unit: 'kB', digits: 1, ...withoutYoung },
     { name: 'idle tunnel, JavaScript heap', unit: 'kB', digits: 1, ...heap },
+  ]
+}
+
+async function measureSessions({ relays, client }: Bench): Promise<Row[]> {
+  say('sessions …')
+  return [
+    ...(await measureDecisions(relays, client)),
+    measureReading(),
+    await measureEnding(relays, client),
   ]
 }
 

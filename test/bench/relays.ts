@@ -14,8 +14,15 @@ export interface Relay {
   stop(): Promise<void>
 }
 
+export interface GatewayRelay extends Relay {
+  /** For a session of its own. */
+  anotherDoor(): Promise<Door>
+  /** Ends every session there is, by the admin API. */
+  endSessions(): Promise<void>
+}
+
 export interface Relays {
-  startGateway(): Promise<Relay>
+  startGateway(more?: Environment, options?: { readonly cores?: string }): Promise<GatewayRelay>
   startBare(): Promise<Relay>
   /** To listening, as an operator starts it. */
   timeGatewayStart(): Promise<Start>
@@ -27,6 +34,7 @@ export interface Relays {
 const GATEWAY = 'dist/main.js'
 const BARE = 'test/bench/bare-relay.ts'
 const MEASURED = ['--expose-gc', '--import', new URL('answer-usage.ts', import.meta.url).href]
+const ADMIN_TOKEN = 'an administrator of the bench'
 const READY_WITHIN_MS = 10_000
 
 /** One gateway at a time: its origin, and so its port, is the one the provider knows. */
@@ -37,6 +45,8 @@ export async function prepareRelays(upstreamPort: number): Promise<Relays> {
     PATH: process.env['PATH'],
     ...environmentFor(origin, provider.issuer, `http://127.0.0.1:${upstreamPort}`),
     GATEWAY_LOG_LEVEL: 'info',
+    GATEWAY_ADMIN_TOKEN: ADMIN_TOKEN,
+    GATEWAY_LOGIN_LIMIT: '10000/m',
   }
   const bareEnv: Environment = {
     PATH: process.env['PATH'],
@@ -49,13 +59,31 @@ export async function prepareRelays(upstreamPort: number): Promise<Relays> {
   }
 
   return {
-    async startGateway() {
-      const child = await startChild(GATEWAY, { env: gatewayEnv, nodeOptions: MEASURED })
-      await ready(`http://127.0.0.1:${child.listening.adminPort}/readyz`)
-      const person = new Person()
-      await person.signIn(`${origin}/`)
-      const port = Number(new URL(origin).port)
-      return relayOf(child, { port, origin, cookie: person.cookieHeader(origin) })
+    async startGateway(more = {}, { cores } = {}) {
+      const env = { ...gatewayEnv, ...more }
+      const bound = cores === undefined ? {} : { cores }
+      const child = await startChild(GATEWAY, { env, nodeOptions: MEASURED, ...bound })
+      const admin = `http://127.0.0.1:${child.listening.adminPort}`
+      await ready(`${admin}/readyz`)
+      const anotherDoor = async (): Promise<Door> => {
+        const person = new Person()
+        await person.signIn(`${origin}/`)
+        const { body } = await person.request(`${origin}/oauth2/userinfo`)
+        subject = (JSON.parse(body) as { sub: string }).sub
+        return { port: Number(new URL(origin).port), origin, cookie: person.cookieHeader(origin) }
+      }
+      let subject = ''
+      return {
+        ...relayOf(child, await anotherDoor()),
+        anotherDoor,
+        async endSessions() {
+          const answer = await fetch(`${admin}/admin/users/${subject}/sessions`, {
+            method: 'DELETE',
+            headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
+          })
+          if (!answer.ok) throw new Error(`the admin API answered ${answer.status}`)
+        },
+      }
     },
     async startBare() {
       const child = await startChild(BARE, { env: bareEnv, nodeOptions: MEASURED })

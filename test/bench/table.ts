@@ -4,7 +4,7 @@ export interface Row {
   readonly name: string
   readonly unit: string
   readonly digits: number
-  /** One figure a round; those of one index were taken one after the other. */
+  /** One figure a round; those of one index were taken one after the other. None where there is nothing to compare. */
   readonly bare: readonly number[]
   readonly gateway: readonly number[]
   /** A second bare relay in the same rounds: what the ratio of two equal relays looks like on this machine. */
@@ -39,7 +39,7 @@ function cellsOf({ name, unit, digits, bare, gateway, bareAgain }: Row): string[
     `${name}, ${unit}`,
     summarize(bare, digits),
     summarize(gateway, digits),
-    summarize(ratios(gateway, bare), 2),
+    bare.length === 0 ? '' : summarize(ratios(gateway, bare), 2),
     bareAgain === undefined ? '' : summarize(ratios(bareAgain, bare), 2),
   ]
 }
@@ -49,6 +49,7 @@ function ratios(figures: readonly number[], base: readonly number[]): number[] {
 }
 
 function summarize(figures: readonly number[], digits: number): string {
+  if (figures.length === 0) return ''
   const write = (figure: number): string => figure.toFixed(digits)
   return `${write(median(figures))} (${write(Math.min(...figures))}-${write(Math.max(...figures))})`
 }

@@ -2,8 +2,11 @@
 
 import { encodeFrame } from '../support/websocket-wire.ts'
 
+/** Those that were recorded (recording.ts). */
+export type RecordingName = 'desktop-720p' | 'film-1080p'
+
 /** What the upstream does with a tunnel; it reads it from the query. */
-export type Traffic = 'idle' | 'echo' | 'frames' | 'desktop'
+export type Traffic = 'idle' | 'echo' | 'frames' | 'desktop' | RecordingName
 
 /** How often a tunnel's mouse or keyboard says something while it is moved. A desktop that hears nothing paints nothing. */
 export const INPUTS_PER_SECOND: Readonly<Record<Traffic, number>> = {
@@ -11,6 +14,8 @@ export const INPUTS_PER_SECOND: Readonly<Record<Traffic, number>> = {
   echo: 0,
   frames: 10,
   desktop: 60,
+  'desktop-720p': 0,
+  'film-1080p': 0,
 }
 
 /** 64 KiB frames: paced, as a relay that runs at full speed measures the machine's queues. */

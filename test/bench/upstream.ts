@@ -11,14 +11,21 @@ import {
   FRAMES,
   KEY,
   SERVER_HELLO,
+  type RecordingName,
   type Traffic,
 } from './traffic.ts'
+import { Player, readRecording, startOf } from './recording.ts'
 
 const TICK_MS = 5
 /** Nothing is painted for a mouse that rested so long. */
 const STILL_AFTER_MS = 250
 /** A relay that cannot keep up is not flooded with what it missed. */
 const MOST_BEHIND_MS = 100
+
+const recordings = {
+  'desktop-720p': readRecording('desktop-720p'),
+  'film-1080p': readRecording('film-1080p'),
+}
 
 let opened = 0
 
@@ -50,6 +57,10 @@ function serve(socket: Socket, traffic: Traffic): void {
     case 'frames':
       sendFrames(socket)
       break
+    case 'desktop-720p':
+    case 'film-1080p':
+      sendRecorded(socket, traffic, opened)
+      break
     case 'desktop':
       sendDesktop(socket, opened % DESKTOP.tunnels)
       break
@@ -80,6 +91,22 @@ function sendDesktop(socket: Socket, seed: number): void {
     })
   // Desktops do not paint in step.
   setTimeout(start, (seed / DESKTOP.tunnels) * (1_000 / DESKTOP.updatesPerSecond))
+}
+
+/** Each from another place of the recording, so that they do not paint in step. */
+function sendRecorded(socket: Socket, name: RecordingName, seed: number): void {
+  const { server: moments, lengthMs } = recordings[name]
+  let heardAt = Number.NEGATIVE_INFINITY
+  let player: Player | undefined
+  const timer = setInterval(() => {
+    if (performance.now() - heardAt > STILL_AFTER_MS) player = undefined
+    else player ??= new Player(moments, lengthMs, startOf(seed, lengthMs))
+    player?.play((frame) => {
+      if (!socket.writableNeedDrain) socket.write(frame)
+    })
+  }, TICK_MS)
+  socket.on('data', () => (heardAt = performance.now()))
+  socket.on('close', () => clearInterval(timer))
 }
 
 function pace(socket: Socket, perSecond: number, send: () => void): void {

@@ -6,6 +6,7 @@ import { delimiter, join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { launchBrowser, type TestBrowser } from '../support/browser.ts'
+import { fillIn } from '../support/browser-person.ts'
 import { startDemoProcess, type DemoProcess } from '../support/demo-process.ts'
 import { openWebSocket } from '../support/raw-client.ts'
 
@@ -30,9 +31,7 @@ const withoutX = {
 
 async function signIn(page: Page, url: string, username: string): Promise<void> {
   await page.goto(url)
-  await page.fill('input[name="username"]', username)
-  await page.fill('input[name="password"]', username)
-  await page.press('input[name="password"]', 'Enter')
+  await fillIn(page, username)
 }
 
 async function reachDesktop(page: Page, url: string): Promise<void> {
@@ -121,7 +120,7 @@ describe('with a real X desktop', () => {
     expect(await page.textContent('#message')).toBe('Disconnected: signed out.')
     // The provider asks whether to end its own session too, and leads back to our word.
     await other.click('button')
-    await other.waitForURL(`${demo.url}/oauth2/sign_in?reason=signed-out`)
+    await other.waitForURL(`${demo.url}/oauth2/sign_in?reason=signed-out&state=*`)
     expect(await other.textContent('h1')).toBe('You are signed out')
     // Nobody is let back in on the strength of the old sign-in.
     await page.goto(demo.url)
@@ -135,9 +134,7 @@ describe('with a real X desktop', () => {
     expect(page.url()).toContain(`${demo.url}/oauth2/callback`)
     expect(await page.textContent('main')).toContain('Mallory Moore')
     await page.click('a.button')
-    await page.fill('input[name="username"]', 'alice')
-    await page.fill('input[name="password"]', 'alice')
-    await page.press('input[name="password"]', 'Enter')
+    await fillIn(page)
     await page.waitForSelector('html[data-desktop="connected"]')
   })
 

@@ -173,7 +173,7 @@ describe('the control', () => {
     expect((await end).method()).toBe('POST')
     // The provider asks whether its own session is to end, too.
     await page.locator('button').first().click()
-    await page.waitForURL(`${gateway.origin}/oauth2/sign_in?reason=signed-out`)
+    await page.waitForURL(`${gateway.origin}/oauth2/sign_in?reason=signed-out*`)
     expect(complaints).toEqual([])
   })
 

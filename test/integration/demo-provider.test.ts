@@ -130,11 +130,19 @@ describe('the login form', () => {
     expect((await loginPage({ login_hint: 'alice' })).body).toContain('value="alice"')
   })
 
-  it('says so when it was left open too long or is sent twice', async () => {
+  it('leads back to where it was asked for when it is sent twice, or seen again', async () => {
     const page = await loginPage()
     const { location } = await submit(page, 'alice', 'alice')
     await person.visit(location as URL)
-    const late = await submit(page, 'alice', 'alice')
+    for (const again of [await submit(page, 'alice', 'alice'), await person.visit(page.url)]) {
+      expect(again.status).toBe(200)
+      expect(again.body).toContain('<a class="button" href="http://localhost:1/">')
+    }
+  })
+
+  it('says so when it is nobody’s any more', async () => {
+    const page = await loginPage()
+    const late = await new Person().visit(page.url)
     expect(late.status).toBe(400)
     expect(late.body).toContain('expired')
   })

@@ -168,12 +168,16 @@ describe('the cookie of a login', () => {
     expect(answer.body).toContain('Safari')
   })
 
-  it('is good for ten minutes', async () => {
-    const late = await begin()
+  it('is good for ten minutes, and then leads on to where this person was going', async () => {
+    const late = await begin(new Person(), '/late')
     const last = await begin()
     clock.time += 599_000
     expect((await last.person.visit(last.back)).status).toBe(302)
     clock.time += 1_000
+    const { answer } = await expectRefused(stack, TOO_LATE, () => late.person.visit(late.back))
+    expect(answer.body).toContain('href="/oauth2/start?rd=%2Flate"')
+    // A browser that has dropped the cookie by now, as it was told to, is told the same.
+    jarOf(late).delete(late.cookieName)
     await refusesUnredeemed(TOO_LATE, () => late.person.visit(late.back))
   })
 
@@ -227,6 +231,8 @@ describe('an answer that comes again', () => {
     expect(sessionOf(person)).toBe(session)
     // Long after, too, when nobody here remembers it.
     const { back: other } = await begin()
+    expect((await person.visit(other)).location?.href).toBe(stack.at('/'))
+    clock.time += 601_000
     expect((await person.visit(other)).location?.href).toBe(stack.at('/'))
   })
 

@@ -45,6 +45,7 @@ describe('signing out', () => {
     expect(Object.fromEntries(location?.searchParams ?? [])).toEqual({
       client_id: CLIENT_ID,
       id_token_hint: expect.stringMatching(/^eyJ/) as string,
+      state: expect.stringMatching(/^[\w-]{22}$/) as string,
       post_logout_redirect_uri: stack.at('/oauth2/sign_in?reason=signed-out'),
     })
     const old = await new Person().visit(stack.at('/vnc.html'), { cookie })
@@ -53,9 +54,28 @@ describe('signing out', () => {
     expect(page.body).toContain('You are signed out')
   })
 
-  it('leaves no cookie of the session behind', async () => {
+  it('says that the provider signed the person out too, to whoever comes back with this state, once', async () => {
+    const person = await someone()
+    const { location } = await signOut(stack, person)
+    const back = new URL(location?.searchParams.get('post_logout_redirect_uri') ?? '')
+    back.searchParams.set('state', location?.searchParams.get('state') ?? '')
+    const BOTH = 'the sign-in service has signed you out too'
+    const other = new URL(back)
+    other.searchParams.set('state', 'x'.repeat(22))
+    expect((await new Person().visit(back)).body).not.toContain(BOTH)
+    const anotherOne = await someone()
+    await signOut(stack, anotherOne)
+    expect((await anotherOne.visit(other)).body).not.toContain(BOTH)
+    expect((await person.visit(back)).body).toContain(BOTH)
+    expect((await person.visit(back)).body).not.toContain(BOTH)
+  })
+
+  it('leaves no cookie of the session behind, and none at all once it is over', async () => {
     const person = await someone()
     await signOut(stack, person)
+    const names = person.cookieHeader(stack.gateway.origin).replaceAll(/=[^;]*/g, '')
+    expect(names).toMatch(/^[\w-]*-logout$/)
+    await person.visit(stack.at('/oauth2/sign_in?reason=signed-out'))
     expect(person.cookieHeader(stack.gateway.origin)).toBe('')
   })
 
@@ -156,6 +176,7 @@ describe('the way to the provider', () => {
     expect(Object.fromEntries(location?.searchParams ?? [])).toEqual({
       client_id: CLIENT_ID,
       logout_hint: hint,
+      state: expect.stringMatching(/^[\w-]{22}$/) as string,
       post_logout_redirect_uri: stack.at('/oauth2/sign_in?reason=signed-out'),
     })
   })
@@ -208,8 +229,11 @@ it('a real provider signs the person out, sends them back, and asks for the pass
       method: 'POST',
       body: new URLSearchParams({ xsrf, logout: 'yes' }),
     })
-    expect(done.location?.href).toBe(`${origin}/oauth2/sign_in?reason=signed-out`)
-    expect((await person.follow(done.location as URL)).body).toContain('You are signed out')
+    expect(done.location?.href).toMatch(
+      new RegExp(`^${origin}/oauth2/sign_in\\?reason=signed-out&state=[\\w-]{22}$`),
+    )
+    const page = await person.follow(done.location as URL)
+    expect(page.body).toContain('the sign-in service has signed you out too')
     const again = await person.follow(`${origin}/oauth2/start`)
     expect([again.url.origin, again.body.includes('name="password"')]).toEqual([
       real.provider.issuer,

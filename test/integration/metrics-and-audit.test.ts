@@ -28,6 +28,7 @@ const METRICS = {
   ghostwire_tunnels_closed_total: 'counter',
   ghostwire_input_idle_seconds: 'gauge',
   ghostwire_tunnels_open: 'gauge',
+  ghostwire_rfb_unknown_total: 'counter',
   ghostwire_upgrades_refused_total: 'counter',
 }
 

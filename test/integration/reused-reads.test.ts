@@ -113,12 +113,13 @@ async function connectEnds(front: Server, back: Server, ca?: string): Promise<En
       clientHead: none,
       upstreamHead: none,
       role: 'control',
+      clipboardIn: 'allow',
       address: '127.0.0.1',
       requestId: 'r',
       reader: new RfbClientReader('kasmvnc'),
       longestFrame: 65_527,
     },
-    { onHumanInput: () => {}, onClosed: () => {} },
+    { onHumanInput: () => {}, onUnknown: () => {}, onClosed: () => {} },
   )
   tunnel.start(none, none)
   return { desktop, browser }

@@ -59,7 +59,7 @@ describe('somebody who', () => {
     const { gateway } = await start({ provider: { people } })
     const person = await arrive(gateway)
     const stream = await openStream(gateway, person)
-    await expect.poll(() => refreshes(gateway, 'refreshed'), { timeout: 5_000 }).toBeGreaterThan(0)
+    await expect.poll(() => refreshes(gateway, 'refreshed'), { timeout: 15_000 }).toBeGreaterThan(0)
     expect(isOpen(stream)).toBe(true)
     people[0].groups = ['somebody-else']
     await pause(1_000)

@@ -37,12 +37,13 @@ it('ends the browser’s side without an answer, and nothing else with it', asyn
       clientHead: Buffer.alloc(0),
       upstreamHead: Buffer.alloc(0),
       role: 'control',
+      clipboardIn: 'allow',
       address: '127.0.0.1',
       requestId: 'r',
       reader: new RfbClientReader('kasmvnc'),
       longestFrame: 65_527,
     },
-    { onHumanInput: () => {}, onClosed: closed.resolve },
+    { onHumanInput: () => {}, onUnknown: () => {}, onClosed: closed.resolve },
   )
   tunnel.start(Buffer.alloc(0), Buffer.alloc(0))
   // The head of a frame of a hundred bytes, and no more of it.

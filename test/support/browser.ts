@@ -1,7 +1,10 @@
 // A real Chromium for the tests, driven by playwright-core, which brings no browser of its own.
 
-import { existsSync } from 'node:fs'
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { chromium } from 'playwright-core'
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
 
 export interface TestBrowser {
   readonly browser: Browser
@@ -21,6 +24,12 @@ const ARGUMENTS = [
   '--disable-sync',
 ]
 
+/** For a desktop whose picture is drawn without a graphics card, and need not be large. */
+export const SMALL = { viewport: { width: 640, height: 400 } }
+
+/** Chromium's `ContentSetting`. */
+const BLOCK = 2
+
 /** Debian's Chromium, or the one `CHROMIUM` names, with a new profile in a temporary folder. Never skips in silence. */
 export async function launchBrowser(extraArguments: readonly string[] = []): Promise<TestBrowser> {
   const executablePath = findChromium()
@@ -37,6 +46,22 @@ export async function launchBrowser(extraArguments: readonly string[] = []): Pro
     },
     close: () => browser.close(),
   }
+}
+
+/** A browser whose person has blocked the cookies of `origin` in its settings, and of nobody else. */
+export async function launchBrowserThatBlocksCookies(origin: string): Promise<BrowserContext> {
+  const folder = mkdtempSync(join(tmpdir(), 'ghostwire-browser-'))
+  mkdirSync(join(folder, 'Default'))
+  const exceptions = { cookies: { [`${origin},*`]: { setting: BLOCK } } }
+  const preferences = { profile: { content_settings: { exceptions } } }
+  writeFileSync(join(folder, 'Default', 'Preferences'), JSON.stringify(preferences))
+  const context = await chromium.launchPersistentContext(folder, {
+    executablePath: findChromium(),
+    headless: true,
+    args: ARGUMENTS,
+  })
+  context.once('close', () => rmSync(folder, { recursive: true, force: true }))
+  return context
 }
 
 function findChromium(): string {

@@ -26,6 +26,10 @@ export const EVERY_PAGE: ReadonlyMap<string, Page> = new Map([
     `sign-in-${reason}`,
     signInPage({ reason, returnTo }),
   ]),
+  [
+    'sign-in-signed-out-at-both',
+    signInPage({ reason: 'signed-out', isSignedOutAtProvider: true, returnTo }),
+  ],
   ['sign-out', signOutPage({ who: 'Alice Example' })],
   ['sign-out-nameless', signOutPage({ who: undefined })],
   ['sign-out-long', signOutPage({ who: LONG_NAME })],

@@ -1,6 +1,7 @@
 // RFB clients for property tests: what browsers send, and what no browser would.
 
 import fc from 'fast-check'
+import { restrictionsFor, type Restrictions } from '../../src/desktop/restrictions.ts'
 import type { RfbDialect } from '../../src/desktop/rfb.ts'
 import { applyMask } from './websocket-wire.ts'
 
@@ -16,7 +17,7 @@ export const MESSAGE_TYPES: Readonly<Record<RfbDialect, readonly number[]>> = {
     0, 2, 3, 4, 5, 6, 150, 178, 179, 180, 181, 182, 183, 184, 185, 188, 189, 190, 191, 248, 251,
     252, 255,
   ],
-  rfb: [0, 2, 3, 4, 5, 6, 150, 248, 250, 251, 255],
+  rfb: [0, 2, 3, 4, 5, 6, 150, 248, 250, 251, 253, 255],
 }
 
 function u16(value: number): Buffer {
@@ -115,6 +116,8 @@ const RFB = [
   filled(250, 3),
   fc.constantFrom(0, 1).map((operation) => concat([255, 1], u16(operation))),
   bytes(6).map((format) => concat([255, 1], u16(2), format)),
+  bytes(0, 40).map((event) => concat([253, 128 + (event.length % 4)], u16(event.length), event)),
+  bytes(0, 40).map((event) => concat([253, event.length % 4, event.length, 0], event)),
 ]
 
 /** One message as a client of the dialect may say it. */
@@ -186,6 +189,35 @@ export function maskedFrame(
   if (lengthBits === 16) header.writeUInt16BE(payload.length, 2)
   if (lengthBits === 64) header.writeBigUInt64BE(BigInt(payload.length), 2)
   return Buffer.concat([header, mask, applyMask(payload, mask)])
+}
+
+/** The payloads of whole masked frames of binary data, one behind the other; others are passed over. */
+export function payloadOf(frames: Buffer): Buffer {
+  const payloads: Buffer[] = []
+  for (let at = 0; at < frames.length;) {
+    const first = frames[at] as number
+    let length = (frames[at + 1] as number) & 0x7f
+    at += 2
+    if (length === 126) {
+      length = frames.readUInt16BE(at)
+      at += 2
+    } else if (length === 127) {
+      length = Number(frames.readBigUInt64BE(at))
+      at += 8
+    }
+    const mask = frames.subarray(at, at + 4)
+    at += 4
+    if (first === 0x82) payloads.push(applyMask(frames.subarray(at, at + length), mask))
+    at += length
+  }
+  return Buffer.concat(payloads)
+}
+
+/** What the gateway holds a client of the dialect to, for every right there is. */
+export function everyRestriction(dialect: RfbDialect): readonly Restrictions[] {
+  return (['control', 'view', 'owner'] as const).flatMap((role) =>
+    (['allow', 'deny'] as const).map((clipboardIn) => restrictionsFor(dialect, role, clipboardIn)),
+  )
 }
 
 export const anyMask = fc.uint8Array({ minLength: 4, maxLength: 4 })

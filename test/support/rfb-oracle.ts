@@ -1,6 +1,7 @@
 // What a whole client stream means, told the plain way: all bytes at hand, one message after the other, every length
 // spelled out. The gateway's reader must come to the same in any split (src/desktop/rfb.ts).
 
+import type { Restrictions } from '../../src/desktop/restrictions.ts'
 import type { RfbDialect, RfbUnknown } from '../../src/desktop/rfb.ts'
 
 export interface Followed {
@@ -9,17 +10,25 @@ export interface Followed {
   /** After how many bytes the next one is a message's type. */
   readonly boundaries: ReadonlySet<number>
   readonly unknown: { readonly what: RfbUnknown; readonly after: number } | undefined
-  /** The stream as the server is to get it. */
+  /** The stream as the server is to get it, had nothing been dropped. */
   readonly forwarded: Buffer
+  /** The same without the messages that are dropped, or may yet be. */
+  readonly kept: Buffer
 }
 
 const END_OF_STREAM = new Error('the stream ends here')
 
-export function followRfb(dialect: RfbDialect, stream: Buffer): Followed {
+export function followRfb(
+  dialect: RfbDialect,
+  stream: Buffer,
+  restrictions?: Restrictions,
+): Followed {
   const forwarded = Buffer.from(stream)
   const human: number[] = []
   const boundaries = new Set<number>()
   let unknown: Followed['unknown']
+  const dropped: [from: number, to: number][] = []
+  let dropFrom: number | undefined
   let at = 0
 
   const skip = (bytes: number): void => {
@@ -50,6 +59,7 @@ export function followRfb(dialect: RfbDialect, stream: Buffer): Followed {
     if (security === 2) skip(16)
     else if (security !== 1) stop('security-type')
     skip(1)
+    forwarded[at - 1] = 1
   }
   const readCutText = (): void => {
     skip(3)
@@ -143,8 +153,15 @@ export function followRfb(dialect: RfbDialect, stream: Buffer): Followed {
       return skip(type === 4 ? 7 : 5)
     }
     if (type === 250) return skip(3)
+    if (type === 253) {
+      const kind = number(1)
+      if (kind % 128 === 0) isHuman()
+      const [first, second] = [number(1), number(1)] as const
+      return skip(kind < 128 ? first + 256 * second : 256 * first + second)
+    }
     if (type === 255) {
       const kind = number(1)
+      if (kind === 1) dropFrom = undefined
       if (kind === 0) {
         isHuman()
         return skip(10)
@@ -161,12 +178,21 @@ export function followRfb(dialect: RfbDialect, stream: Buffer): Followed {
     readHandshake()
     for (;;) {
       boundaries.add(at)
+      if (dropFrom !== undefined) dropped.push([dropFrom, at])
+      dropFrom = undefined
       const type = number(1)
+      const isDropped = restrictions?.drops.has(type) ?? false
+      const mayBeDropped = type === 255 && (restrictions?.dropsQemuKeys ?? false)
+      if (isDropped || mayBeDropped) dropFrom = at - 1
       if (dialect === 'kasmvnc') readKasm(type)
       else readStandard(type)
     }
   } catch (error) {
     if (error !== END_OF_STREAM) throw error
   }
-  return { human, boundaries, unknown, forwarded }
+  if (dropFrom !== undefined) dropped.push([dropFrom, stream.length])
+  const starts = [0, ...dropped.map(([, to]) => to)]
+  const ends = [...dropped.map(([from]) => from), stream.length]
+  const kept = Buffer.concat(starts.map((start, index) => forwarded.subarray(start, ends[index])))
+  return { human, boundaries, unknown, forwarded, kept }
 }

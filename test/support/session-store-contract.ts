@@ -164,6 +164,15 @@ export function describeStoreContract(name: string, start: () => Promise<StoreUn
         expect(await two.recall('another')).toBeUndefined()
       })
 
+      it('that is a number is the greatest that was said, whoever said it in what order', async () => {
+        await one.raise('logout', 1_800_000_005, HOUR)
+        await two.raise('logout', 1_800_000_007, HOUR)
+        await one.raise('logout', 1_800_000_006, HOUR)
+        expect(await two.recall('logout')).toBe('1800000007')
+        await Promise.all([9, 12, 11, 10].map((number) => two.raise('many', number, HOUR)))
+        expect(await one.recall('many')).toBe('12')
+      })
+
       it('is set by exactly one of many who race for it', async () => {
         const racers = Array.from({ length: 8 }, (_, racer) =>
           (racer % 2 === 0 ? one : two).remember('jti', `racer ${racer}`, HOUR),
@@ -201,6 +210,9 @@ export function describeStoreContract(name: string, start: () => Promise<StoreUn
       await one.hold('renewed', 'replica 1', SHORT)
       await one.hold('renewed', 'replica 1', HOUR)
       await one.remember('jti', 'seen', SHORT)
+      await one.raise('logout', 2, SHORT)
+      await one.raise('logout said again', 2, SHORT)
+      await one.raise('logout said again', 1, HOUR)
       await one.writePresence('replica 1', new Map([['a', 'gone silent']]), SHORT)
       await two.writePresence('replica 2', new Map([['a', 'still here']]), HOUR)
       expect(await two.hold('left', 'replica 2', HOUR)).toBe(false)
@@ -210,6 +222,10 @@ export function describeStoreContract(name: string, start: () => Promise<StoreUn
       expect(await two.hold('left', 'replica 2', HOUR)).toBe(true)
       expect(await two.hold('renewed', 'replica 2', HOUR)).toBe(false)
       expect(await two.recall('jti')).toBeUndefined()
+      expect(await two.recall('logout')).toBeUndefined()
+      expect(await two.recall('logout said again')).toBe('2')
+      await two.raise('logout', 1, HOUR)
+      expect(await two.recall('logout')).toBe('1')
       expect(await two.remember('jti', 'seen again', HOUR)).toBe(true)
       expect(await two.readPresence(['a'])).toEqual([['still here']])
     })

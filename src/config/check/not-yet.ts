@@ -13,24 +13,9 @@ export interface NotYet {
   readonly restricts?: (written: WrittenSettings, rule: WrittenRule) => boolean
 }
 
-const isRfb = ({ desktop }: WrittenSettings): boolean => desktop.kind === 'rfb'
-
 export const NOT_YET: readonly NotYet[] = [
-  { setting: 'viewGroups', value: 'view of a desktop of kind rfb', restricts: isRfb },
-  { setting: 'viewEmails', value: 'view of a desktop of kind rfb', restricts: isRfb },
-  { setting: 'clipboardIn', value: 'deny', restricts: (written) => written.clipboardIn === 'deny' },
   { setting: 'downloads', value: 'deny', restricts: (written) => written.downloads === 'deny' },
   { setting: 'access[].role', value: 'owner', restricts: (_, { role }) => role === 'owner' },
-  {
-    setting: 'access[].role',
-    value: 'view of a desktop of kind rfb',
-    restricts: (written, { role }) => role === 'view' && isRfb(written),
-  },
-  {
-    setting: 'access[].clipboardIn',
-    value: 'deny',
-    restricts: (_, rule) => rule.clipboardIn === 'deny',
-  },
   {
     setting: 'access[].downloads',
     value: 'deny',

@@ -5,9 +5,16 @@ import { setImmediate } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
+import { restrictionsFor, type Restrictions } from '../../../src/desktop/restrictions.ts'
 import { RfbClientReader, type RfbDialect } from '../../../src/desktop/rfb.ts'
 import { ClientFrames } from '../../../src/proxy/client-frames.ts'
-import { EXTENDED_MOUSE_BUTTONS, HANDSHAKE, MESSAGE_TYPES } from '../../support/rfb-client.ts'
+import {
+  everyRestriction,
+  EXTENDED_MOUSE_BUTTONS,
+  HANDSHAKE,
+  MESSAGE_TYPES,
+  payloadOf,
+} from '../../support/rfb-client.ts'
 import { followRfb } from '../../support/rfb-oracle.ts'
 
 const RUNS = Number(process.env['FUZZ_RUNS'] ?? 20_000)
@@ -45,7 +52,13 @@ function soundMessage(random: Random, dialect: RfbDialect): number[] {
     () => [6, 0, 0, 0, 0, 0, 0, few, ...some(few)],
     () => [6, 0, 0, 0, 255, 255, 255, 252 - few, 1 << random(6), 0, 0, random(2), ...some(few)],
     () => (dialect === 'rfb' ? [255, 1, 0, 2, ...some(6)] : [184, few, ...some(4 * few)]),
-    () => (dialect === 'rfb' ? [250, 0, 1, 2] : [182, 64 + few, ...some(64 + few)]),
+    () =>
+      dialect === 'rfb'
+        ? ([
+            [250, 0, 1, 2],
+            [253, 128, 0, few, ...some(few)],
+          ][random(2)] as number[])
+        : [182, 64 + few, ...some(64 + few)],
     () => (dialect === 'rfb' ? [3, ...some(9)] : [183, 1, 97, 0, 0, 0, few, ...some(few)]),
     () =>
       dialect === 'rfb'
@@ -125,16 +138,28 @@ interface Outcome {
   readonly frames: ClientFrames
   readonly reader: RfbClientReader
   readonly summary: string
+  /** The payload that goes on. */
+  readonly passedOn: Buffer
 }
 
-function follow(dialect: RfbDialect, stream: Buffer, nextCut: (left: number) => number): Outcome {
-  const reader = new RfbClientReader(dialect)
+function follow(
+  dialect: RfbDialect,
+  stream: Buffer,
+  nextCut: (left: number) => number,
+  restrictions = restrictionsFor(dialect, 'control', 'allow'),
+): Outcome {
+  const reader = new RfbClientReader(dialect, restrictions)
   const frames = new ClientFrames(LIMIT[dialect], reader)
   const sent = Buffer.from(stream)
+  const passedOn: Buffer[] = []
   let verdict = 'ok'
   for (let at = 0; at < sent.length;) {
     const to = Math.min(at + nextCut(sent.length - at), sent.length)
-    verdict = frames.check(sent.subarray(at, to))
+    const chunk = sent.subarray(at, to)
+    const next = frames.check(chunk)
+    verdict = next === 'violation' ? next : 'ok'
+    if (next === 'as-it-came') passedOn.push(chunk)
+    else if (next === 'rewritten') passedOn.push(...frames.takeRewritten())
     at = to
   }
   const changed = sent.equals(stream)
@@ -145,6 +170,7 @@ function follow(dialect: RfbDialect, stream: Buffer, nextCut: (left: number) => 
     frames,
     reader,
     summary: JSON.stringify([...told, reader.unknown, reader.isBetweenMessages, changed]),
+    passedOn: payloadOf(Buffer.concat(passedOn)),
   }
 }
 
@@ -153,15 +179,21 @@ function failureOf(seed: number): string | undefined {
   const random = randomFrom(seed)
   const dialect = random(2) === 0 ? 'kasmvnc' : 'rfb'
   const stream = hostileStream(random, hostilePayload(random, dialect))
-  const whole = follow(dialect, stream.bytes, (left) => left)
+  const all = everyRestriction(dialect)
+  const restrictions = all[random(all.length)] as Restrictions
+  const whole = follow(dialect, stream.bytes, (left) => left, restrictions)
   const most = 1 + random(20)
+  const expected = followRfb(dialect, stream.payload, restrictions)
   for (const other of [
-    follow(dialect, stream.bytes, () => 1 + random(most)),
-    follow(dialect, stream.bytes, () => 1),
+    follow(dialect, stream.bytes, () => 1 + random(most), restrictions),
+    follow(dialect, stream.bytes, () => 1, restrictions),
+    whole,
   ]) {
     if (other.summary !== whole.summary) return `split ${other.summary}, whole ${whole.summary}`
+    const { passedOn } = other
+    if (!expected.kept.subarray(0, passedOn.length).equals(passedOn)) return 'another passes'
+    if (stream.verdict === 'ok' && passedOn.length < expected.kept.length) return 'less passes'
   }
-  const expected = followRfb(dialect, stream.payload)
   const changes = [...expected.forwarded.keys()].filter(
     (at) => expected.forwarded[at] !== stream.payload[at],
   )
@@ -236,7 +268,8 @@ describe('hostile streams', () => {
       const payload = Buffer.alloc(40_000, 6)
       const header = Buffer.from([0x82, 0xfe, payload.length >> 8, payload.length & 255])
       outcome.frames.check(Buffer.concat([header, mask, payload.subarray(1)]))
-      open.push(outcome)
+      outcome.frames.takeRewritten()
+      open.push({ ...outcome, passedOn: Buffer.alloc(0) })
     }
     const each = ((await inUse()) - before) / open.length
     expect(open).toHaveLength(2_000)

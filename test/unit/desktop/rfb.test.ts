@@ -1,10 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { restrictionsFor, type Restrictions } from '../../../src/desktop/restrictions.ts'
 import { RfbClientReader, type RfbDialect } from '../../../src/desktop/rfb.ts'
 import {
   anyCuts,
   anyMask,
   anySession,
+  everyRestriction,
   EXTENDED_MOUSE_BUTTONS,
   HANDSHAKE,
   hostileSession,
@@ -30,9 +32,11 @@ function expectToFollow(
   stream: Buffer,
   frames: readonly { readonly payload: Buffer; readonly mask: Uint8Array }[],
   cuts: readonly number[] = [],
+  restrictions: Restrictions = restrictionsFor(dialect, 'control', 'allow'),
 ): RfbClientReader {
-  const { human, boundaries, unknown, forwarded } = followRfb(dialect, stream)
-  const reader = new RfbClientReader(dialect)
+  const { human, boundaries, unknown, forwarded, kept } = followRfb(dialect, stream, restrictions)
+  const reader = new RfbClientReader(dialect, restrictions)
+  const goesOn: Buffer[] = []
   const expected: unknown[][] = []
   const seen: unknown[][] = []
   const sent: Buffer[] = []
@@ -42,6 +46,12 @@ function expectToFollow(
     let from = AROUND.length
     for (const { length } of split(payload, cuts)) {
       reader.read(masked, from, from + length, mask, (from - AROUND.length) & 3)
+      if (reader.restored !== undefined) goesOn.push(Buffer.from([reader.restored]))
+      for (const [start, end] of spared(reader.cuts, from, from + length)) {
+        const piece = masked.subarray(start, end)
+        const phase = start - AROUND.length
+        goesOn.push(piece.map((byte, at) => byte ^ (mask[(phase + at) & 3] as number)) as Buffer)
+      }
       from += length
       const after = before + length
       const isLost = unknown !== undefined && after >= unknown.after
@@ -60,7 +70,14 @@ function expectToFollow(
   }
   expect(seen).toEqual(expected)
   expect(Buffer.concat(sent).equals(forwarded)).toBe(true)
+  expect(Buffer.concat(goesOn).equals(kept)).toBe(true)
   return reader
+}
+
+/** What lies between the cuts. */
+function spared(cuts: readonly number[], from: number, to: number): [number, number][] {
+  const edges = [from, ...cuts, to]
+  return edges.flatMap((edge, at) => (at % 2 === 0 ? [[edge, edges[at + 1] as number]] : []))
 }
 
 /** In one piece, in any two and three, and byte by byte. */
@@ -164,6 +181,9 @@ const STANDARD: Case[] = [
   ['PointerEvent', filled(6, 5), 'a person'],
   ['PointerEvent with the eighth button', filled(6, 5, 0x80), 'a person'],
   ['xvp', filled(4, 250), 'nobody'],
+  ['general input', filled(8, 253, 0x80, 0, 4), 'a person'],
+  ['general input the other way round', filled(8, 253, 0, 4, 0), 'a person'],
+  ['a device of general input', filled(8, 253, 0x82, 0, 4), 'nobody'],
   ['QEMU audio on', filled(4, 255, 1, 0, 0), 'nobody'],
   ['QEMU audio off', filled(4, 255, 1, 0, 1), 'nobody'],
   ['QEMU audio format', filled(10, 255, 1, 0, 2), 'nobody'],
@@ -193,23 +213,36 @@ describe.each([
   it('are told apart in every session and every split', () => {
     const frames = fc.array(anyMask, { minLength: 1, maxLength: 6 })
     fc.assert(
-      fc.property(anySession(dialect), frames, anyCuts, anyCuts, (stream, masks, ends, cuts) => {
-        const payloads = split(stream, ends).map((payload, index) => ({
-          payload,
-          mask: masks[index % masks.length] as Uint8Array,
-        }))
-        const reader = expectToFollow(dialect, stream, payloads, cuts)
-        expect(reader).toMatchObject({ isBetweenMessages: true, unknown: undefined })
-      }),
+      fc.property(
+        anySession(dialect),
+        frames,
+        anyCuts,
+        anyCuts,
+        fc.constantFrom(...everyRestriction(dialect)),
+        (stream, masks, ends, cuts, restrictions) => {
+          const payloads = split(stream, ends).map((payload, index) => ({
+            payload,
+            mask: masks[index % masks.length] as Uint8Array,
+          }))
+          const reader = expectToFollow(dialect, stream, payloads, cuts, restrictions)
+          expect(reader).toMatchObject({ isBetweenMessages: true, unknown: undefined })
+        },
+      ),
       { numRuns: 500 },
     )
   })
 
   it('are followed as far as can be in hostile bytes', () => {
     fc.assert(
-      fc.property(hostileSession(dialect), anyMask, anyCuts, (stream, mask, cuts) => {
-        expectToFollow(dialect, stream, [{ payload: stream, mask }], cuts)
-      }),
+      fc.property(
+        hostileSession(dialect),
+        anyMask,
+        anyCuts,
+        fc.constantFrom(...everyRestriction(dialect)),
+        (stream, mask, cuts, restrictions) => {
+          expectToFollow(dialect, stream, [{ payload: stream, mask }], cuts, restrictions)
+        },
+      ),
       { numRuns: 500 },
     )
   })

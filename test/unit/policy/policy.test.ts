@@ -48,7 +48,12 @@ it('takes the first rule that matches', () => {
     rule({ groups: ['all'] }, { id: 'b', role: 'view' }),
     rule({ groups: ['ops'] }, { id: 'c' }),
   ]
-  expect(decide(alice, rules)).toEqual({ allowed: true, role: 'view', rule: 'b' })
+  expect(decide(alice, rules)).toEqual({
+    allowed: true,
+    role: 'view',
+    clipboardIn: 'allow',
+    rule: 'b',
+  })
 })
 
 it('lets anyone in only where a rule says so', () => {

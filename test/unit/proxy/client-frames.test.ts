@@ -1,9 +1,22 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import * as ws from 'ws'
+import { restrictionsFor } from '../../../src/desktop/restrictions.ts'
 import { RfbClientReader } from '../../../src/desktop/rfb.ts'
 import { ClientFrames, type PayloadReader } from '../../../src/proxy/client-frames.ts'
-import { anyCuts, anyMask, HANDSHAKE, maskedFrame, split } from '../../support/rfb-client.ts'
+import { FrameDecoder } from '../../support/kasmvnc/frame-decoder.ts'
+import {
+  anyCuts,
+  anyMask,
+  anySession,
+  everyRestriction,
+  HANDSHAKE,
+  maskedFrame,
+  payloadOf,
+  split,
+  u32,
+} from '../../support/rfb-client.ts'
+import { followRfb } from '../../support/rfb-oracle.ts'
 import { encodeFrame, OPCODE } from '../../support/websocket-wire.ts'
 
 const KASMVNC_LIMIT = 65_527
@@ -17,6 +30,8 @@ const { Sender } = ws as unknown as {
 
 /** Keeps what it is shown, unmasked. */
 class Recorder implements PayloadReader {
+  readonly cuts: number[] = []
+  readonly restored = undefined
   readonly #pieces: Buffer[] = []
 
   get bytes(): Buffer {
@@ -39,7 +54,7 @@ function verdictOf(stream: Buffer, cuts: readonly number[], limit?: number): 'ok
   const { frames } = opened(limit)
   let verdict: 'ok' | 'violation' = 'ok'
   for (const piece of split(stream, cuts)) {
-    const next = frames.check(piece)
+    const next = frames.check(piece) === 'violation' ? 'violation' : 'ok'
     if (verdict === 'violation' && next === 'ok') throw new Error(`forgiven, cut at ${cuts.join()}`)
     verdict = next
   }
@@ -145,7 +160,7 @@ describe('a client frame', () => {
     const { frames } = opened()
     expect(frames.check(Buffer.from([0x81]))).toBe('violation')
     const again = opened()
-    expect(again.frames.check(Buffer.from([0x82]))).toBe('ok')
+    expect(again.frames.check(Buffer.from([0x82]))).toBe('rewritten')
     expect(again.frames.check(Buffer.from([0x0c]))).toBe('violation')
   })
 
@@ -183,7 +198,7 @@ describe('the payload of binary frames', () => {
       fc.property(fc.array(anyFrame, { maxLength: 6 }), anyCuts, (list, cuts) => {
         const stream = Buffer.concat(list.map(({ bytes }) => bytes))
         const { frames, recorder } = opened()
-        for (const piece of split(stream, cuts)) expect(frames.check(piece)).toBe('ok')
+        for (const piece of split(stream, cuts)) expect(frames.check(piece)).not.toBe('violation')
         expect(recorder.bytes.equals(Buffer.concat(list.map(({ shown }) => shown)))).toBe(true)
       }),
       { numRuns: 300 },
@@ -195,7 +210,8 @@ describe('the payload of binary frames', () => {
     for (let start = 0; start < nested.length; start += 1) {
       for (let end = start; end <= nested.length; end += 1) {
         const { frames, recorder } = opened()
-        for (const piece of split(nested, [start, end])) expect(frames.check(piece)).toBe('ok')
+        for (const piece of split(nested, [start, end]))
+          expect(frames.check(piece)).not.toBe('violation')
         expect(recorder.bytes.equals(nested.subarray(6))).toBe(true)
       }
     }
@@ -203,24 +219,123 @@ describe('the payload of binary frames', () => {
     const header = Buffer.from([0x82, 0xfe])
     const rest = Buffer.from([0x82, 0x84, 1, 2, 3, 4, 5, 6, 7, 8])
     const { frames, recorder } = opened()
-    for (const piece of [header, rest]) expect(frames.check(piece)).toBe('ok')
+    for (const piece of [header, rest]) expect(frames.check(piece)).not.toBe('violation')
     expect(recorder.bytes).toHaveLength(4)
-    expect(frames.check(frame())).toBe('ok')
+    expect(frames.check(frame())).toBe('rewritten')
     expect(recorder.bytes).toHaveLength(4 + frame().length)
   })
 
   it('is read where it lies: what the reader writes is what goes on', () => {
-    const stream = Buffer.concat([
-      frame(HANDSHAKE),
-      frame(Buffer.from([2, 0, 0, 1, 255, 255, 254, 196])),
-    ])
+    const payload = Buffer.concat([HANDSHAKE, Buffer.from([2, 0, 0, 1, 255, 255, 254, 196])])
+    const expected = Buffer.from(payload)
+    expected[payload.length - 1] = 0x93
+    const stream = Buffer.concat([frame(payload.subarray(0, 14)), frame(payload.subarray(14))])
     for (const cuts of [[], [...stream.keys()], [30], [stream.length - 1]]) {
-      const copy = Buffer.from(stream)
       const frames = new ClientFrames(RFB_LIMIT, new RfbClientReader('rfb'))
-      for (const piece of split(copy, cuts)) expect(frames.check(piece)).toBe('ok')
-      const changed = [...copy.keys()].filter((at) => copy[at] !== stream[at])
-      expect(changed).toEqual([stream.length - 1])
+      expect(payloadOf(passedOn(frames, Buffer.from(stream), cuts))).toEqual(expected)
     }
+  })
+})
+
+/** What goes on of a stream that comes in pieces. */
+function passedOn(frames: ClientFrames, stream: Buffer, cuts: readonly number[]): Buffer {
+  const pieces = split(stream, cuts).flatMap((piece) => {
+    const verdict = frames.check(piece)
+    expect(verdict).not.toBe('violation')
+    return verdict === 'as-it-came' ? [piece] : frames.takeRewritten()
+  })
+  return Buffer.concat(pieces)
+}
+
+describe('what goes on', () => {
+  const pointer = Buffer.from([5, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0])
+  const fence = Buffer.from([248, 0, 0, 0, 0, 0, 0, 0, 1, 9])
+  const viewer = (): ClientFrames => {
+    const reader = new RfbClientReader('kasmvnc', restrictionsFor('kasmvnc', 'view', 'allow'))
+    const frames = new ClientFrames(KASMVNC_LIMIT, reader)
+    frames.check(frame(HANDSHAKE))
+    return frames
+  }
+
+  it('is the chunk itself where every frame of it is whole and kept', () => {
+    const frames = viewer()
+    const chunk = Buffer.concat([frame(fence), frame(Buffer.alloc(2), 0x89), frame(fence)])
+    expect(frames.check(chunk)).toBe('as-it-came')
+    expect(frames.takeRewritten()).toEqual([])
+  })
+
+  it('is nothing of a frame that held nothing else', () => {
+    expect(passedOn(viewer(), frame(pointer), [])).toEqual(Buffer.alloc(0))
+    expect(passedOn(viewer(), Buffer.concat([frame(pointer), frame(pointer)]), [])).toHaveLength(0)
+  })
+
+  it('is the rest of a frame, in frames of its own, and what lies around it as it came', () => {
+    const mixed = frame(Buffer.concat([fence, pointer, fence]))
+    const ping = frame(Buffer.from('still there'), 0x89)
+    const sent = passedOn(viewer(), Buffer.concat([frame(fence), mixed, ping]), [])
+    const own = (payload: Buffer, phase: number): Buffer =>
+      maskedFrame(payload, Buffer.concat([MASK, MASK]).subarray(phase % 4, (phase % 4) + 4))
+    const after = fence.length + pointer.length
+    expect(sent).toEqual(Buffer.concat([frame(fence), own(fence, 0), own(fence, after), ping]))
+  })
+
+  it('is every frame that no desktop splits, whole: its header waits until it is', () => {
+    const frames = viewer()
+    const bytes = frame(fence)
+    for (const at of [1, 2, 5]) {
+      expect(passedOn(frames, bytes.subarray(0, at), [])).toHaveLength(0)
+      expect(payloadOf(passedOn(frames, bytes.subarray(at), []))).toEqual(fence)
+    }
+  })
+
+  it('keeps a control frame in one piece, however it comes', () => {
+    const ping = frame(Buffer.from('still there'), 0x89)
+    for (const cuts of [[], [1], [3], [6], [8], [...ping.keys()]]) {
+      expect(passedOn(viewer(), ping, cuts)).toEqual(ping)
+    }
+  })
+
+  it.each(['kasmvnc', 'rfb'] as const)(
+    'is every message that may go on, and no other, in any frames and any split: %s',
+    (dialect) => {
+      const limit = dialect === 'kasmvnc' ? KASMVNC_LIMIT : RFB_LIMIT
+      fc.assert(
+        fc.property(
+          anySession(dialect),
+          fc.array(anyMask, { minLength: 1, maxLength: 5 }),
+          anyCuts,
+          anyCuts,
+          fc.constantFrom(...everyRestriction(dialect)),
+          (session, masks, ends, cuts, restrictions) => {
+            const stream = Buffer.concat(
+              split(session, ends).map((payload, index) =>
+                maskedFrame(payload, masks[index % masks.length] as Uint8Array),
+              ),
+            )
+            const frames = new ClientFrames(limit, new RfbClientReader(dialect, restrictions))
+            const sent = payloadOf(passedOn(frames, stream, cuts))
+            expect(sent.equals(followRfb(dialect, session, restrictions).kept)).toBe(true)
+          },
+        ),
+        { numRuns: 1_000 },
+      )
+    },
+  )
+
+  it('is never longer in one frame than what came in one', () => {
+    const long = Buffer.concat([Buffer.from([180, 1, 0]), u32(70_000), Buffer.alloc(70_000)])
+    const reader = new RfbClientReader('kasmvnc', restrictionsFor('kasmvnc', 'control', 'allow'))
+    const frames = new ClientFrames(KASMVNC_LIMIT, reader)
+    const payload = Buffer.concat([HANDSHAKE, long])
+    const stream = Buffer.concat([
+      frame(payload.subarray(0, KASMVNC_LIMIT)),
+      frame(payload.subarray(KASMVNC_LIMIT)),
+    ])
+    const decoder = new FrameDecoder(() => {})
+    const decoded = [...decoder.decode(passedOn(frames, stream, [40_000, 65_535]))]
+    expect(decoded.map(({ outcome }) => outcome)).not.toContain('close')
+    const data = decoded.flatMap((one) => (one.outcome === 'data' ? [one.data] : []))
+    expect(Buffer.concat(data).equals(payload)).toBe(true)
   })
 })
 
@@ -230,7 +345,7 @@ describe('control frames', () => {
     const { frames, recorder } = opened()
     frames.check(frame())
     expect(frames.hasClosed).toBe(false)
-    expect(frames.check(close)).toBe('ok')
+    expect(frames.check(close)).toBe('as-it-came')
     expect(frames.hasClosed).toBe(true)
     expect(frames.check(frame())).toBe('violation')
     expect(recorder.bytes).toEqual(key)

@@ -53,7 +53,17 @@ describe('a login attempt', () => {
     const { states, clock } = setUp()
     const { login, setCookies } = await states.begin(undefined, attempt)
     clock.time += 600_000
-    expect((await states.take(jar(...setCookies), login.state)).outcome).toBe('expired')
+    const taken = await states.take(jar(...setCookies), login.state)
+    expect(taken).toEqual({ outcome: 'expired', returnTo: '/here' })
+  })
+
+  it('has expired after that, and is not missing, when the browser has dropped the cookie', async () => {
+    const { states, clock } = setUp()
+    const { login } = await states.begin(undefined, attempt)
+    clock.time += 599_999
+    expect((await states.take('', login.state)).outcome).toBe('missing')
+    clock.time += 1
+    expect(await states.take('', login.state)).toEqual({ outcome: 'expired', returnTo: undefined })
   })
 
   it("refuses a state that is not the cookie's own, before anything is redeemed", async () => {

@@ -23,6 +23,7 @@ const identity: Identity = {
 const opening = {
   identity,
   role: 'control',
+  clipboardIn: 'allow',
   rule: 'allowGroups',
   address: '192.0.2.1',
   vault: { idToken: 'id-token', refreshToken: 'refresh-token' },
@@ -265,6 +266,13 @@ describe('a provider', () => {
     expect(
       await sessions.open({ ...opening, identity: bob, issuedAt: order.iat + 1 }),
     ).toBeDefined()
+    // The next logout says so of all that began before it, also of what the first one let in.
+    await sessions.endByProvider({ ...order, sub: 'bob', sid: undefined, iat: order.iat + 60 }, 'r')
+    const between = { ...opening, identity: bob, issuedAt: order.iat + 30 }
+    expect(await sessions.open(between)).toBeUndefined()
+    await sessions.endByProvider({ ...order, sub: 'bob', sid: undefined, iat: order.iat + 1 }, 'r')
+    expect(await sessions.open(between)).toBeUndefined()
+    expect(await sessions.open({ ...between, issuedAt: order.iat + 61 })).toBeDefined()
     expect(await sessions.countActive()).toBe(1)
     clock.time += 10 * 60_000
     expect(await sessions.open(opening)).toBeDefined()

@@ -2,21 +2,12 @@ import { describe, expect, it } from 'vitest'
 
 import { NOT_YET } from '../../../../src/config/check/not-yet.ts'
 import { SETTINGS } from '../../../../src/config/schema/schema.ts'
-import { COMPLETE, NO_RULES, problemsFrom, settingsFrom, VIEWER } from '../loading.ts'
+import { COMPLETE, NO_RULES, problemsFrom, settingsFrom } from '../loading.ts'
 
 describe('what this version does not enforce', () => {
   it.each([
-    ['clipboardIn: deny', 'GATEWAY_CLIPBOARD_IN (clipboardIn): deny '],
     ['downloads: deny', 'GATEWAY_DOWNLOADS (downloads): deny '],
     ['desktop: { routes: [{ path: /audio, url: "http://desktop:4901" }] }', 'desktop.routes: '],
-    [
-      'desktop: { kind: rfb }\nviewGroups: [g]',
-      'GATEWAY_VIEW_GROUPS (viewGroups): view of a desktop of kind rfb ',
-    ],
-    [
-      'desktop: { kind: rfb }\nviewEmails: [a@b]',
-      'GATEWAY_VIEW_EMAILS (viewEmails): view of a desktop of kind rfb ',
-    ],
   ])('is refused: %j', (yaml, start) => {
     expect(problemsFrom(COMPLETE, yaml)).toEqual([
       `${start}is not enforced by this version yet; remove it`,
@@ -25,19 +16,11 @@ describe('what this version does not enforce', () => {
 
   it.each([
     ['role: owner', 'access[1].role: owner '],
-    ['role: control, clipboardIn: deny', 'access[1].clipboardIn: deny '],
     ['role: control, downloads: deny', 'access[1].downloads: deny '],
   ])('is refused in a rule: %s', (rest, start) => {
     const yaml = `access: [{ match: { groups: [a] }, role: control }, { match: { groups: [b] }, ${rest} }]`
     expect(problemsFrom(NO_RULES, yaml)).toEqual([
       `${start}is not enforced by this version yet; remove it`,
-    ])
-  })
-
-  it('is refused for viewers of a desktop of kind rfb', () => {
-    const env = { ...NO_RULES, ...VIEWER, GATEWAY_DESKTOP_KIND: 'rfb' }
-    expect(problemsFrom(env, 'access: [{ match: { groups: [a] }, role: view }]')).toEqual([
-      'access[0].role: view of a desktop of kind rfb is not enforced by this version yet; remove it',
     ])
   })
 

@@ -1,0 +1,236 @@
+// What people do on their way in besides signing in: whatever it is, they land somewhere sensible. In a real browser, with
+// a real provider.
+
+import type { BrowserContext, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import {
+  launchBrowser,
+  launchBrowserThatBlocksCookies,
+  SMALL,
+  type TestBrowser,
+} from '../support/browser.ts'
+import { fillIn, pressButton, readOwnPage } from '../support/browser-person.ts'
+import { startLiveStack, type LiveStack } from '../support/live-stack.ts'
+
+const TARGET = '/?scale=fit'
+const TEN_MINUTES_MS = 600_000
+
+let browser: TestBrowser
+let stack: LiveStack
+let origin: string
+const clock = { ahead: 0 }
+/** What the provider does before it hands out tokens. */
+let beforeTokens = async (): Promise<void> => {}
+const contexts: BrowserContext[] = []
+
+beforeAll(async () => {
+  browser = await launchBrowser()
+  stack = await startLiveStack({
+    gateway: { now: () => Date.now() + clock.ahead },
+    provider: {
+      configuration: {
+        async issueRefreshToken() {
+          await beforeTokens()
+          return true
+        },
+      },
+    },
+  })
+  origin = stack.gateway.origin
+})
+afterEach(async () => {
+  clock.ahead = 0
+  beforeTokens = async () => {}
+  for (const context of contexts.splice(0)) await context.close()
+})
+afterAll(async () => {
+  await stack.stop()
+  await browser.close()
+})
+
+async function newPage(): Promise<Page> {
+  const page = await browser.newPage(SMALL)
+  contexts.push(page.context())
+  return page
+}
+
+/** At the desktop, at the very address. */
+async function isAt(page: Page, path: string): Promise<void> {
+  await page.waitForSelector('html[data-desktop="connected"]')
+  expect(page.url()).toBe(origin + path)
+}
+
+/** The next authorization response that the browser takes to the gateway. */
+const nextCallback = async (page: Page): Promise<string> =>
+  (await page.waitForRequest('**/oauth2/callback?*')).url()
+
+async function fillInOnly(page: Page): Promise<void> {
+  await page.fill('input[name="username"]', 'alice')
+  await page.fill('input[name="password"]', 'alice')
+}
+
+/** A page that says what happened, with a name for it and one way on. */
+const oneWayOn = (button: string): object => ({ buttons: [button], hasRequestId: true })
+
+const logins = (): number => stack.gateway.audit('login').length
+
+describe('several tabs that wait for a sign-in', () => {
+  const targets = ['/?tab=1', '/?tab=2', '/?tab=3'] as const
+  let tabs: Page[]
+
+  async function openTabs(): Promise<void> {
+    const first = await newPage()
+    tabs = [first, await first.context().newPage(), await first.context().newPage()]
+    for (const [at, tab] of tabs.entries()) await tab.goto(origin + targets[at])
+  }
+
+  it('each arrive where they were going, one after the other', async () => {
+    await openTabs()
+    for (const [at, tab] of tabs.entries()) {
+      await tab.bringToFront()
+      await fillIn(tab)
+      await isAt(tab, targets[at] ?? '')
+    }
+    // A sign-in ends the session before it; those tabs are one click from the picture, with nothing to sign.
+    for (const [at, tab] of tabs.slice(0, 2).entries()) {
+      await tab.waitForSelector('html[data-desktop="disconnected"]')
+      expect(await tab.textContent('#message')).toBe('Disconnected: signed out.')
+      await tab.bringToFront()
+      await tab.click('text=Reload')
+      await isAt(tab, targets[at] ?? '')
+    }
+    expect(await tabs[2]?.getAttribute('html', 'data-desktop')).toBe('connected')
+  })
+
+  it('each arrive where they were going, all at the same moment', async () => {
+    await openTabs()
+    for (const tab of tabs) await fillInOnly(tab)
+    const submit = `document.querySelector('form').requestSubmit()`
+    await Promise.all(tabs.map((tab) => tab.evaluate(submit)))
+    for (const [at, tab] of tabs.entries()) {
+      await tab.waitForURL(origin + targets[at])
+      await tab.bringToFront()
+      await tab.reload()
+      await isAt(tab, targets[at] ?? '')
+    }
+  })
+})
+
+it('the back button after a sign-in leads to a provider that is done, then to our button, and each leads in again', async () => {
+  const page = await newPage()
+  await page.goto(`${origin}/oauth2/sign_in?rd=${encodeURIComponent(TARGET)}`)
+  await pressButton(page)
+  await fillIn(page)
+  await isAt(page, TARGET)
+
+  await page.goBack()
+  expect(await page.textContent('h1')).toBe('Signed in already')
+  await page.goForward()
+  await isAt(page, TARGET)
+  await page.goBack()
+  await pressButton(page)
+  await isAt(page, '/')
+
+  await page.goBack()
+  await page.goBack()
+  const expected = { buttons: ['Sign in'], hasRequestId: false }
+  expect(await readOwnPage(page, 'Sign in to your desktop')).toEqual(expected)
+  await pressButton(page)
+  await isAt(page, TARGET)
+})
+
+describe('a bookmark of the callback', () => {
+  async function signInAndBookmark(): Promise<{ page: Page; bookmark: string }> {
+    const page = await newPage()
+    await page.goto(origin + TARGET)
+    const [bookmark] = await Promise.all([nextCallback(page), fillIn(page)])
+    await isAt(page, TARGET)
+    return { page, bookmark }
+  }
+
+  it('leads whoever is signed in to the desktop, today and tomorrow', async () => {
+    const { page, bookmark } = await signInAndBookmark()
+    const before = logins()
+    await page.goto(bookmark)
+    await isAt(page, '/')
+    clock.ahead = TEN_MINUTES_MS + 1
+    await page.goto(bookmark)
+    await isAt(page, '/')
+    expect(logins()).toBe(before)
+  })
+
+  it('leads anyone else to a page whose button leads in', async () => {
+    const { bookmark } = await signInAndBookmark()
+    const page = await newPage()
+    const answer = await page.goto(bookmark)
+    expect(answer?.status()).toBe(400)
+    const expected = oneWayOn('Go to the desktop')
+    expect(await readOwnPage(page, 'This sign-in is already complete')).toEqual(expected)
+    await pressButton(page)
+    await fillIn(page)
+    await isAt(page, '/')
+  })
+})
+
+describe('an impatient hand', () => {
+  it('that clicks twice at the provider is signed in once', async () => {
+    const page = await newPage()
+    await page.goto(origin + TARGET)
+    await fillInOnly(page)
+    const before = logins()
+    await page.dblclick('button')
+    await isAt(page, TARGET)
+    expect(logins()).toBe(before + 1)
+  })
+
+  it('that sends the answer again, and so never sees what the first one gave, is a click from the desktop', async () => {
+    const page = await newPage()
+    await page.goto(origin + TARGET)
+    const [asked, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    beforeTokens = () => {
+      asked.resolve()
+      return answered.promise
+    }
+    const filled = fillIn(page)
+    const callback = await nextCallback(page)
+    await asked.promise
+    await page.goto(callback)
+    answered.resolve()
+    await filled
+    const expected = oneWayOn('Go to the desktop')
+    expect(await readOwnPage(page, 'This sign-in is already complete')).toEqual(expected)
+    await pressButton(page)
+    await isAt(page, '/')
+  })
+})
+
+describe('a provider’s form that was left open for more than ten minutes', () => {
+  it.each([
+    ['in a browser that still has the cookie', true, TARGET],
+    ['in one that has dropped it, as it was told to', false, '/'],
+  ])('says so and leads on, %s', async (_, keepsCookie, target) => {
+    const page = await newPage()
+    await page.goto(origin + TARGET)
+    clock.ahead = TEN_MINUTES_MS + 1
+    if (!keepsCookie) await page.context().clearCookies({ name: /-login-/ })
+    await fillIn(page)
+    const expected = oneWayOn('Sign in again')
+    expect(await readOwnPage(page, 'The sign-in took too long')).toEqual(expected)
+    await pressButton(page)
+    await isAt(page, target)
+  })
+})
+
+it('a browser that blocks our cookies is told so, as often as it tries, and goes round in no circle', async () => {
+  const context = await launchBrowserThatBlocksCookies(origin)
+  contexts.push(context)
+  const page = await context.newPage()
+  await page.goto(origin + TARGET)
+  await fillIn(page)
+  const expected = oneWayOn('Sign in again')
+  expect(await readOwnPage(page, 'The sign-in could not be finished')).toEqual(expected)
+  expect(await page.textContent('main')).toContain('Cookies are blocked. Allow them for this site.')
+  expect(await context.cookies(origin)).toEqual([])
+  await Promise.all([nextCallback(page), pressButton(page)])
+  expect(await readOwnPage(page, 'The sign-in could not be finished')).toEqual(expected)
+})
