@@ -42,7 +42,7 @@ export const PANEL_VERSION: string = createHash('sha256')
 const PANEL_PATH = '/oauth2/session.js'
 
 /** Stands first in the head of the desktop's page. ASCII. */
-export const PANEL_TAG = `<script src="${PANEL_PATH}?v=${PANEL_VERSION}"></script>`
+export const PANEL_TAG: string = `<script src="${PANEL_PATH}?v=${PANEL_VERSION}"></script>`
 
 function asPartOfScript(module: string): string {
   return module.replaceAll(/^import [^']*'[^']*'\n/gm, '').replaceAll(/^export /gm, '')

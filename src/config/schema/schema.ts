@@ -99,7 +99,8 @@ const schema: z.ZodType<WrittenSettings> = map({
   ui: map({
     panel: byDefault(flag, 'true', {
       env: 'GATEWAY_UI_PANEL',
-      meaning: "The thin panel on the desktop's page.",
+      meaning:
+        "The panel on the desktop's page: who is signed in and for how long, sign-out, a warning before the end, the way back. `false` leaves the page byte for byte.",
     }),
   }).prefault({}),
   drain: map({

@@ -64,14 +64,14 @@ export function startPanel(words, style) {
   let rendering
   /** The path of the desktop's own stream: other sockets of this page may end as they like. */
   let streamPath = /** @type {string | undefined} */ (undefined)
-  /** @type {WeakSet<WebSocket>} */
-  const opened = new WeakSet()
+  /** @type {Set<WebSocket>} */
+  const open = new Set()
 
   watchWebSockets({
     onOpen(socket) {
       const path = new URL(socket.url).pathname
       streamPath ??= path
-      opened.add(socket)
+      open.add(socket)
       if (path !== streamPath || isOver) return
       // The client found its way back by itself.
       connection += 1
@@ -81,13 +81,16 @@ export function startPanel(words, style) {
       void look()
     },
     onClose(socket, { code, reason }) {
+      const wasOpen = open.delete(socket)
       if (isOver || isLeaving || NORMAL_CLOSURES.includes(code)) return
       if (code === SESSION_ENDED || code === ACCESS_WITHDRAWN) return end(reason)
-      const { pathname } = new URL(socket.url)
-      if (pathname !== (streamPath ?? pathname)) return
+      const path = new URL(socket.url).pathname
+      if (path !== (streamPath ?? path)) return
+      // The picture is still there: this one was a try, or one of two.
+      if ([...open].some(({ url }) => new URL(url).pathname === path)) return
       if (code === 1002) return stop('protocol-error')
       const cause = code === 1001 ? 'draining' : code === 1013 ? 'desktop-gone' : 'lost'
-      comeBack(opened.has(socket) ? cause : 'not-opened')
+      comeBack(wasOpen ? cause : 'not-opened')
     },
   })
 
@@ -233,6 +236,7 @@ export function startPanel(words, style) {
 
   /** @param {keyof AllWords['connection']} state */
   function showConnection(state) {
+    warnedOf = undefined
     const { title, text, button } = words.connection[state]
     const waits = state !== 'protocol-error' && state !== 'not-opened'
     const actions = [{ label: button, onPress: () => location.reload() }]

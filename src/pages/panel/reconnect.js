@@ -42,11 +42,11 @@ export async function reconnect(cause, { onState, onEnded, isCancelled }) {
       const desktop = cause === 'draining' ? 'up' : await askForDesktop()
       if (isCancelled()) return
       const isUnknownForLong = desktop === 'unknown' && Date.now() - begunAt > UNKNOWN_FOR_MS
-      // It is there, and refused the connection: by itself nothing will change.
-      if (cause === 'not-opened' && desktop === 'up') return onState('not-opened')
+      // It is there, as far as anybody knows, and refused the connection: by itself nothing will change.
+      if (cause === 'not-opened' && ['up', 'unknown'].includes(desktop)) return onState(cause)
       if (desktop === 'up' || isUnknownForLong) return loadAgain(isCancelled)
       if (desktop === 'refused') onState('desktop-refused')
-      else onState(desktop === 'starting' || cause === 'not-opened' ? 'desktop-gone' : cause)
+      else onState(desktop === 'starting' ? 'desktop-gone' : cause)
     }
     await pause(wait * (0.75 + Math.random() / 2))
   }

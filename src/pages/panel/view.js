@@ -7,6 +7,8 @@ const ARCH = 'M7 37a5 5 0 0 0 5-5V16a12 12 0 0 1 24 0v16a5 5 0 0 0 5 5'
 const EYES = 'M19.5 15.5v2.5M28.5 15.5v2.5'
 const SVG = 'http://www.w3.org/2000/svg'
 
+/** What stands in them is never shown. */
+const CHILDLESS = new Set(['canvas', 'iframe', 'img', 'video'])
 /** The desktop's client listens to these on its document, to send them on or to take the focus back. */
 const POINTER_EVENTS = [
   'auxclick',
@@ -76,7 +78,7 @@ export function createView(style, { onSignOut, onOpen }) {
   const timeLeft = make('strong', {})
   const hide = make('button', { class: 'quiet', type: 'button' }, ['Hide'])
   const form = make('form', { method: 'post', action: '/oauth2/sign_out' }, [
-    make('button', { class: 'button' }, ['Sign out']),
+    make('button', { class: 'button plain' }, ['Sign out']),
   ])
   const card = make(
     'div',
@@ -142,7 +144,9 @@ export function createView(style, { onSignOut, onOpen }) {
     },
     true,
   )
-  document.addEventListener('fullscreenchange', bringToFront)
+  document.addEventListener('fullscreenchange', () => {
+    if (host.isConnected) bringToFront()
+  })
 
   function openCard() {
     focusedBefore = root.activeElement === null ? document.activeElement : null
@@ -164,7 +168,8 @@ export function createView(style, { onSignOut, onOpen }) {
 
   /** The top layer holds whatever the page shows over itself, fullscreen too; the latest is the uppermost. */
   function bringToFront() {
-    if (!host.isConnected) return
+    const home = homeOf(document.fullscreenElement)
+    if (host.parentNode !== home) home.append(host)
     if (host.showPopover !== undefined) {
       host.popover = 'manual'
       if (host.matches(':popover-open')) host.hidePopover()
@@ -176,11 +181,8 @@ export function createView(style, { onSignOut, onOpen }) {
   }
 
   return {
-    /** Once the document is there. Beside the body: what the client makes of that is its own. */
-    mount() {
-      document.documentElement.append(host)
-      bringToFront()
-    },
+    /** Once the document is there. */
+    mount: bringToFront,
 
     /** @param {import('./gateway.js').Live} live */
     showPerson(live) {
@@ -266,6 +268,16 @@ export function createView(style, { onSignOut, onOpen }) {
       overlay.close()
     },
   }
+}
+
+/**
+ * Beside the body, which is the client's own; but outside of a full-screen element nothing can be clicked.
+ *
+ * @param {Element | null} fullscreen
+ */
+function homeOf(fullscreen) {
+  const showsChildren = fullscreen !== null && !CHILDLESS.has(fullscreen.localName)
+  return showsChildren ? fullscreen : document.documentElement
 }
 
 /** @param {HTMLElement} inside */
