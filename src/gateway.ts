@@ -132,6 +132,7 @@ export async function startGateway(
     audit,
     presence,
     hold: (session, cookie) => leash.hold(session, cookie),
+    onDesktopGone: () => desktop.markGone(),
     desktop: desktop.url.host,
     now,
   })
@@ -172,6 +173,7 @@ export async function startGateway(
     reportFailedLogin,
     endSessionUrl: (session, vault) => endSessionUrl(holder, relyingParty, session, vault),
     presence,
+    desktopState: () => desktop.state(),
     here: () => leash.sessions,
     checkLogoutToken: createCheckLogoutToken(relyingParty, settings.oidc.clientId, now),
     issuer: () => relyingParty.configuration?.serverMetadata().issuer,

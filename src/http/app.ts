@@ -8,6 +8,7 @@ import { createAuthRequest } from './auth-request.ts'
 import { createBackchannelLogout } from './backchannel-logout.ts'
 import { createCallback } from './callback.ts'
 import { sendFailure, type HttpEnv, type HttpParts } from './context.ts'
+import { createDesktopStatus } from './desktop-status.ts'
 import { createFrontchannelLogout } from './frontchannel-logout.ts'
 import { createSignIn } from './sign-in.ts'
 import { createSignOut } from './sign-out.ts'
@@ -43,6 +44,7 @@ export function createApp(parts: HttpParts): Hono<HttpEnv> {
   app.post('/oauth2/stay', createStay(parts))
   app.get('/oauth2/userinfo', createUserinfo(parts))
   app.get('/oauth2/auth', createAuthRequest(parts))
+  app.get('/oauth2/desktop_status', createDesktopStatus(parts))
 
   app.notFound((context) => sendFailure(context, 'not-found'))
   app.onError((error, context) => {

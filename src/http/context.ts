@@ -33,6 +33,7 @@ export interface HttpParts {
   /** Where the provider's own session is ended; undefined where it offers no such place. */
   readonly endSessionUrl: (session: Session, vault: Vault | undefined) => string | undefined
   readonly presence: PresenceBook
+  readonly desktopState: () => Promise<'up' | 'starting' | 'refused'>
   /** Sessions with tunnels on this replica, known without the store. */
   readonly here: () => readonly Session[]
   readonly checkLogoutToken: CheckLogoutToken

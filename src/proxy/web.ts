@@ -68,7 +68,9 @@ export function createWeb(parts: WebParts): HandleWeb {
       response.destroy()
       return
     }
-    refuse.failed(exchange.asked, response, failureOf(error), {
+    const kind = failureOf(error)
+    if (kind === 'desktop-unreachable') desktop.markGone()
+    refuse.failed(exchange.asked, response, kind, {
       cause: error,
       retryAfter: desktop.pausedFor() ?? 5,
     })
