@@ -187,7 +187,16 @@ export async function startGateway(
   const listener = { overrideGlobalObjects: false }
   const publicServer = await startPublicServer(settings, {
     handleOwn: (request, response) => void getOwn(request, response),
-    handleWeb: createWeb({ settings: holder, authorize, desktop, presence, refuse, metrics, log }),
+    handleWeb: createWeb({
+      settings: holder,
+      authorize,
+      desktop,
+      presence,
+      refuse,
+      metrics,
+      log,
+      now,
+    }),
     handleUpgrade: createUpgrade({
       settings: holder,
       authorize,

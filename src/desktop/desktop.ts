@@ -42,6 +42,7 @@ export interface Desktop {
   state(): Promise<DesktopState>
   /** A connection to it failed, or it ended a stream: what it was a moment ago it may no longer be. */
   markGone(): void
+  onGone(listener: () => void): void
   close(): void
 }
 
@@ -60,6 +61,7 @@ export function createDesktop(settings: SettingsHolder, now: () => number): Desk
     port: Number(url.port || (url.protocol === 'https:' ? 443 : 80)),
   }
   const probe = createProbe(address, now)
+  const goneListeners: (() => void)[] = []
   let taken = 0
   let pausedUntil = 0
 
@@ -101,6 +103,10 @@ export function createDesktop(settings: SettingsHolder, now: () => number): Desk
     },
     markGone() {
       probe.forget()
+      for (const listener of goneListeners) listener()
+    },
+    onGone(listener) {
+      goneListeners.push(listener)
     },
     close() {
       requestAgent.destroy()
