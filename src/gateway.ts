@@ -132,6 +132,7 @@ export async function startGateway(
     audit,
     presence,
     hold: (session, cookie) => leash.hold(session, cookie),
+    onDesktopGone: () => desktop.markGone(),
     desktop: desktop.url.host,
     now,
   })
@@ -173,6 +174,7 @@ export async function startGateway(
     endSessionUrl: (session, vault, state) =>
       endSessionUrl(holder, relyingParty, session, vault, state),
     presence,
+    desktopState: () => desktop.state(),
     here: () => leash.sessions,
     checkLogoutToken: createCheckLogoutToken(relyingParty, settings.oidc.clientId, now),
     issuer: () => relyingParty.configuration?.serverMetadata().issuer,
@@ -186,7 +188,16 @@ export async function startGateway(
   const listener = { overrideGlobalObjects: false }
   const publicServer = await startPublicServer(settings, {
     handleOwn: (request, response) => void getOwn(request, response),
-    handleWeb: createWeb({ settings: holder, authorize, desktop, presence, refuse, metrics, log }),
+    handleWeb: createWeb({
+      settings: holder,
+      authorize,
+      desktop,
+      presence,
+      refuse,
+      metrics,
+      log,
+      now,
+    }),
     handleUpgrade: createUpgrade({
       settings: holder,
       authorize,

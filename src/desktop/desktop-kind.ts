@@ -17,6 +17,11 @@ export interface KindOfDesktop {
   /** `Content-Security-Policy` of everything the desktop serves. */
   readonly csp: string
   meaningOf(path: string): PathMeaning
+  /**
+   * `Content-Type` of a file that its web client is made of, the same for everybody who may ask; undefined for anything
+   * else.
+   */
+  clientFileType(path: string): string | undefined
   /** The path may lead to files that somebody keeps on the desktop, or lists them: closed by `downloads: deny`. */
   showsFiles(path: string): boolean
   /** Asking for it by GET changes nothing, so that a page of another site may as well lead a person there. */

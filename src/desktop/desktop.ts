@@ -18,6 +18,8 @@ const PAUSE_AFTER_REFUSAL_MS = 30_000
 
 const KINDS: Readonly<Record<DesktopKind, KindOfDesktop>> = { kasmvnc, rfb: rfbOverWebSocket }
 
+export type DesktopState = 'up' | 'starting' | 'refused'
+
 export interface Desktop {
   readonly url: URL
   readonly address: SocketAddress
@@ -36,6 +38,11 @@ export interface Desktop {
   /** Seconds until the desktop is asked again, or undefined when it may be asked now. */
   pausedFor(): number | undefined
   isUp(): Promise<boolean>
+  /** For a person who waits: `refused` while it is left alone, for waiting alone will not mend that. */
+  state(): Promise<DesktopState>
+  /** A connection to it failed, or it ended a stream: what it was a moment ago it may no longer be. */
+  markGone(): void
+  onGone(listener: () => void): void
   close(): void
 }
 
@@ -53,8 +60,15 @@ export function createDesktop(settings: SettingsHolder, now: () => number): Desk
     host: url.hostname.replaceAll(/^\[|\]$/g, ''),
     port: Number(url.port || (url.protocol === 'https:' ? 443 : 80)),
   }
+  const probe = createProbe(address, now)
+  const goneListeners: (() => void)[] = []
   let taken = 0
   let pausedUntil = 0
+
+  function pausedFor(): number | undefined {
+    const left = pausedUntil - now()
+    return left > 0 ? Math.ceil(left / 1_000) : undefined
+  }
 
   return {
     url,
@@ -81,11 +95,19 @@ export function createDesktop(settings: SettingsHolder, now: () => number): Desk
     markRefused() {
       pausedUntil = now() + PAUSE_AFTER_REFUSAL_MS
     },
-    pausedFor() {
-      const left = pausedUntil - now()
-      return left > 0 ? Math.ceil(left / 1_000) : undefined
+    pausedFor,
+    isUp: () => probe.isUp(),
+    async state() {
+      if (pausedFor() !== undefined) return 'refused'
+      return (await probe.isUp()) ? 'up' : 'starting'
     },
-    isUp: createProbe(address, now),
+    markGone() {
+      probe.forget()
+      for (const listener of goneListeners) listener()
+    },
+    onGone(listener) {
+      goneListeners.push(listener)
+    },
     close() {
       requestAgent.destroy()
       tunnelAgent.destroy()

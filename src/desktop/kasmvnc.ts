@@ -2,6 +2,7 @@
 // so every header it does not need is a way in: it gets none of the client's.
 
 import type { KindOfDesktop } from './desktop-kind.ts'
+import { staticTypeOf } from './static-types.ts'
 
 export const kasmvnc: KindOfDesktop = {
   dialect: 'kasmvnc',
@@ -31,6 +32,7 @@ export const kasmvnc: KindOfDesktop = {
     if (lower.includes('/api/')) return 'owner-api'
     return lower.includes('downloads/') ? 'download' : 'client'
   },
+  clientFileType: (path) => (kasmvnc.meaningOf(path) === 'client' ? staticTypeOf(path) : undefined),
   // The server lists every folder there is (websocket.c:903-963), under whatever name somebody linked one. Of `/` alone it
   // gives the page in it.
   showsFiles(path) {

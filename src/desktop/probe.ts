@@ -10,29 +10,41 @@ export interface SocketAddress {
 }
 
 const ANSWER_WITHIN_MS = 1_000
-const FRESH_MS = 5_000
+const FRESH_MS = 2_000
 
-export function createProbe(
-  { host, port }: SocketAddress,
-  now: () => number,
-): () => Promise<boolean> {
+export interface Probe {
+  isUp(): Promise<boolean>
+  /** What was found out is no longer so. */
+  forget(): void
+}
+
+export function createProbe({ host, port }: SocketAddress, now: () => number): Probe {
   let askedAt = Number.NEGATIVE_INFINITY
   let answer = Promise.resolve(false)
 
-  return function isUp() {
-    if (now() - askedAt >= FRESH_MS) {
-      askedAt = now()
-      answer = new Promise((resolve) => {
-        const socket = connect({ host, port, timeout: ANSWER_WITHIN_MS })
-        const settle = (up: boolean): void => {
-          socket.destroy()
-          resolve(up)
-        }
-        socket.once('connect', () => settle(true))
-        socket.once('timeout', () => settle(false))
-        socket.once('error', () => settle(false))
-      })
-    }
-    return answer
+  function ask(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const socket = connect({ host, port, timeout: ANSWER_WITHIN_MS })
+      const settle = (up: boolean): void => {
+        socket.destroy()
+        resolve(up)
+      }
+      socket.once('connect', () => settle(true))
+      socket.once('timeout', () => settle(false))
+      socket.once('error', () => settle(false))
+    })
+  }
+
+  return {
+    isUp() {
+      if (now() - askedAt >= FRESH_MS) {
+        askedAt = now()
+        answer = ask()
+      }
+      return answer
+    },
+    forget() {
+      askedAt = Number.NEGATIVE_INFINITY
+    },
   }
 }

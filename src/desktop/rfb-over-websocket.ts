@@ -10,6 +10,8 @@ export const rfbOverWebSocket: KindOfDesktop = {
   headAsGet: false,
   csp: kasmvnc.csp,
   meaningOf: () => 'client',
+  // Its server knows conditions and ranges itself, and what stands before it may tell people apart.
+  clientFileType: () => undefined,
   showsFiles: () => false,
   isReadOnly: () => true,
 }

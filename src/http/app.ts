@@ -8,6 +8,7 @@ import { createAuthRequest } from './auth-request.ts'
 import { createBackchannelLogout } from './backchannel-logout.ts'
 import { createCallback } from './callback.ts'
 import { sendFailure, type HttpEnv, type HttpParts } from './context.ts'
+import { createDesktopStatus } from './desktop-status.ts'
 import { createFrontchannelLogout } from './frontchannel-logout.ts'
 import { createPanelStatus, sendPanelScript } from './panel.ts'
 import { createSignIn } from './sign-in.ts'
@@ -46,6 +47,7 @@ export function createApp(parts: HttpParts): Hono<HttpEnv> {
   app.get('/oauth2/session.js', sendPanelScript)
   app.get('/oauth2/panel', createPanelStatus(parts))
   app.get('/oauth2/auth', createAuthRequest(parts))
+  app.get('/oauth2/desktop_status', createDesktopStatus(parts))
 
   app.notFound((context) => sendFailure(context, 'not-found'))
   app.onError((error, context) => {

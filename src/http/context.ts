@@ -37,6 +37,7 @@ export interface HttpParts {
     state: string,
   ) => string | undefined
   readonly presence: PresenceBook
+  readonly desktopState: () => Promise<'up' | 'starting' | 'refused'>
   /** Sessions with tunnels on this replica, known without the store. */
   readonly here: () => readonly Session[]
   readonly checkLogoutToken: CheckLogoutToken

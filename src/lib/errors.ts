@@ -9,6 +9,7 @@ export type GatewayErrorCode =
   | 'desktop-unreachable'
   | 'desktop-refused'
   | 'desktop-broken'
+  | 'desktop-busy'
 
 export class GatewayError extends Error {
   readonly code: GatewayErrorCode

@@ -44,8 +44,11 @@ export interface Failure {
   readonly causes?: readonly string[]
   /** For whoever runs the gateway. */
   readonly forAdministrator?: readonly Markup[]
-  /** Time alone may mend it: the page says when to try again, or does so by itself (only ever at its own address). */
-  readonly passes?: 'later' | 'by-itself'
+  /**
+   * Time alone may mend it: the page says when to try again, or does so by itself (only ever at its own address), at
+   * intervals or as soon as the desktop is there.
+   */
+  readonly passes?: 'later' | 'by-itself' | 'with-the-desktop'
   readonly next: NextStep
   readonly button: string
 }
@@ -212,7 +215,7 @@ export const FAILURES: Readonly<Record<FailureKind, Failure>> = {
     text: [
       'You are signed in. The desktop may still be starting. If it is not there after a few minutes, tell your administrator.',
     ],
-    passes: 'by-itself',
+    passes: 'with-the-desktop',
     next: 'reload',
     button: 'Try now',
   },

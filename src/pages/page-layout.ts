@@ -1,5 +1,5 @@
-// The document around every page of ours, and the headers it goes out with: no script, no second request, nothing that
-// another site could frame or read (CSP Level 3, https://www.w3.org/TR/CSP3/).
+// The document around every page of ours, and the headers it goes out with: no script but the one that waits for the
+// desktop, nothing that another site could frame or read (CSP Level 3, https://www.w3.org/TR/CSP3/).
 
 import { createHash } from 'node:crypto'
 import { html, raw } from 'hono/html'
@@ -30,11 +30,13 @@ export interface Layout {
   readonly retryAfter?: number | undefined
   /** Seconds until the page loads itself again. */
   readonly reloadsAfter?: number | undefined
+  /** The one script of the page, which may ask this origin; a browser without scripts loads the page again instead. */
+  readonly script?: { readonly text: string; readonly withoutReloadsAfter: number } | undefined
 }
 
 // In one piece: a space more between the tags, such as a formatter adds, is another hash.
 const STYLE_ELEMENT = raw(`<style>${STYLE}</style>`)
-const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64')
+const STYLE_HASH = hashOf(STYLE)
 
 // One wire: it draws the card's edge and, on its way, an arch that some take for a ghost.
 const ARCH = 'M7 37a5 5 0 0 0 5-5V16a12 12 0 0 1 24 0v16a5 5 0 0 0 5 5'
@@ -50,6 +52,7 @@ const ICON = `data:image/svg+xml,${encodeURIComponent(
 )}`
 
 export function layOut(layout: Layout): Page {
+  const { script } = layout
   const document = html`<!doctype html>
     <html lang="en">
       <head>
@@ -61,6 +64,13 @@ export function layOut(layout: Layout): Page {
         <meta name="theme-color" content="${GROUND.dark}" media="(prefers-color-scheme: dark)" />
         <link rel="icon" href="${ICON}" />
         ${STYLE_ELEMENT}
+        ${
+          script === undefined
+            ? undefined
+            : html`<noscript
+                ><meta http-equiv="refresh" content="${Math.ceil(script.withoutReloadsAfter)}"
+              /></noscript>`
+        }
       </head>
       <body>
         <header>${MARK}Ghostwire Gateway</header>
@@ -68,15 +78,20 @@ export function layOut(layout: Layout): Page {
           <h1>${layout.title}</h1>
           ${layout.body}
         </main>
+        ${script === undefined ? undefined : raw(`<script>${script.text}</script>`)}
       </body>
     </html> `
   return { status: layout.status, html: textOf(document), headers: headersOf(layout) }
 }
 
-function headersOf({ hasForm = false, retryAfter, reloadsAfter }: Layout): Record<string, string> {
+function headersOf(layout: Layout): Record<string, string> {
+  const { hasForm = false, retryAfter, reloadsAfter, script } = layout
   const policy = [
     "default-src 'none'",
     `style-src 'sha256-${STYLE_HASH}'`,
+    ...(script === undefined
+      ? []
+      : [`script-src 'sha256-${hashOf(script.text)}'`, "connect-src 'self'"]),
     'img-src data:',
     "base-uri 'none'",
     "frame-ancestors 'none'",
@@ -95,6 +110,10 @@ function headersOf({ hasForm = false, retryAfter, reloadsAfter }: Layout): Recor
     ...(retryAfter === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfter)) }),
     ...(reloadsAfter === undefined ? {} : { refresh: String(Math.ceil(reloadsAfter)) }),
   }
+}
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64')
 }
 
 /** hono's `html` is a promise only where a value in it is one; none of ours is. */

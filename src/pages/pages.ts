@@ -6,6 +6,7 @@ import type { EndReason } from '../session/session.ts'
 import { AFTER_SESSION, AFTER_SIGN_OUT_AT_BOTH, type Words } from './end-words.ts'
 import { FAILURES, type Failure, type FailureKind, type NextStep } from './failures.ts'
 import { layOut, type Markup, type Page } from './page-layout.ts'
+import { WAITING_SCRIPT } from './waiting-script.ts'
 
 export type { FailureKind } from './failures.ts'
 export type { Page } from './page-layout.ts'
@@ -96,15 +97,25 @@ export function failurePage(about: {
   const failure: Failure = FAILURES[kind]
   const { status, title, text, causes, forAdministrator } = failure
   // Not faster, so that somebody who listens to the page hears it to its end.
-  const reloadsAfter = failure.passes === 'by-itself' ? Math.max(retryAfter ?? 0, 10) : undefined
+  const interval = Math.max(retryAfter ?? 0, 10)
+  const reloadsAfter = failure.passes === 'by-itself' ? interval : undefined
+  const script =
+    failure.passes === 'with-the-desktop'
+      ? { text: WAITING_SCRIPT, withoutReloadsAfter: interval }
+      : undefined
   const body = html`${text.map((paragraph) => html`<p>${paragraph}</p>`)}
   ${causes === undefined ? undefined : list(causes)}
   ${reloadsAfter === undefined ? undefined : html`<p class="waits">This page tries again every ${inWords(reloadsAfter)}.</p>`}
+  ${
+    script === undefined
+      ? undefined
+      : html`<p class="waits">Your desktop opens here as soon as it answers.</p>`
+  }
   ${failure.passes === 'later' ? html`<p>Try again ${retryAfter === undefined ? 'in a moment' : `in ${inWords(retryAfter)}`}.</p>` : undefined}
   ${steps(link(pathOf(failure.next, returnTo), failure.button))}
   ${forAdministrator === undefined ? undefined : administratorNote(forAdministrator)}
   ${requestNote(requestId)}`
-  return layOut({ status, title, body, retryAfter, reloadsAfter })
+  return layOut({ status, title, body, retryAfter, reloadsAfter, script })
 }
 
 function pathOf(next: NextStep, returnTo: string): string {

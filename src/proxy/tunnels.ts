@@ -34,6 +34,8 @@ export interface TunnelsParts {
   readonly presence: PresenceBook
   /** Called as a session's tunnel, or its handshake, begins; the answer is called when it is over. */
   readonly hold: (session: Session, cookie: string) => () => void
+  /** The desktop ended a stream, or went away under it. */
+  readonly onDesktopGone: () => void
   /** The desktop's host, for the audit. */
   readonly desktop: string
   readonly now: () => number
@@ -149,7 +151,7 @@ export class Tunnels {
   }
 
   #join(session: Session, cookie: string, link: Link): void {
-    const { metrics, audit, presence, desktop, now } = this.#parts
+    const { metrics, audit, presence, onDesktopGone, desktop, now } = this.#parts
     const startedAt = now()
     const about = {
       request: link.requestId,
@@ -165,6 +167,7 @@ export class Tunnels {
         this.#open.delete(tunnel)
         letGo()
         presence.tunnelClosed(session.id)
+        if (reason === 'desktop-gone') onDesktopGone()
         const seconds = (now() - startedAt) / 1_000
         const { bytesToBrowser, bytesToDesktop } = tunnel
         this.#closedBytes.toBrowser += bytesToBrowser

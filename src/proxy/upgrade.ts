@@ -210,6 +210,7 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
     })
     upstreamRequest.on('error', (error) => {
       if (!isSettled) log.warn({ err: error }, 'the desktop did not take a WebSocket')
+      if (!isSettled) desktop.markGone()
       settle('bytesParsed' in error ? 'desktop-broken' : 'desktop-unreachable')
     })
     upstreamRequest.on('response', (answer) => {

@@ -3,11 +3,11 @@
 
 import { ServerResponse, type ClientRequest, type IncomingMessage } from 'node:http'
 import { createProxyServer } from 'http-proxy'
-import type { SettingsHolder } from '../config/config.ts'
+import type { Role, SettingsHolder } from '../config/config.ts'
 import type { Desktop } from '../desktop/desktop.ts'
 import type { PathMeaning } from '../desktop/desktop-kind.ts'
 import type { Authorize } from '../gate/authorize.ts'
-import { codeOf, GatewayError } from '../lib/errors.ts'
+import { GatewayError } from '../lib/errors.ts'
 import type { Client } from '../net/forwarded.ts'
 import { isSameOrigin } from '../net/navigation.ts'
 import type { Target } from '../net/target.ts'
@@ -19,9 +19,9 @@ import { requestHeaders, responseHeaders } from './headers.ts'
 import { askForWholePage, insertPanel, wantsPanel } from './panel.ts'
 import type { Asked, Refuse } from './refuse.ts'
 import { readBody } from './request-body.ts'
+import { createStaticFiles, sendFile } from './static-files.ts'
+import { ANSWER_WITHIN_MS, failureOf, restrain, turnedAway } from './upstream-request.ts'
 
-/** Milliseconds until the desktop's answer must have begun, and between two pieces of it. */
-const ANSWER_WITHIN_MS = 30_000
 /** KasmVNC takes 16,383 bytes, the header included. */
 const MOST_BODY_BYTES = 12_288
 
@@ -33,6 +33,7 @@ export interface WebParts {
   readonly refuse: Refuse
   readonly metrics: Metrics
   readonly log: Log
+  readonly now: () => number
 }
 
 /** Handles one request; `target` is the canonical form of its URL. Never rejects. */
@@ -47,6 +48,8 @@ export type HandleWeb = (
 interface Exchange {
   readonly asked: Asked
   readonly meaning: PathMeaning
+  /** Where we know better than the desktop. */
+  readonly type: string | undefined
   readonly headOnly: boolean
   /** Of a POST: taken in whole. */
   readonly body: Buffer | undefined
@@ -57,6 +60,8 @@ interface Exchange {
 export function createWeb(parts: WebParts): HandleWeb {
   const { settings, authorize, desktop, presence, refuse, metrics, log } = parts
   const exchanges = new WeakMap<ServerResponse, Exchange>()
+  const staticFiles = createStaticFiles(parts)
+  desktop.onGone(() => staticFiles.flush())
   const proxy = createProxyServer({
     target: { protocol: desktop.url.protocol, ...desktop.address },
     agent: desktop.requestAgent,
@@ -70,33 +75,18 @@ export function createWeb(parts: WebParts): HandleWeb {
       response.destroy()
       return
     }
-    refuse.failed(exchange.asked, response, failureOf(error), {
-      cause: error,
-      retryAfter: desktop.pausedFor() ?? 5,
-    })
+    failed(exchange.asked, response, error)
+  }
+
+  function failed(asked: Asked, response: ServerResponse, error: unknown): void {
+    const kind = failureOf(error)
+    if (kind === 'desktop-unreachable') desktop.markGone()
+    refuse.failed(asked, response, kind, { cause: error, retryAfter: desktop.pausedFor() ?? 5 })
   }
 
   proxy.on('proxyReq', (upstreamRequest: ClientRequest, _, response) => {
-    // One request a connection: what a server says too much must not become the next person's answer.
-    upstreamRequest.shouldKeepAlive = false
-    if (desktop.pausedFor() !== undefined) {
-      // It turned another one away while this one waited.
-      upstreamRequest.destroy(new GatewayError('desktop-refused', 'the desktop is left alone'))
-      return
-    }
-    // Without a listener Node drops the connection and tells nobody.
-    upstreamRequest.once('upgrade', (_, socket) => {
-      socket.destroy()
-      fail(response, new GatewayError('desktop-broken', 'the desktop switched protocols unasked'))
-    })
-    // A byte a second keeps an idle timer happy for ever: the whole answer head has one deadline.
-    const deadline = setTimeout(() => {
-      upstreamRequest.destroy(
-        new GatewayError('desktop-unreachable', 'the desktop did not answer in time'),
-      )
-    }, ANSWER_WITHIN_MS)
-    upstreamRequest.once('response', () => clearTimeout(deadline))
-    upstreamRequest.once('close', () => clearTimeout(deadline))
+    restrain(upstreamRequest, desktop, (error) => fail(response, error))
+    if (upstreamRequest.destroyed) return
     // As text Node joins it to the header: KasmVNC answers 400 to a body that is not in the same read (websocket.c:1137).
     const body = exchanges.get(response)?.body
     if (body !== undefined) upstreamRequest.end(body.toString('latin1'), 'latin1')
@@ -116,10 +106,7 @@ export function createWeb(parts: WebParts): HandleWeb {
           'the desktop does not take the gateway for its owner: GATEWAY_DESKTOP_OWNER_USERNAME must be an owner there, and Basic auth on',
         )
       } else {
-        desktop.markRefused()
-        log.error(
-          "the desktop refuses the gateway's credentials: check GATEWAY_DESKTOP_USERNAME and _PASSWORD",
-        )
+        turnedAway(desktop, log)
       }
       refuse.failed(exchange.asked, response, 'desktop-refused', {
         retryAfter: desktop.pausedFor(),
@@ -134,6 +121,7 @@ export function createWeb(parts: WebParts): HandleWeb {
     }
     const csp = settings.current.desktop.csp ?? desktop.kind.csp
     const headers = responseHeaders(answer, exchange.meaning, csp, desktop.url)
+    if (statusCode === 200 && exchange.type !== undefined) headers['content-type'] = exchange.type
     const panel = exchange.wantsPanel ? insertPanel(statusCode, headers) : undefined
     response.writeHead(statusCode, panel?.headers ?? headers)
     if (exchange.headOnly) {
@@ -150,6 +138,27 @@ export function createWeb(parts: WebParts): HandleWeb {
   proxy.on('error', (error, _, response) => {
     if (response instanceof ServerResponse) fail(response, error)
   })
+
+  /** False: it is to be asked for like anything else. */
+  async function answerFromMemory(
+    request: IncomingMessage,
+    response: ServerResponse,
+    path: string,
+    type: string,
+    role: Role,
+    client: Client,
+  ): Promise<boolean> {
+    try {
+      const authorization = desktop.authorizationFor(role)
+      const clientAddress = client.address
+      const file = await staticFiles.find({ path, type, authorization, clientAddress })
+      if (file !== undefined) sendFile(request, response, file)
+      return file !== undefined
+    } catch (error) {
+      if (!response.destroyed) failed(request, response, error)
+      return true
+    }
+  }
 
   return async function handleWeb(request, response, target, client) {
     const authorization = await authorize(request.headers.cookie, target.path)
@@ -182,6 +191,14 @@ export function createWeb(parts: WebParts): HandleWeb {
     if (paused !== undefined) {
       return refuse.failed(request, response, 'desktop-refused', { retryAfter: paused })
     }
+    const type = desktop.kind.clientFileType(target.path)
+    if (type !== undefined && target.query === '' && request.headers.range === undefined) {
+      if (
+        await answerFromMemory(request, response, target.path, type, authorization.role, client)
+      ) {
+        return undefined
+      }
+    }
     // Gone while the gate looked: no 'close' will come to give a place back.
     if (response.destroyed) return undefined
     if (!desktop.acquire()) {
@@ -194,6 +211,7 @@ export function createWeb(parts: WebParts): HandleWeb {
     exchanges.set(response, {
       asked: { method, url, headers },
       meaning,
+      type,
       headOnly: method === 'HEAD',
       body,
       wantsPanel: forPanel,
@@ -213,13 +231,6 @@ export function createWeb(parts: WebParts): HandleWeb {
     })
     return undefined
   }
-}
-
-function failureOf(error: Error): FailureKind {
-  const code = codeOf(error)
-  if (code === 'desktop-refused' || code === 'desktop-broken') return code
-  // What Node's parser did not understand.
-  return 'bytesParsed' in error ? 'desktop-broken' : 'desktop-unreachable'
 }
 
 /** The credentials were right, and the rights behind them too few; wrong ones are `Forbidden` or come with a challenge. */

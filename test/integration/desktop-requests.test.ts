@@ -132,15 +132,15 @@ describe('a request that is let through', () => {
     ['a body that it would only send when told to', 'Expect: 100-continue'],
     ['many fields', Array.from({ length: 300 }, (_, i) => `X-${i}: ${i}`).join('\r\n')],
   ])('is the same five lines whatever the client adds: %s', async (_, lines) => {
-    const { result, requests } = await seen(() => alone.ask('GET /app/ui.js', lines))
+    const { result, requests } = await seen(() => alone.ask('GET /vnc.html', lines))
     expect(result.raw).toContain('HTTP/1.1 200 OK')
-    expect(requests).toEqual([clean('/app/ui.js')])
+    expect(requests).toEqual([clean('/vnc.html')])
   })
 
   it.each([
     ['/', '/'],
-    ['//app///ui.js', '/app/ui.js'],
-    ['/%61pp/%75i.js', '/app/ui.js'],
+    ['//app///ui.html', '/app/ui.html'],
+    ['/%61pp/%75i.html', '/app/ui.html'],
     ['/a%c3%a9%20b', '/a%C3%A9%20b'],
     ['/a"<b>', '/a%22%3Cb%3E'],
     ['/vnc.html?resize=remote&path=/a/../b', '/vnc.html?resize=remote&path=%2Fa%2F..%2Fb'],
@@ -331,7 +331,7 @@ describe('many requests at once', () => {
   it('are all answered, sixteen at a time, and never two on one connection', async () => {
     const { gateway, visitor, waiting, connections, stop } = await startSlowDesktop()
     const asked = Array.from({ length: 600 }, () =>
-      visitor.send(visitor.text('GET /app/ui.js'), { timeoutMs: 15_000 }),
+      visitor.send(visitor.text('GET /vnc.html'), { timeoutMs: 15_000 }),
     )
     await eventually(async () => expect(await granted(gateway)).toBe(600))
     await eventually(() => expect(waiting).toHaveLength(16))

@@ -9,6 +9,7 @@ import {
   signOutPage,
   type Page,
 } from '../../../src/pages/pages.ts'
+import { WAITING_SCRIPT } from '../../../src/pages/waiting-script.ts'
 import { END_REASONS } from '../../../src/session/session.ts'
 import { EVERY_PAGE, FAILURE_KINDS } from '../../support/every-page.ts'
 
@@ -40,7 +41,7 @@ function policyOf(page: Page): string[] {
   return (page.headers['content-security-policy'] ?? '').split('; ')
 }
 
-describe.each(pages)('the page %s', (_name, page) => {
+describe.each(pages)('the page %s', (name, page) => {
   it('allows exactly the style that stands in it', () => {
     const styles = [...page.html.matchAll(/<style>(.*?)<\/style>/gs)].map(([, style = '']) => style)
     expect(styles).toHaveLength(1)
@@ -50,8 +51,18 @@ describe.each(pages)('the page %s', (_name, page) => {
     expect(policyOf(page)).toContain(`style-src 'sha256-${hash}'`)
   })
 
-  it('has no script, no inline style or handler, and loads nothing', () => {
-    expect(page.html).not.toMatch(/<script|javascript:|\sstyle=|\son\w+=|@import|url\(/i)
+  it('has no script but one that its policy names, no inline style or handler, and loads nothing', () => {
+    const scripts = [...page.html.matchAll(/<script>(.*?)<\/script>/gs)].map(
+      ([, text = '']) => text,
+    )
+    const hashes = scripts.map((text) => createHash('sha256').update(text).digest('base64'))
+    expect(policyOf(page).filter((directive) => /^(?:script|connect)-/.test(directive))).toEqual(
+      hashes.length === 0 ? [] : [`script-src 'sha256-${hashes[0] ?? ''}'`, "connect-src 'self'"],
+    )
+    expect(scripts).toEqual(name === 'failure-desktop-unreachable' ? [WAITING_SCRIPT] : [])
+    expect(page.html.replaceAll(/<script>.*?<\/script>/gs, '')).not.toMatch(
+      /<script|javascript:|\sstyle=|\son\w+=|@import|url\(/i,
+    )
     expect(page.html).not.toMatch(/(?:src|href)="https?:/)
     expect(policyOf(page)).toEqual(
       expect.arrayContaining(["default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"]),
@@ -236,12 +247,18 @@ describe('failurePage', () => {
     const reloading = FAILURE_KINDS.filter(
       (kind) => failurePage({ kind, requestId }).headers['refresh'] !== undefined,
     )
-    expect(reloading).toEqual(['store-unavailable', 'desktop-unreachable', 'desktop-busy'])
+    expect(reloading).toEqual(['store-unavailable', 'desktop-busy'])
     const soon = failurePage({ kind: 'store-unavailable', requestId, retryAfter: 5 })
     expect(soon.headers).toMatchObject({ 'retry-after': '5', refresh: '10' })
     expect(textOf(soon)).toContain('This page tries again every 10 seconds.')
     const late = failurePage({ kind: 'store-unavailable', requestId, retryAfter: 30 })
     expect(late.headers).toMatchObject({ 'retry-after': '30', refresh: '30' })
+  })
+
+  it('waits for the desktop by a script, and where there are none by loading itself again', () => {
+    const page = failurePage({ kind: 'desktop-unreachable', requestId, retryAfter: 5 })
+    expect(page.headers['retry-after']).toBe('5')
+    expect(page.html).toMatch(/<noscript\s*><meta http-equiv="refresh" content="10"/)
   })
 })
 

@@ -1,0 +1,231 @@
+// The files that the desktop's web client is made of, fetched from the desktop once and given out from memory: KasmVNC takes
+// 16 requests at a time, hashes a password for each (websocket.c:2077), compresses nothing and knows no conditions.
+// They are the same for everybody: its server looks at the user for `/api/` alone. Who may have them the gate decides each
+// time, as for anything else.
+
+import { createHash } from 'node:crypto'
+import {
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type ServerResponse,
+} from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import { promisify } from 'node:util'
+import { gzip as gzipWithCallback } from 'node:zlib'
+import type { SettingsHolder } from '../config/config.ts'
+import type { Desktop } from '../desktop/desktop.ts'
+import { GatewayError } from '../lib/errors.ts'
+import type { Log } from '../observability/log.ts'
+import type { Metrics } from '../observability/metrics.ts'
+import { requestHeaders, responseHeaders } from './headers.ts'
+import { StaticCache, type Kept } from './static-cache.ts'
+import { ANSWER_WITHIN_MS, restrain, turnedAway } from './upstream-request.ts'
+
+const gzip = promisify(gzipWithCallback)
+
+/** A longer file is nobody's part of a client. */
+const LONGEST_FILE = 4_194_304
+/** From the first byte of the answer to the last. */
+const BODY_WITHIN_MS = 60_000
+/** A packet: less does not get there any faster. */
+const WORTH_COMPRESSING = 1_024
+const COMPRESSIBLE = /^(?:text\/|application\/(?:json|wasm|manifest)|image\/svg)/
+/** `app.3f9c01ab.js`: hexadecimal, with a digit and a letter in it, so that neither a word nor a date passes for a hash. */
+const CONTENT_HASH = /[.-](?=[a-f]*\d)(?=\d*[a-f])[\da-f]{8,64}\.\w+$/
+
+interface StaticFile {
+  readonly body: Buffer
+  /** Undefined where it would not be shorter. */
+  readonly zipped: Buffer | undefined
+  readonly etag: string
+  readonly headers: OutgoingHttpHeaders
+}
+
+export interface StaticFilesParts {
+  readonly settings: SettingsHolder
+  readonly desktop: Desktop
+  readonly metrics: Metrics
+  readonly log: Log
+  readonly now: () => number
+}
+
+export interface Wanted {
+  /** Canonical. */
+  readonly path: string
+  readonly type: string
+  readonly authorization: string | undefined
+  readonly clientAddress: string
+}
+
+export interface StaticFiles {
+  /** Undefined: it is no file to be kept, and is asked for like anything else. Rejects where the desktop fails. */
+  find(wanted: Wanted): Promise<StaticFile | undefined>
+  flush(): void
+}
+
+export function createStaticFiles(parts: StaticFilesParts): StaticFiles {
+  const { settings, desktop, metrics, log, now } = parts
+  const cache = new StaticCache<StaticFile | undefined>(now)
+  const send = desktop.url.protocol === 'https:' ? httpsRequest : httpRequest
+
+  async function fetch(wanted: Wanted): Promise<Kept<StaticFile | undefined>> {
+    if (!desktop.acquire()) throw new GatewayError('desktop-busy', 'too many wait for the desktop')
+    try {
+      const answer = await ask(wanted)
+      const isGood = answer.statusCode === 200
+      const length = Number(answer.headers['content-length'])
+      // Without a length a file that was cut off could not be told from a whole one.
+      if (!isGood || !isForEverybody(answer.headers) || !(length <= LONGEST_FILE)) {
+        answer.destroy()
+        return { value: undefined, bytes: isGood ? 0 : undefined }
+      }
+      const body = await readWhole(answer)
+      const file = await keepable(wanted, answer, body)
+      return { value: file, bytes: file.body.length + (file.zipped?.length ?? 0) }
+    } finally {
+      desktop.release()
+    }
+  }
+
+  function ask({ path, authorization, clientAddress }: Wanted): Promise<IncomingMessage> {
+    const stopTimer = metrics.desktopRequestDuration.startTimer()
+    return new Promise((resolve, reject) => {
+      const upstreamRequest = send({
+        agent: desktop.requestAgent,
+        ...desktop.address,
+        path,
+        headers: requestHeaders(
+          desktop.kind,
+          {},
+          { authorization, clientAddress, host: desktop.url.host },
+        ),
+      })
+      upstreamRequest.once('socket', () => restrain(upstreamRequest, desktop, reject))
+      upstreamRequest.setTimeout(ANSWER_WITHIN_MS, () => upstreamRequest.destroy())
+      upstreamRequest.on('error', reject)
+      upstreamRequest.once('response', (answer: IncomingMessage) => {
+        stopTimer()
+        // Reported by whoever reads; one that nobody reads must not end the process.
+        answer.on('error', () => {})
+        const { statusCode = 0 } = answer
+        if (statusCode !== 401 && statusCode >= 200) return resolve(answer)
+        answer.destroy()
+        if (statusCode !== 401) {
+          return reject(
+            new GatewayError('desktop-broken', `the desktop's status was ${statusCode}`),
+          )
+        }
+        turnedAway(desktop, log)
+        return reject(new GatewayError('desktop-refused', 'the desktop answered 401'))
+      })
+      upstreamRequest.end()
+    })
+  }
+
+  async function keepable(
+    { path, type }: Wanted,
+    answer: IncomingMessage,
+    body: Buffer,
+  ): Promise<StaticFile> {
+    const csp = settings.current.desktop.csp ?? desktop.kind.csp
+    const headers = responseHeaders(answer, 'client', csp, desktop.url)
+    for (const name of OURS_TO_SAY) delete headers[name]
+    const hash = createHash('sha256').update(body).digest('base64url')
+    const isWorthIt = body.length >= WORTH_COMPRESSING && COMPRESSIBLE.test(type)
+    const zipped = isWorthIt ? await gzip(body, { level: 9 }) : undefined
+    const isShorter = zipped !== undefined && zipped.length < body.length
+    return {
+      body,
+      zipped: isShorter ? zipped : undefined,
+      etag: hash,
+      headers: {
+        ...headers,
+        'content-type': type,
+        'x-content-type-options': 'nosniff',
+        'cache-control': CONTENT_HASH.test(path)
+          ? 'private, max-age=31536000, immutable'
+          : 'private, no-cache',
+        ...(isShorter ? { vary: 'Accept-Encoding' } : {}),
+      },
+    }
+  }
+
+  return {
+    find: (wanted) => cache.get(wanted.path, () => fetch(wanted)),
+    flush: () => cache.flush(),
+  }
+}
+
+/** Answers GET or HEAD with a file, or says that the browser has it already (RFC 9110 13.1.2). */
+export function sendFile(
+  { method, headers }: Pick<IncomingMessage, 'method' | 'headers'>,
+  response: ServerResponse,
+  file: StaticFile,
+): void {
+  const isZipped = file.zipped !== undefined && takesGzip(headers['accept-encoding'])
+  const body = isZipped ? file.zipped : file.body
+  // Strong: of these very bytes, so that compressed ones have another.
+  const etag = `"${file.etag}${isZipped ? '-gzip' : ''}"`
+  const fields = { ...file.headers, etag }
+  if (names(headers['if-none-match'], etag)) {
+    response.writeHead(304, fields).end()
+    return
+  }
+  response.writeHead(200, {
+    ...fields,
+    ...(isZipped ? { 'content-encoding': 'gzip' } : {}),
+    'content-length': body.length,
+  })
+  response.end(method === 'HEAD' ? undefined : body)
+}
+
+const OURS_TO_SAY = [
+  'accept-ranges',
+  'age',
+  'content-length',
+  'date',
+  'etag',
+  'expires',
+  'last-modified',
+]
+
+/** Nothing in the answer says that another person would get another one. */
+function isForEverybody(headers: IncomingHttpHeaders): boolean {
+  const { vary, 'set-cookie': cookies, 'content-encoding': encoding } = headers
+  const isPrivate = /no-store|private/i.test(headers['cache-control'] ?? '')
+  return vary === undefined && cookies === undefined && encoding === undefined && !isPrivate
+}
+
+async function readWhole(answer: IncomingMessage): Promise<Buffer> {
+  const deadline = setTimeout(() => answer.destroy(), BODY_WITHIN_MS)
+  try {
+    const chunks: Buffer[] = []
+    for await (const chunk of answer) chunks.push(chunk as Buffer)
+    if (answer.complete) return Buffer.concat(chunks)
+  } catch (error) {
+    throw new GatewayError('desktop-unreachable', 'the desktop broke off', { cause: error })
+  } finally {
+    clearTimeout(deadline)
+  }
+  throw new GatewayError('desktop-unreachable', 'the desktop broke off')
+}
+
+/** RFC 9110 12.5.3; without the field a client may take anything, but a person's browser always sends it. */
+function takesGzip(acceptEncoding: string | string[] | undefined): boolean {
+  const offers = String(acceptEncoding ?? '')
+    .toLowerCase()
+    .split(',')
+    .map((offer) => offer.trim().split(/\s*;\s*q=/))
+  const [, weight = '1'] = offers.find(([name]) => name === 'gzip') ??
+    offers.find(([name]) => name === '*') ?? ['', '0']
+  return Number(weight) > 0
+}
+
+/** By weak comparison: a proxy in between that compresses by itself makes a strong one weak. */
+function names(ifNoneMatch: string | undefined, etag: string): boolean {
+  if (ifNoneMatch === undefined) return false
+  if (ifNoneMatch.trim() === '*') return true
+  return ifNoneMatch.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag)
+}

@@ -1,0 +1,70 @@
+// The desktop's own web client behind the gateway, in a browser.
+
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { launchBrowser, type TestBrowser } from '../support/browser.ts'
+import { startStack, type Stack } from '../support/stack.ts'
+
+let browser: TestBrowser
+let stack: Stack
+beforeAll(async () => {
+  browser = await launchBrowser()
+  stack = await startStack({ environment: { GATEWAY_LOGIN_LIMIT: 'off' } })
+})
+afterAll(async () => {
+  await browser.close()
+  await stack.stop()
+})
+
+async function signIn(page: Page, path: string): Promise<void> {
+  await page.goto(stack.gateway.origin + path)
+  await page.fill('input[name="username"]', 'alice')
+  await page.fill('input[name="password"]', 'alice')
+  await page.press('input[name="password"]', 'Enter')
+}
+
+it('the second load transfers no body of a static file', async () => {
+  const page = await browser.newPage()
+  await signIn(page, '/vnc.html')
+  await page.waitForSelector('html[data-state="connected"]')
+  // 300 stands for the header alone (Resource Timing, "transferSize").
+  const bodies = `performance.getEntriesByType('resource')
+    .filter(({ name }) => !name.startsWith('data:'))
+    .map(({ name, transferSize }) => [new URL(name).pathname, transferSize - 300])`
+  const first = (await page.evaluate(bodies)) as [string, number][]
+  expect(first.map(([path]) => path)).toEqual(
+    expect.arrayContaining(['/app/styles/base.css', '/app/ui.js', '/core/raw.js']),
+  )
+  expect(first.some(([, body]) => body > 0)).toBe(true)
+  const requests = stack.desktop.requests.length
+
+  await page.goto(`${stack.gateway.origin}/vnc.html`)
+  await page.waitForSelector('html[data-state="connected"]')
+  const second = (await page.evaluate(bodies)) as [string, number][]
+  expect(second.map(([path]) => path)).toEqual(first.map(([path]) => path))
+  expect(second.filter(([, body]) => body > 0)).toEqual([])
+  // The document and the stream.
+  expect(stack.desktop.requests.length - requests).toBe(2)
+  await page.context().close()
+})
+
+it('cannot be sent to another server by its address', async () => {
+  let connections = 0
+  const elsewhere = createServer((socket) => {
+    connections += 1
+    socket.destroy()
+  })
+  await new Promise<void>((resolve) => elsewhere.listen(0, '127.0.0.1', resolve))
+  const host = `127.0.0.1:${(elsewhere.address() as AddressInfo).port}`
+  const page = await browser.newPage()
+  const stopped = page.waitForEvent('console', (message) =>
+    message.text().includes('Content Security Policy'),
+  )
+  await signIn(page, `/vnc.html?host=${host}`)
+  expect((await stopped).text()).toContain(`ws://${host}/websockify`)
+  expect(connections).toBe(0)
+  elsewhere.close()
+  await page.context().close()
+})

@@ -1,0 +1,61 @@
+import { expect, it, vi } from 'vitest'
+import { StaticCache } from '../../../src/proxy/static-cache.ts'
+
+const MIB = 1_048_576
+
+it('keeps a value for a minute', async () => {
+  let now = 0
+  const cache = new StaticCache<string>(() => now)
+  const fetch = vi.fn(async () => ({ value: 'a', bytes: 1 }))
+  await cache.get('/a', fetch)
+  now = 59_999
+  expect(await cache.get('/a', fetch)).toBe('a')
+  expect(fetch).toHaveBeenCalledTimes(1)
+  now = 60_000
+  await cache.get('/a', fetch)
+  expect(fetch).toHaveBeenCalledTimes(2)
+})
+
+it('keeps so many bytes and no more; the oldest goes first', async () => {
+  const cache = new StaticCache<string>(() => 0)
+  const fetch = vi.fn(async () => ({ value: 'x', bytes: 4 * MIB }))
+  for (let file = 0; file < 8; file += 1) await cache.get(`/${file}`, fetch)
+  expect(fetch).toHaveBeenCalledTimes(8)
+  await cache.get('/7', fetch)
+  expect(fetch).toHaveBeenCalledTimes(8)
+  await cache.get('/0', fetch)
+  expect(fetch).toHaveBeenCalledTimes(9)
+})
+
+it('counts entries that hold nothing too', async () => {
+  const cache = new StaticCache<string>(() => 0)
+  const fetch = vi.fn(async () => ({ value: '', bytes: 0 }))
+  for (let file = 0; file < 20_000; file += 1) await cache.get(`/${file}`, fetch)
+  await cache.get('/0', fetch)
+  expect(fetch).toHaveBeenCalledTimes(20_001)
+})
+
+it('keeps neither a failure nor what is not to be kept', async () => {
+  const cache = new StaticCache<string>(() => 0)
+  const fail = vi.fn(() => Promise.reject(new Error('gone')))
+  await expect(cache.get('/a', fail)).rejects.toThrow('gone')
+  await expect(cache.get('/a', fail)).rejects.toThrow('gone')
+  const pass = vi.fn(async () => ({ value: 'a', bytes: undefined }))
+  await cache.get('/a', pass)
+  await cache.get('/a', pass)
+  expect([fail, pass].map((fetch) => fetch.mock.calls.length)).toEqual([2, 2])
+})
+
+it('gives what was under way at a flush to those who waited, and to nobody after them', async () => {
+  const cache = new StaticCache<string>(() => 0)
+  const { promise: old, resolve } = Promise.withResolvers<void>()
+  const waiting = cache.get('/a', async () => {
+    await old
+    return { value: 'old', bytes: 1 }
+  })
+  cache.flush()
+  expect(await cache.get('/a', async () => ({ value: 'new', bytes: 1 }))).toBe('new')
+  resolve()
+  expect(await waiting).toBe('old')
+  expect(await cache.get('/a', () => Promise.reject(new Error('asked again')))).toBe('new')
+})
