@@ -1,0 +1,68 @@
+// Every object of every values file: known to Kubernetes, in order by the rules, and careful with its pods.
+
+import { describe, expect, it } from 'vitest'
+import { CHART, helm, valuesFiles } from './support/helm.ts'
+import { lintFaults } from './support/lint.ts'
+import { nameOf, podOwners } from './support/objects.ts'
+import { restrictedViolations } from './support/pod-security.ts'
+import { rendered, renderedObjects, renderNames } from './support/renders.ts'
+import { schemaFaults, unservedKinds } from './support/strict-schemas.ts'
+
+it('finds the values files', () => {
+  const names = renderNames()
+  expect(names.filter((name) => name.startsWith('chart/ci/')).length).toBeGreaterThan(10)
+  expect(names).toContain('examples/values-production.yaml')
+})
+
+describe.each(valuesFiles())('$name', ({ name, path }) => {
+  it('passes helm lint --strict', async () => {
+    const { code, stdout, stderr } = await helm(['lint', CHART, '--strict', '--values', path])
+    expect(code, stdout + stderr).toBe(0)
+  })
+
+  it('makes objects that a strict API server takes', async () => {
+    const objects = renderedObjects(name)
+    expect(objects.length).toBeGreaterThan(5)
+    expect(unservedKinds(objects)).toEqual([])
+    expect(await schemaFaults(objects)).toEqual([])
+  })
+
+  it('keeps the rules', () => {
+    expect(lintFaults(renderedObjects(name))).toEqual([])
+  })
+
+  it('has every pod admitted where Pod Security is restricted', () => {
+    const owners = podOwners(renderedObjects(name))
+    expect(owners.map((owner) => owner.object.kind)).toEqual(
+      expect.arrayContaining(['Deployment', 'StatefulSet', 'Pod']),
+    )
+    const violations = owners.flatMap((owner) =>
+      restrictedViolations(owner.template).map((violation) => `${owner.name}: ${violation}`),
+    )
+    expect(violations).toEqual([])
+  })
+
+  // An empty list or map that a template indents leaves one behind.
+  it('leaves no blanks at the end of a line', () => {
+    const lines = rendered(name).split('\n')
+    expect(lines.filter((line) => /[ \t]$/.test(line))).toEqual([])
+  })
+
+  it('labels every object with the release', () => {
+    for (const object of renderedObjects(name)) {
+      const { labels = {} } = object.metadata
+      if (labels['app.kubernetes.io/instance'] === undefined && isExtra(object.metadata.name))
+        continue
+      expect(labels, nameOf(object)).toMatchObject({
+        'app.kubernetes.io/instance': 'desk',
+        'app.kubernetes.io/managed-by': 'Helm',
+        'helm.sh/chart': expect.stringMatching(/^ghostwire-\d/),
+      })
+    }
+  })
+})
+
+/** What the user adds by `extraObjects` carries the user's labels; the chart's own begin with the release's name. */
+function isExtra(name: string): boolean {
+  return !name.startsWith('desk-')
+}
