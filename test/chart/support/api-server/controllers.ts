@@ -9,6 +9,7 @@ import type { IPod } from 'kubernetes-models/v1/Pod'
 import type { IPodTemplateSpec } from 'kubernetes-models/v1/PodTemplateSpec'
 import { matches } from '../network-policy.ts'
 import { isMap, nameOf, type KubernetesObject } from '../objects.ts'
+import { referencesOf } from '../references.ts'
 import { podSecurityRefusal } from './admission.ts'
 import { resourceOf, type Store } from './store.ts'
 
@@ -191,60 +192,13 @@ function runPod(store: Store, pod: As<IPod>, endsWell: Verdict): void {
     })
 }
 
-/** Secrets, keys, config maps, claims and the service account that a pod needs to start. */
+/** What a pod needs to start and does not find. */
 function missingReferences(store: Store, { metadata, spec }: As<IPod>): string[] {
-  const { namespace = '' } = metadata
-  const wanted: {
-    kind: string
-    name: string | undefined
-    key?: string
-    optional?: boolean | undefined
-  }[] = []
-  for (const { env = [], envFrom = [] } of [
-    ...(spec?.initContainers ?? []),
-    ...(spec?.containers ?? []),
-  ]) {
-    for (const { valueFrom } of env) {
-      if (valueFrom?.secretKeyRef !== undefined)
-        wanted.push({ kind: 'Secret', name: '', ...valueFrom.secretKeyRef })
-      if (valueFrom?.configMapKeyRef !== undefined)
-        wanted.push({ kind: 'ConfigMap', name: '', ...valueFrom.configMapKeyRef })
-    }
-    for (const { secretRef, configMapRef } of envFrom) {
-      if (secretRef !== undefined) wanted.push({ kind: 'Secret', name: '', ...secretRef })
-      if (configMapRef !== undefined) wanted.push({ kind: 'ConfigMap', name: '', ...configMapRef })
-    }
-  }
-  const volumes = spec?.volumes ?? []
-  const sources = [...volumes, ...volumes.flatMap(({ projected }) => projected?.sources ?? [])]
-  for (const { secret, configMap } of sources) {
-    for (const [kind, source] of [
-      ['Secret', secret],
-      ['ConfigMap', configMap],
-    ] as const) {
-      if (source === undefined) continue
-      const named: { name?: string; secretName?: string } = source
-      const name = named.secretName ?? named.name
-      const { optional, items = [] } = source
-      wanted.push(
-        { kind, name, optional },
-        ...items.map(({ key }) => ({ kind, name, key, optional })),
-      )
-    }
-  }
-  for (const { persistentVolumeClaim } of volumes) {
-    if (persistentVolumeClaim !== undefined) {
-      wanted.push({ kind: 'PersistentVolumeClaim', name: persistentVolumeClaim.claimName })
-    }
-  }
-  const account = spec?.serviceAccountName ?? 'default'
-  if (account !== 'default') wanted.push({ kind: 'ServiceAccount', name: account })
-
-  return wanted.flatMap(({ kind, name = '', key, optional }) => {
-    const object = store.get(resourceOf(kind), namespace, name)?.object
+  return referencesOf(spec).flatMap(({ kind, name, key, isOptional }) => {
+    const object = store.get(resourceOf(kind), metadata.namespace ?? '', name)?.object
     const data = object?.['data']
     const holds = key === undefined || (isMap(data) && key in data)
-    if ((object !== undefined && holds) || optional === true) return []
+    if ((object !== undefined && holds) || isOptional) return []
     return [
       `${kind.toLowerCase()} "${name}" ${object === undefined ? 'not found' : `has no key "${key}"`}`,
     ]
