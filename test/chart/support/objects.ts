@@ -87,3 +87,12 @@ export function* leaves(value: unknown, path = ''): Generator<[path: string, lea
 export function isMap(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
+
+/** With the keys of every Secret and not their values, which are new in every render without a cluster. */
+export function withoutSecrets(objects: readonly KubernetesObject[]): KubernetesObject[] {
+  return objects.map((object) => {
+    if (object.kind !== 'Secret') return object
+    const { data, stringData, ...rest } = object
+    return { ...rest, data: Object.keys({ ...(data as object), ...(stringData as object) }) }
+  })
+}

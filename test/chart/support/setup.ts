@@ -1,7 +1,7 @@
 // Before the first test: helm is there, and every values file is rendered, once for all tests.
 
 import type { TestProject } from 'vitest/node'
-import { findHelm } from './find-helm.ts'
+import { findHelm, findOldestHelm } from './find-helm.ts'
 import { template, valuesFiles, type Outcome } from './helm.ts'
 
 declare module 'vitest' {
@@ -12,7 +12,7 @@ declare module 'vitest' {
 }
 
 export async function setup(project: TestProject): Promise<void> {
-  await findHelm()
+  await Promise.all([findHelm(), findOldestHelm()])
   const rendered = valuesFiles().map(
     async ({ name, path }) => [name, await template({ values: [path] })] as const,
   )
