@@ -29,7 +29,11 @@ export async function chartReadme(values: string = join(CHART, 'values.yaml')): 
     const readme = join(folder, 'README.md')
     copyFileSync(CHART_README, readme)
     const generator = join(ROOT, 'node_modules/@bitnami/readme-generator-for-helm/bin/index.js')
-    await run(process.execPath, [generator, '--values', values, '--readme', readme])
+    await run(process.execPath, [generator, '--values', values, '--readme', readme]).catch(
+      ({ stdout }: { stdout: string }) => {
+        throw new Error(`chart/values.yaml:\n${stdout}`)
+      },
+    )
     return readFileSync(readme, 'utf8')
   } finally {
     rmSync(folder, { recursive: true, force: true })
@@ -79,7 +83,10 @@ async function tableOf(values: string): Promise<Table> {
 
 function markdown(table: Table): string {
   const sources = Object.keys(table)
-  const destinations = [...new Set(sources.flatMap((source) => Object.keys(table[source] ?? {})))]
+  // The last of the release's own pods has every destination but itself, the others put that one in its place.
+  const destinations = [
+    ...new Set(sources.toReversed().flatMap((from) => Object.keys(table[from] ?? {}))),
+  ]
   const rows = destinations.map((to) => {
     const cells = sources.map(
       (from) => ({ true: 'yes', false: '·', undefined: '' })[`${table[from]?.[to]}`],

@@ -5,13 +5,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { endpointsOf } from './support/api-server/controllers.ts'
+import { RESOURCES } from './support/api-server/resources.ts'
 import { startApiServer, type ApiServer } from './support/api-server/server.ts'
 import { resourceOf } from './support/api-server/store.ts'
 import { findHelm } from './support/find-helm.ts'
 import { CHART, helm, MINIMAL, valuesFiles, type Outcome } from './support/helm.ts'
 import { nameOf, podOwners, type KubernetesObject } from './support/objects.ts'
 import { referencesOf } from './support/references.ts'
-import { renderedObjects } from './support/renders.ts'
+import { MINIMAL as MINIMAL_NAME, renderedObjects } from './support/renders.ts'
 
 const HOME = 'home'
 const RESTRICTED = { 'pod-security.kubernetes.io/enforce': 'restricted' }
@@ -88,7 +89,10 @@ function desktop(): object {
 }
 
 describe('a release', () => {
-  beforeEach(() => startCluster())
+  beforeEach(async () => {
+    await startCluster()
+    bringWhatIsExpected(renderedObjects(MINIMAL_NAME))
+  })
   afterEach(() => api.close())
 
   it('comes up, with the desktop’s pod alone behind the desktop’s Service', async () => {
@@ -131,17 +135,11 @@ describe('a release', () => {
     await succeed('install', [MINIMAL], '--wait')
     const claim = get('PersistentVolumeClaim', 'desktop').metadata.uid
     await succeed('uninstall', [], '--wait')
-    for (const kind of [
-      'Pod',
-      'StatefulSet',
-      'Deployment',
-      'Service',
-      'Secret',
-      'ConfigMap',
-      'NetworkPolicy',
-    ]) {
-      expect(api.store.ofKind(kind), kind).toEqual([])
-    }
+    const left = RESOURCES.flatMap(({ kind }) => api.store.ofKind(kind)).filter(
+      ({ metadata }) => metadata.annotations?.['meta.helm.sh/release-name'] === 'desk',
+    )
+    expect(left.map(({ kind }) => kind)).toEqual(['PersistentVolumeClaim'])
+    expect(api.store.ofKind('Pod')).toEqual([])
     expect(get('PersistentVolumeClaim', 'desktop').metadata.uid).toBe(claim)
     await succeed('install', [MINIMAL], '--wait')
     expect(get('PersistentVolumeClaim', 'desktop').metadata.uid).toBe(claim)
@@ -182,6 +180,7 @@ describe('a test that fails', () => {
     const isTest = ({ metadata }: KubernetesObject): boolean =>
       metadata.annotations?.['helm.sh/hook']?.includes('test') ?? false
     await startCluster({ endsWell: (pod) => !isTest(pod) })
+    bringWhatIsExpected(renderedObjects(MINIMAL_NAME))
     await succeed('install', [MINIMAL], '--wait')
     expect(await run('test', [])).toMatchObject({ code: 1 })
   })

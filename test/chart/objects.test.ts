@@ -1,9 +1,9 @@
 // Every object of every values file: known to Kubernetes, in order by the rules, and careful with its pods.
 
 import { describe, expect, it } from 'vitest'
-import { CHART, helm, valuesFiles } from './support/helm.ts'
+import { CHART, helm, template, valuesFiles } from './support/helm.ts'
 import { lintFaults } from './support/lint.ts'
-import { nameOf, podOwners } from './support/objects.ts'
+import { nameOf, ofKind, parseObjects, podOwners, withoutSecrets } from './support/objects.ts'
 import { restrictedViolations } from './support/pod-security.ts'
 import { rendered, renderedObjects, renderNames } from './support/renders.ts'
 import { schemaFaults, unservedKinds } from './support/strict-schemas.ts'
@@ -46,6 +46,16 @@ describe.each(valuesFiles())('$name', ({ name, path }) => {
   it('leaves no blanks at the end of a line', () => {
     const lines = rendered(name).split('\n')
     expect(lines.filter((line) => /[ \t]$/.test(line))).toEqual([])
+  })
+
+  // GitOps renders without a cluster, again and again, and applies what differs.
+  it('comes out the same twice, but for the secrets it makes up', async () => {
+    const again = await template({ values: [path] })
+    expect(withoutSecrets(parseObjects(again.stdout))).toEqual(
+      withoutSecrets(renderedObjects(name)),
+    )
+    if (ofKind(renderedObjects(name), 'Secret').length === 0)
+      expect(again.stdout).toBe(rendered(name))
   })
 
   it('labels every object with the release', () => {

@@ -7,9 +7,11 @@ import { reaches, type Cluster, type Connection, type Endpoint } from './network
 import { ofKind, podOwners, type KubernetesObject, type PodOwner } from './objects.ts'
 
 const HOME = 'home'
+/** Linkerd's proxy and Istio's ambient tunnel: where a mesh delivers what was sent to another port. */
+const MESH_PORTS = [4143, 15008]
 
 /** Where the release runs, and who else is there. The names are those that the documents tell people to use. */
-export const NAMESPACES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+const NAMESPACES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   [HOME]: {},
   elsewhere: {},
   'kube-system': {},
@@ -17,21 +19,21 @@ export const NAMESPACES: Readonly<Record<string, Readonly<Record<string, string>
   traefik: {},
 }
 
-export interface Destination {
+interface Destination {
   readonly name: string
   readonly endpoint: Endpoint
   readonly port: number
   readonly protocol?: 'UDP'
 }
 
-export interface Neighbourhood {
+interface Neighbourhood {
   readonly cluster: Cluster
   readonly sources: Readonly<Record<string, Endpoint>>
   readonly destinations: readonly Destination[]
 }
 
 /** The release and its neighbours. Addresses of pods are the usual ones of a cluster, private all of them. */
-export function neighbourhood(objects: readonly KubernetesObject[]): Neighbourhood {
+function neighbourhood(objects: readonly KubernetesObject[]): Neighbourhood {
   const owners = podOwners(objects)
   const desktop = podOf(owners, 'desktop', '10.42.0.10')
   const gateway = podOf(owners, 'gateway', '10.42.0.11')
@@ -75,8 +77,10 @@ export function neighbourhood(objects: readonly KubernetesObject[]): Neighbourho
     destinations: [
       { name: 'desktop', endpoint: desktop, port: portOf(desktop, /./) },
       { name: 'desktop, other port', endpoint: desktop, port: 22 },
+      ...MESH_PORTS.map((port) => ({ name: `desktop, mesh :${port}`, endpoint: desktop, port })),
       { name: 'gateway', endpoint: gateway, port: portOf(gateway, /^http/) },
       { name: 'gateway, admin', endpoint: gateway, port: portOf(gateway, /admin|metrics/) },
+      ...MESH_PORTS.map((port) => ({ name: `gateway, mesh :${port}`, endpoint: gateway, port })),
       { name: 'DNS', endpoint: dns, port: 53, protocol: 'UDP' },
       { name: 'node-local DNS', endpoint: { ip: '169.254.20.10' }, port: 53, protocol: 'UDP' },
       { name: 'redis', endpoint: redis, port: 6379 },
@@ -100,7 +104,7 @@ export function neighbourhood(objects: readonly KubernetesObject[]): Neighbourho
   }
 }
 
-/** Row → column → whether the connection is let through; no column for itself. */
+/** From → to → whether the connection is let through; nothing of itself, and nothing that is between strangers. */
 export type Table = Readonly<Record<string, Readonly<Record<string, boolean>>>>
 
 export function reachabilityTable(
@@ -111,6 +115,7 @@ export function reachabilityTable(
   const rows = Object.entries(sources).map(([from, source]) => {
     const cells = destinations
       .filter(({ endpoint }) => endpoint !== source)
+      .filter(({ endpoint }) => isOurs(source) || isOurs(endpoint))
       .map(({ name, endpoint, port, protocol }) => {
         const connection: Connection = {
           from: source,
@@ -123,6 +128,10 @@ export function reachabilityTable(
     return [from, Object.fromEntries(cells)] as const
   })
   return Object.fromEntries(rows)
+}
+
+function isOurs({ pod }: Endpoint): boolean {
+  return pod?.namespace === HOME && pod.labels['app.kubernetes.io/instance'] !== undefined
 }
 
 /** `gateway → desktop`, for everything that is open. */
