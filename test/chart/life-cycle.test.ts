@@ -8,7 +8,7 @@ import { endpointsOf } from './support/api-server/controllers.ts'
 import { RESOURCES } from './support/api-server/resources.ts'
 import { startApiServer, type ApiServer } from './support/api-server/server.ts'
 import { resourceOf } from './support/api-server/store.ts'
-import { findHelm } from './support/find-helm.ts'
+import { findHelm, findOldestHelm } from './support/find-helm.ts'
 import { CHART, helm, MINIMAL, valuesFiles, type Outcome } from './support/helm.ts'
 import { nameOf, podOwners, type KubernetesObject } from './support/objects.ts'
 import { referencesOf } from './support/references.ts'
@@ -19,6 +19,8 @@ const RESTRICTED = { 'pod-security.kubernetes.io/enforce': 'restricted' }
 
 let api: ApiServer
 let helm4: string
+/** The one that runs: helm 4 unless a test says otherwise. */
+let program: string
 let folder: string
 
 beforeAll(async () => {
@@ -28,6 +30,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 async function startCluster(options: Parameters<typeof startApiServer>[0] = {}): Promise<void> {
+  program = helm4
   api = await startApiServer(options)
   put('Namespace', HOME, { metadata: { name: HOME, labels: RESTRICTED } })
 }
@@ -50,7 +53,7 @@ async function run(
   })
   const chart = ['install', 'upgrade'].includes(verb) ? [CHART] : []
   const all = [verb, 'desk', ...chart, ...files, '--namespace', HOME, '--timeout', '5s', ...words]
-  return helm(all, { kubeconfig: api.kubeconfig, program: helm4 })
+  return helm(all, { kubeconfig: api.kubeconfig, program })
 }
 
 async function succeed(
@@ -169,6 +172,39 @@ describe('a release', () => {
     expect(code).toBe(1)
     expect(stderr).toContain('are forbidden')
     await succeed('rollback', [], '--wait')
+    expect([desktop(), secrets()]).toEqual(before)
+  })
+})
+
+describe('a release of the oldest helm', () => {
+  beforeEach(async () => {
+    await startCluster()
+    bringWhatIsExpected(renderedObjects(MINIMAL_NAME))
+  })
+  afterEach(() => api.close())
+
+  it('comes up, is upgraded and rolled back beside a desktop that goes on, and goes', async () => {
+    program = await findOldestHelm()
+    await succeed('install', [MINIMAL], '--wait')
+    const before = [desktop(), secrets()]
+    const first = get('Pod', 'gateway').metadata.uid
+    await succeed('upgrade', [MINIMAL], '--wait')
+    expect(get('Pod', 'gateway').metadata.uid).toBe(first)
+    await succeed('upgrade', [MINIMAL, { gateway: { config: { logLevel: 'debug' } } }], '--wait')
+    expect(get('Pod', 'gateway').metadata.uid).not.toBe(first)
+    expect(await succeed('test', [])).toContain('Phase:          Succeeded')
+    await succeed('rollback', [], '--wait')
+    expect([desktop(), secrets()]).toEqual(before)
+    await succeed('uninstall', [], '--wait')
+    expect(api.store.ofKind('Pod')).toEqual([])
+  })
+
+  it('is taken over by helm 4', async () => {
+    program = await findOldestHelm()
+    await succeed('install', [MINIMAL], '--wait')
+    const before = [desktop(), secrets()]
+    program = helm4
+    await succeed('upgrade', [MINIMAL], '--wait')
     expect([desktop(), secrets()]).toEqual(before)
   })
 })

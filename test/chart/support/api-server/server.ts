@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { parse } from 'yaml'
 import { matches } from '../network-policy.ts'
-import { isMap, type KubernetesObject } from '../objects.ts'
+import type { KubernetesObject } from '../objects.ts'
 import {
   decodingRefusal,
   immutabilityRefusal,
@@ -19,8 +19,10 @@ import {
   type Refusal,
 } from './admission.ts'
 import { reconcile, type Verdict } from './controllers.ts'
+import { withDefaults } from './defaults.ts'
 import { discover } from './discovery.ts'
 import { apply, update, DuplicateEntry, type Conflict, type Owned } from './field-ownership.ts'
+import { PATCHES } from './patches.ts'
 import { decodeProtobuf } from './protobuf.ts'
 import { RESOURCES, apiVersionOf, type Resource } from './resources.ts'
 import { Store, resourceOf } from './store.ts'
@@ -285,25 +287,26 @@ async function write(
   const before: Owned = stored ?? { object: {}, owners: new Map() }
   const manager =
     query.get('fieldManager') ?? request.headers['user-agent']?.split('/')[0] ?? 'unknown'
+  const patch =
+    isApply || request.method !== 'PATCH' ? (_: unknown, whole: unknown) => whole : PATCHES[type]
+  if (patch === undefined) return refusal(415, 'UnsupportedMediaType', `${type} is not known here`)
+  const written = patch(before.object, sent) as KubernetesObject
   const isStrict = query.get('fieldValidation') === 'Strict'
-  const refused =
-    isStrict && isMap(sent) ? await decodingRefusal(sent as unknown as KubernetesObject) : undefined
+  const refused = isStrict ? await decodingRefusal(written) : undefined
   if (refused !== undefined) return refusal(refused.code, refused.reason, refused.message)
 
   let after: Owned | readonly Conflict[]
   try {
-    if (isApply) after = apply(before, sent, manager, query.get('force') === 'true')
-    else if (request.method !== 'PATCH') after = update(before, sent, manager)
-    else if (type === 'application/merge-patch+json')
-      after = update(before, mergePatch(before.object, sent) as object, manager)
-    else return refusal(415, 'UnsupportedMediaType', `${type} is not known here`)
+    if (isApply) after = apply(before, written, manager, query.get('force') === 'true')
+    else after = update(before, written, manager)
   } catch (error) {
     if (!(error instanceof DuplicateEntry)) throw error
     return refusal(500, 'InternalError', `failed to create typed patch object: ${error.message}`)
   }
   if (!('object' in after)) return conflictAnswer(resource, name, after)
 
-  const object = placed(after.object as KubernetesObject, resource, namespace, name, stored?.object)
+  const whole = withDefaults(after.object as KubernetesObject)
+  const object = placed(whole, resource, namespace, name, stored?.object)
   const home = store.get(resourceOf('Namespace'), '', namespace)?.object
   const forbidden =
     stored === undefined
@@ -352,15 +355,4 @@ function placed(
     metadata: { ...object.metadata, name, ...(resource.isNamespaced ? { namespace } : {}) },
     ...(status === undefined ? {} : { status }),
   }
-}
-
-/** @see https://www.rfc-editor.org/rfc/rfc7396 */
-function mergePatch(target: unknown, patch: unknown): unknown {
-  if (!isMap(patch)) return patch
-  const merged: Record<string, unknown> = isMap(target) ? { ...target } : {}
-  for (const [key, value] of Object.entries(patch)) {
-    if (value === null) delete merged[key]
-    else merged[key] = mergePatch(merged[key], value)
-  }
-  return merged
 }
