@@ -1,6 +1,7 @@
 // Every object of every values file: known to Kubernetes, in order by the rules, and careful with its pods.
 
 import { describe, expect, it } from 'vitest'
+import { isScalar, parseAllDocuments, visit } from 'yaml'
 import { CHART, helm, template, valuesFiles } from './support/helm.ts'
 import { lintFaults } from './support/lint.ts'
 import { nameOf, ofKind, parseObjects, podOwners, withoutSecrets } from './support/objects.ts'
@@ -42,10 +43,9 @@ describe.each(valuesFiles())('$name', ({ name, path }) => {
     expect(violations).toEqual([])
   })
 
-  // An empty list or map that a template indents leaves one behind.
+  // An empty list or map that a template indents leaves them behind.
   it('leaves no blanks at the end of a line', () => {
-    const lines = rendered(name).split('\n')
-    expect(lines.filter((line) => /[ \t]$/.test(line))).toEqual([])
+    expect(trailingBlanks(rendered(name))).toEqual([])
   })
 
   // GitOps renders without a cluster, again and again, and applies what differs.
@@ -75,4 +75,19 @@ describe.each(valuesFiles())('$name', ({ name, path }) => {
 /** What the user adds by `extraObjects` carries the user's labels; the chart's own begin with the release's name. */
 function isExtra(name: string): boolean {
   return !name.startsWith('desk-')
+}
+
+/** Numbers of lines; the lines of texts (scripts, settings) are theirs. */
+function trailingBlanks(yaml: string): number[] {
+  let structure = yaml
+  for (const document of parseAllDocuments(yaml)) {
+    visit(document, (_, node) => {
+      if (!isScalar(node) || !node.type?.startsWith('BLOCK') || !node.range) return
+      const [from, to] = node.range
+      const text = structure.slice(from, to).replace(/[ \t]+$/gm, '')
+      structure = structure.slice(0, from) + text.padEnd(to - from, '\0') + structure.slice(to)
+    })
+  }
+  const lines = structure.split('\n')
+  return lines.flatMap((line, index) => (/[ \t]$/.test(line) ? [index + 1] : []))
 }
