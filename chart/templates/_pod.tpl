@@ -9,7 +9,7 @@ Metadata of a pod. No version among the labels: the desktop must not restart bec
 {{- $labels := include "ghostwire.selectorLabels" . | fromYaml -}}
 {{- $annotations := dict -}}
 {{- if $mesh.enabled -}}
-{{- $in := and .mesh $mesh.inject -}}
+{{- $in := and (.mesh | default false) $mesh.inject -}}
 {{- if eq $mesh.name "linkerd" -}}
 {{- $_ := set $annotations "linkerd.io/inject" (ternary "enabled" "disabled" $in) -}}
 {{- else if eq $mesh.mode "ambient" -}}
