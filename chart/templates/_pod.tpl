@@ -80,7 +80,7 @@ resources:
   {{- if kindIs "map" $value }}
   {{- toYaml $value | nindent 2 }}
   {{- else }}
-  value: {{ $value | toString | quote }}
+  value: {{ kindIs "string" $value | ternary $value (toJson $value) | quote }}
   {{- end }}
 {{- end }}
 {{- end }}
