@@ -101,6 +101,24 @@ v6:
 {{- end -}}
 {{- end }}
 
+{{/* Where a sidecar gets its identity and its routes; in ambient mode the node does that. */}}
+{{- define "ghostwire.netpol.meshControlPlane" -}}
+{{- with .Values.serviceMesh -}}
+{{- if and .enabled .inject (or (eq .name "linkerd") (eq .mode "sidecar")) -}}
+{{- $isLinkerd := eq .name "linkerd" -}}
+- to:
+    - namespaceSelector:
+        matchLabels:
+          kubernetes.io/metadata.name: {{ .namespace | default ($isLinkerd | ternary "linkerd" "istio-system") }}
+  ports:
+    {{- range $isLinkerd | ternary (list 4143 8080 8086 8090) (list 15012) }}
+    - port: {{ . }}
+      protocol: TCP
+    {{- end }}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{/* Ports of the desktop: KasmVNC's own, and those that `desktop.extraPorts` adds. */}}
 {{- define "ghostwire.netpol.desktopPorts" -}}
 - port: {{ .Values.desktop.port }}
