@@ -50,7 +50,13 @@ become one.
 {{- end -}}
 {{- end }}
 
-{{/* Host of `gateway.publicUrl`, without a port. */}}
+{{/* Host of `gateway.publicUrl`, without a port; empty while that is no origin, which requirements.yaml tells. */}}
 {{- define "ghostwire.publicHost" -}}
+{{- if include "ghostwire.isOrigin" .Values.gateway.publicUrl -}}
 {{- (urlParse .Values.gateway.publicUrl).hostname -}}
+{{- end -}}
+{{- end }}
+
+{{- define "ghostwire.isOrigin" -}}
+{{- if regexMatch "^https?://([a-z0-9.-]+|\\[[0-9a-f:.]+\\])(:[0-9]+)?/?$" . -}}true{{- end -}}
 {{- end }}
