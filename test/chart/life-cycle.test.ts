@@ -91,6 +91,16 @@ function desktop(): object {
   return { pod: uid, generation: get('StatefulSet', 'desktop').metadata.generation }
 }
 
+/** Which workloads there are, in which generation, and which pods of theirs. */
+function workloads(): object {
+  const sets = ['Deployment', 'StatefulSet'].flatMap((kind) => api.store.ofKind(kind))
+  const pods = api.store.ofKind('Pod').filter(({ metadata }) => metadata.ownerReferences)
+  return {
+    generations: Object.fromEntries(sets.map((set) => [nameOf(set), set.metadata.generation])),
+    pods: Object.fromEntries(pods.map((pod) => [nameOf(pod), pod.metadata.uid])),
+  }
+}
+
 describe('a release', () => {
   beforeEach(async () => {
     await startCluster()
@@ -229,16 +239,20 @@ describe.each(valuesFiles())('with $name', ({ name, path }) => {
   it('comes up, stays as it is over an upgrade, and goes', async () => {
     bringWhatIsExpected(renderedObjects(name))
     await succeed('install', [path], '--wait')
-    const before = [desktop(), get('Deployment', 'gateway').metadata.generation, secrets()]
+    const before = [workloads(), secrets()]
     await succeed('upgrade', [path], '--wait')
-    expect([desktop(), get('Deployment', 'gateway').metadata.generation, secrets()]).toEqual(before)
+    expect([workloads(), secrets()]).toEqual(before)
     await succeed('uninstall', [], '--wait')
     expect(api.store.ofKind('Pod')).toEqual([])
   })
 })
 
-/** Secrets, claims and accounts that the values name and somebody else brings. */
+/** Namespaces, Secrets, claims and accounts that the values name and somebody else brings. */
 function bringWhatIsExpected(objects: readonly KubernetesObject[]): void {
+  for (const { metadata } of objects) {
+    const { namespace = HOME } = metadata
+    if (namespace !== HOME) put('Namespace', namespace)
+  }
   const ours = new Set(objects.map(nameOf))
   for (const { template } of podOwners(objects)) {
     for (const { kind, name, key } of referencesOf(template.spec)) {

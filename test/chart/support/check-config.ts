@@ -20,6 +20,7 @@ interface Data {
 
 /** What a Secret that the release expects to find holds where its value does not matter. */
 const SOME_SECRET = 'a-secret-that-somebody-else-put-there-before-the-release'
+const SOME_STORE = 'redis://:password@redis:6379'
 const { cert: CERTIFICATE, key: PRIVATE_KEY } = createCertificate()
 
 /**
@@ -119,7 +120,8 @@ function environmentOf(
     const { secretKeyRef, configMapKeyRef } = valueFrom ?? {}
     if (secretKeyRef !== undefined)
       found[name] =
-        dataOf('Secret', secretKeyRef.name ?? '', objects)?.[secretKeyRef.key] ?? SOME_SECRET
+        dataOf('Secret', secretKeyRef.name ?? '', objects)?.[secretKeyRef.key] ??
+        (name === 'GATEWAY_SESSION_STORE' ? SOME_STORE : SOME_SECRET)
     else if (configMapKeyRef !== undefined)
       found[name] =
         dataOf('ConfigMap', configMapKeyRef.name ?? '', objects)?.[configMapKeyRef.key] ?? ''

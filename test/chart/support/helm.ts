@@ -1,7 +1,7 @@
 // Runs the real helm, in folders of its own.
 
 import { execFile } from 'node:child_process'
-import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { parse } from 'yaml'
@@ -54,21 +54,25 @@ export interface TemplateOptions {
   /** Paths, the later ones win. */
   readonly values?: readonly string[]
   /** Merged over the files. */
-  readonly set?: unknown
+  readonly set?: object
   /** Path of another helm. */
   readonly program?: string
 }
 
 /** `helm template`, with the release `desk` in the namespace `home` unless told otherwise. */
-export function template(options: TemplateOptions = {}): Promise<Outcome> {
-  const { chart = CHART, release = 'desk', namespace = 'home', values = [], set } = options
-  const words = ['template', release, chart, '--namespace', namespace]
-  for (const file of values) words.push('--values', file)
-  // As JSON for the whole: text that looks like a number stays text, and a dot in a key is a dot.
-  for (const [key, value] of Object.entries(set ?? {})) {
-    words.push('--set-json', `${key}=${JSON.stringify(value)}`)
+export async function template(options: TemplateOptions = {}): Promise<Outcome> {
+  const { chart = CHART, release = 'desk', namespace = 'home', values = [], set, program } = options
+  const folder = mkdtempSync(join(tmpdir(), 'ghostwire-values-'))
+  try {
+    // A file and not --set: text that looks like a number stays text, and maps are merged.
+    const own = join(folder, 'values.json')
+    writeFileSync(own, JSON.stringify(set ?? {}))
+    const files = [...values, own].flatMap((file) => ['--values', file])
+    const words = ['template', release, chart, '--namespace', namespace, ...files]
+    return await helm(words, program === undefined ? {} : { program })
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
   }
-  return helm(words, options.program === undefined ? {} : { program: options.program })
 }
 
 /** The baseline: the least that the chart can be installed with. */

@@ -17,6 +17,8 @@ const NAMESPACES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'kube-system': {},
   monitoring: {},
   traefik: {},
+  'ingress-nginx': {},
+  gateways: {},
 }
 
 interface Destination {
@@ -36,7 +38,8 @@ interface Neighbourhood {
 function neighbourhood(objects: readonly KubernetesObject[]): Neighbourhood {
   const owners = podOwners(objects)
   const desktop = podOf(owners, 'desktop', '10.42.0.10')
-  const gateway = podOf(owners, 'gateway', '10.42.0.11')
+  const hasGateway = owners.some((owner) => componentOf(owner) === 'gateway')
+  const gateway = hasGateway ? podOf(owners, 'gateway', '10.42.0.11') : undefined
   const others = owners.filter(
     (owner) => !['desktop', 'gateway'].includes(componentOf(owner) ?? ''),
   )
@@ -56,21 +59,30 @@ function neighbourhood(objects: readonly KubernetesObject[]): Neighbourhood {
   return {
     cluster: { policies, namespaces: NAMESPACES },
     sources: {
-      gateway,
+      ...(gateway === undefined ? {} : { gateway }),
       desktop,
       ...Object.fromEntries(
         others.map((owner, index) => [roleOf(owner), endpointOf(owner, `10.42.0.${20 + index}`)]),
       ),
-      'ingress controller': stranger(
-        'traefik',
-        { 'app.kubernetes.io/name': 'traefik' },
-        '10.42.2.1',
+      Traefik: stranger('traefik', { 'app.kubernetes.io/name': 'traefik' }, '10.42.2.1'),
+      'ingress-nginx': stranger(
+        'ingress-nginx',
+        {
+          'app.kubernetes.io/name': 'ingress-nginx',
+          'app.kubernetes.io/component': 'controller',
+        },
+        '10.42.2.4',
+      ),
+      'Gateway API': stranger(
+        'gateways',
+        { 'gateway.networking.k8s.io/gateway-name': 'web' },
+        '10.42.2.5',
       ),
       Prometheus: stranger('monitoring', { 'app.kubernetes.io/name': 'prometheus' }, '10.42.2.2'),
       'neighbour in the namespace': neighbour,
       'impostor in another namespace': stranger(
         'elsewhere',
-        gateway.pod?.labels ?? {},
+        { ...desktop.pod?.labels, 'app.kubernetes.io/component': 'gateway' },
         '10.42.2.3',
       ),
     },
@@ -78,9 +90,17 @@ function neighbourhood(objects: readonly KubernetesObject[]): Neighbourhood {
       { name: 'desktop', endpoint: desktop, port: portOf(desktop, /./) },
       { name: 'desktop, other port', endpoint: desktop, port: 22 },
       ...MESH_PORTS.map((port) => ({ name: `desktop, mesh :${port}`, endpoint: desktop, port })),
-      { name: 'gateway', endpoint: gateway, port: portOf(gateway, /^http/) },
-      { name: 'gateway, admin', endpoint: gateway, port: portOf(gateway, /admin|metrics/) },
-      ...MESH_PORTS.map((port) => ({ name: `gateway, mesh :${port}`, endpoint: gateway, port })),
+      ...(gateway === undefined
+        ? []
+        : [
+            { name: 'gateway', endpoint: gateway, port: portOf(gateway, /^http/) },
+            { name: 'gateway, admin', endpoint: gateway, port: portOf(gateway, /admin|metrics/) },
+            ...MESH_PORTS.map((port) => ({
+              name: `gateway, mesh :${port}`,
+              endpoint: gateway,
+              port,
+            })),
+          ]),
       { name: 'DNS', endpoint: dns, port: 53, protocol: 'UDP' },
       { name: 'node-local DNS', endpoint: { ip: '169.254.20.10' }, port: 53, protocol: 'UDP' },
       { name: 'redis', endpoint: redis, port: 6379 },

@@ -5,6 +5,9 @@ import { parseObjects, type KubernetesObject } from './objects.ts'
 
 export const MINIMAL = 'chart/ci/minimal-values.yaml'
 
+/** Somebody else's oauth2-proxy has the gateway's place there. */
+export const WITHOUT_GATEWAY = 'chart/ci/external-oauth2proxy-values.yaml'
+
 /** The names of all values files, the baseline among them. */
 export function renderNames(): string[] {
   return Object.keys(inject('renders'))
