@@ -17,6 +17,7 @@ it('asks for all that it needs when it is given nothing', async () => {
   }
 })
 
+const LONG = 'x'.repeat(64)
 const TLS = { tls: [{ secretName: 'tls', hosts: ['desk.example.com'] }] }
 
 /** Values over the baseline → what the error says: the key, and what is wrong with it. */
@@ -206,6 +207,161 @@ const BAD: readonly (readonly [
   ['a whole name that DNS does not know', { fullnameOverride: 'my desk' }, ['fullnameOverride']],
   ['a digest that is none', { gateway: { image: { digest: 'latest' } } }, ['digest']],
   ['accounts of nobody', { serviceAccount: { create: false } }, ['serviceAccount.name']],
+  [
+    'a tenant of everybody’s',
+    { oauth2proxy: { issuer: 'https://login.microsoftonline.com/organizations/v2.0' } },
+    ['oauth2proxy.issuer', 'one tenant'],
+  ],
+  [
+    'people who may only watch, as nobody in particular',
+    { oauth2proxy: { viewers: { groups: ['a'] } }, desktop: { auth: { viewerUsername: '' } } },
+    ['desktop.auth.viewerUsername'],
+  ],
+  [
+    'a client that proves itself by a key it does not have',
+    { oauth2proxy: { clientAuth: 'private_key_jwt' } },
+    ['oauth2proxy.privateKeySecret'],
+  ],
+  [
+    'a client that proves itself by a secret it does not have',
+    { oauth2proxy: { clientAuth: 'client_secret_post' } },
+    ['oauth2proxy.existingSecret'],
+  ],
+  [
+    'a client that proves itself by nothing, with a secret',
+    { oauth2proxy: { clientAuth: 'none', clientSecret: 'x' } },
+    ['oauth2proxy.clientAuth'],
+  ],
+  [
+    'a secret in two places',
+    {
+      oauth2proxy: { clientSecret: 'x', existingSecret: 'a' },
+      desktop: { auth: { password: 'correct-horse', existingSecret: 'a' } },
+      gateway: { session: { secret: LONG, existingSecret: 'a' } },
+    },
+    ['oauth2proxy.clientSecret', 'desktop.auth.password', 'gateway.session.secret'],
+  ],
+  [
+    'an oauth2-proxy of one’s own that nobody asks',
+    { oauth2proxy: { enabled: false, external: { enabled: true } } },
+    ['ingress.enabled', 'networkPolicy.ingress'],
+  ],
+  [
+    'an oauth2-proxy of one’s own at no address',
+    {
+      oauth2proxy: { enabled: false, external: { enabled: true } },
+      ingress: { enabled: true, controller: 'ingress-nginx', ...TLS },
+    },
+    ['oauth2proxy.external.authUrl', 'oauth2proxy.external.signInUrl', 'networkPolicy.ingress'],
+  ],
+  [
+    'an oauth2-proxy of one’s own that the controller cannot ask',
+    {
+      oauth2proxy: { enabled: false, external: { enabled: true } },
+      ingress: { enabled: true, controller: 'haproxy', ...TLS },
+      servicemonitor: { enabled: true },
+    },
+    ['ingress.controller', 'servicemonitor.enabled'],
+  ],
+  [
+    'a setting of the gateway in its environment',
+    { gateway: { env: { GATEWAY_ALLOW_ANYONE: 'true' } } },
+    ['gateway.env.GATEWAY_ALLOW_ANYONE', 'gateway.config'],
+  ],
+  [
+    'a desktop without a password',
+    { desktop: { vncOptions: '-FrameRate=30 -disableBasicAuth' } },
+    ['desktop.vncOptions', 'Basic auth'],
+  ],
+  [
+    'options for a shell',
+    { desktop: { vncOptions: '-FrameRate=30; rm -rf ~' } },
+    ['desktop', 'vncOptions'],
+  ],
+  [
+    'ports that are there twice',
+    { desktop: { extraPorts: [{ name: 'audio', port: 6901 }] } },
+    ['desktop.extraPorts', '6901'],
+  ],
+  [
+    'volumes that are there twice',
+    { desktop: { extraVolumes: [{ name: 'home', emptyDir: {} }] } },
+    ['desktop.extraVolumes', 'home'],
+  ],
+  [
+    'a store that is not used',
+    { sessionStore: { redis: { url: 'redis://redis' } } },
+    ['sessionStore.redis.url', 'sessionStore.type'],
+  ],
+  [
+    'a budget that no node could drain with',
+    { podDisruptionBudget: { enabled: true, minAvailable: 1 } },
+    ['podDisruptionBudget.minAvailable'],
+  ],
+  [
+    'TLS from two places',
+    { ingress: { enabled: true, tlsElsewhere: true, ...TLS } },
+    ['ingress.tlsElsewhere'],
+  ],
+  [
+    'two ways to one certificate, one of them an annotation',
+    {
+      ingress: {
+        enabled: true,
+        annotations: { 'cert-manager.io/cluster-issuer': 'a' },
+      },
+      certificate: { enabled: true, issuerRef: { name: 'a' } },
+    },
+    ['certificate.enabled', 'ingress.annotations'],
+  ],
+  [
+    'a route for another host alone',
+    { httpRoute: { enabled: true, parentRefs: [{ name: 'a' }], hostnames: ['other.example.com'] } },
+    ['httpRoute.hostnames', 'gateway.publicUrl'],
+  ],
+  [
+    'plain HTTP to a TLS port',
+    {
+      httpRoute: { enabled: true, parentRefs: [{ name: 'a' }] },
+      gateway: { tls: { existingSecret: 'a' } },
+    },
+    ['backendTLSPolicy.enabled'],
+  ],
+  [
+    'a load balancer in plain HTTP',
+    { gateway: { service: { type: 'LoadBalancer' } } },
+    ['gateway.tls.existingSecret'],
+  ],
+  [
+    'a certificate for a desktop that speaks plain',
+    { desktop: { tls: { existingSecret: 'a' } } },
+    ['desktop.tls.existingSecret', 'desktop.tls.mode'],
+  ],
+  [
+    'private networks, and with them the cluster',
+    { networkPolicy: { allow: { privateNetworks: true } } },
+    ['networkPolicy.clusterCIDRs'],
+  ],
+  [
+    'a mesh’s port open to everybody',
+    { serviceMesh: { enabled: true, name: 'linkerd' } },
+    ['networkPolicy.ingress', 'linkerd'],
+  ],
+  [
+    'restrictions that are switched off',
+    { networkPolicy: { enabled: false, clusterCIDRs: ['198.51.100.0/24'] } },
+    ['networkPolicy.clusterCIDRs', 'networkPolicy.enabled'],
+  ],
+  [
+    'a claim that is not used',
+    { persistence: { enabled: false, existingClaim: 'a' } },
+    ['persistence.existingClaim'],
+  ],
+  [
+    'rights without a role',
+    { rbac: { create: false, rules: [{ verbs: ['get'] }] }, podSecurityStandards: { label: true } },
+    ['rbac.rules', 'podSecurityStandards.label'],
+  ],
 ]
 
 describe('over the baseline', () => {

@@ -1,5 +1,7 @@
 // How the desktop's container is started: what KasmVNC and kasmweb's start script are told.
 
+import type { INetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1/NetworkPolicy'
+import type { IService } from 'kubernetes-models/v1/Service'
 import type { IStatefulSet } from 'kubernetes-models/apps/v1/StatefulSet'
 import { describe, expect, it } from 'vitest'
 import { MINIMAL, template } from './support/helm.ts'
@@ -32,6 +34,28 @@ it('starts a service that somebody asks for', async () => {
   const env = environmentOf(await withValues({ desktop: { env: { KASM_SVC_AUDIO: 1 } } }))
   expect(env['KASM_SVC_AUDIO']).toBe('1')
   expect(env['KASM_SVC_UPLOADS']).toBe('0')
+})
+
+it('has its further ports open to the gateway alone', async () => {
+  const extraPorts = [{ name: 'audio', port: 4901 }]
+  const objects = await withValues({ desktop: { extraPorts } })
+  const [service] = ofKind<IService>(objects, 'Service').filter(
+    ({ metadata }) => metadata.name === 'desk-ghostwire-desktop',
+  )
+  expect(service?.spec?.ports?.map(({ port }) => port)).toEqual([6901, 4901])
+  const [policy] = ofKind<INetworkPolicy>(objects, 'NetworkPolicy').filter(
+    ({ metadata }) => metadata.name === 'desk-ghostwire-desktop',
+  )
+  const [rule, ...others] = policy?.spec?.ingress ?? []
+  expect(others).toEqual([])
+  expect(rule?.from).toEqual([
+    {
+      podSelector: {
+        matchLabels: expect.objectContaining({ 'app.kubernetes.io/component': 'gateway' }),
+      },
+    },
+  ])
+  expect(rule?.ports?.map(({ port }) => port)).toEqual([6901, 4901])
 })
 
 describe('KasmVNC', () => {
