@@ -89,6 +89,7 @@ function neighbourhood(objects: readonly KubernetesObject[]): Neighbourhood {
     destinations: [
       { name: 'desktop', endpoint: desktop, port: portOf(desktop, /./) },
       { name: 'desktop, other port', endpoint: desktop, port: 22 },
+      { name: 'desktop, by UDP', endpoint: desktop, port: portOf(desktop, /./), protocol: 'UDP' },
       ...MESH_PORTS.map((port) => ({ name: `desktop, mesh :${port}`, endpoint: desktop, port })),
       ...(gateway === undefined
         ? []
