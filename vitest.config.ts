@@ -20,7 +20,12 @@ export default defineConfig({
         testTimeout: 20_000,
         hookTimeout: 30_000,
       }),
-      project(2, 'e2e', { fileParallelism: false, testTimeout: 60_000, hookTimeout: 60_000 }),
+      project(2, 'chart', {
+        globalSetup: ['test/chart/support/setup.ts'],
+        testTimeout: 60_000,
+        hookTimeout: 120_000,
+      }),
+      project(3, 'e2e', { fileParallelism: false, testTimeout: 60_000, hookTimeout: 60_000 }),
     ],
   },
 })

@@ -2,7 +2,8 @@ import { globSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { loadSettings } from '../../../src/config/load.ts'
 
-const files = globSync('examples/*.yaml')
+// The others are values of the chart, which test/chart/ renders and hands to the gateway.
+const files = globSync('examples/gateway*.yaml')
 
 it('there are examples', () => {
   expect(files).toContain('examples/gateway.yaml')

@@ -1,0 +1,118 @@
+{{/*
+The IngressClass: the one given; else, where there is a cluster to ask, the only one there is. A default class needs no
+name. Empty: the cluster's default, whichever that is.
+*/}}
+{{- define "ghostwire.ingress.className" -}}
+{{- if .Values.ingress.className -}}
+{{- .Values.ingress.className -}}
+{{- else -}}
+{{- $classes := (lookup "networking.k8s.io/v1" "IngressClass" "" "").items | default list -}}
+{{- $default := "" -}}
+{{- range $classes -}}
+{{- if eq (dig "metadata" "annotations" "ingressclass.kubernetes.io/is-default-class" "" .) "true" -}}{{- $default = .metadata.name -}}{{- end -}}
+{{- end -}}
+{{- if $default -}}
+{{- $default -}}
+{{- else if eq (len $classes) 1 -}}
+{{- (first $classes).metadata.name -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* The preset: the one given; else that of the class which was found in the cluster. */}}
+{{- define "ghostwire.ingress.controller" -}}
+{{- if or .Values.ingress.controller .Values.ingress.className -}}
+{{- .Values.ingress.controller -}}
+{{- else -}}
+{{- with include "ghostwire.ingress.className" . -}}
+{{- $class := lookup "networking.k8s.io/v1" "IngressClass" "" . | default dict -}}
+{{- $known := dict
+  "k8s.io/ingress-nginx" "ingress-nginx"
+  "nginx.org/ingress-controller" "nginx"
+  "traefik.io/ingress-controller" "traefik"
+  "haproxy.org/ingress-controller/haproxy" "haproxy"
+-}}
+{{- get $known (dig "spec" "controller" "" $class) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/*
+What each controller needs to be told so that a stream lives: long time-outs and no buffering. The gateway pings browsers
+every 30 seconds, so an hour is a wide margin.
+*/}}
+{{- define "ghostwire.ingress.annotations" -}}
+{{- $controller := include "ghostwire.ingress.controller" . -}}
+{{- $hasTls := not (empty .Values.gateway.tls.existingSecret) -}}
+{{- $service := include "ghostwire.gateway.fullname" . -}}
+{{- $external := .Values.oauth2proxy.external -}}
+{{- $isExternal := not .Values.oauth2proxy.enabled -}}
+{{- $preset := dict -}}
+{{- if eq $controller "ingress-nginx" -}}
+{{- $preset = dict
+  "nginx.ingress.kubernetes.io/proxy-read-timeout" "3600"
+  "nginx.ingress.kubernetes.io/proxy-send-timeout" "3600"
+  "nginx.ingress.kubernetes.io/proxy-buffering" "off"
+-}}
+{{- if and $hasTls (not $isExternal) -}}{{- $_ := set $preset "nginx.ingress.kubernetes.io/backend-protocol" "HTTPS" -}}{{- end -}}
+{{- if $isExternal -}}
+{{- $_ := set $preset "nginx.ingress.kubernetes.io/auth-url" $external.authUrl -}}
+{{- $_ := set $preset "nginx.ingress.kubernetes.io/auth-signin" $external.signInUrl -}}
+{{- $_ := set $preset "nginx.ingress.kubernetes.io/auth-response-headers" "Authorization" -}}
+{{- if ne .Values.desktop.tls.mode "off" -}}{{- $_ := set $preset "nginx.ingress.kubernetes.io/backend-protocol" "HTTPS" -}}{{- end -}}
+{{- end -}}
+{{- else if eq $controller "nginx" -}}
+{{- $preset = dict
+  "nginx.org/proxy-read-timeout" "1h"
+  "nginx.org/proxy-send-timeout" "1h"
+  "nginx.org/proxy-buffering" "False"
+  "nginx.org/websocket-services" $service
+-}}
+{{- if $hasTls -}}{{- $_ := set $preset "nginx.org/ssl-services" $service -}}{{- end -}}
+{{- else if eq $controller "traefik" -}}
+{{- /* Time-outs are the entry point's there, and none of them counts for an upgraded connection. */ -}}
+{{- $preset = dict
+  "traefik.ingress.kubernetes.io/router.entrypoints" "websecure"
+  "traefik.ingress.kubernetes.io/router.tls" "true"
+-}}
+{{- if $isExternal -}}{{- $_ := set $preset "traefik.ingress.kubernetes.io/router.middlewares" $external.middleware -}}{{- end -}}
+{{- else if eq $controller "haproxy" -}}
+{{- $preset = dict
+  "haproxy.org/timeout-tunnel" "1h"
+  "haproxy.org/timeout-server" "1h"
+-}}
+{{- if $hasTls -}}{{- $_ := set $preset "haproxy.org/server-ssl" "true" -}}{{- end -}}
+{{- end -}}
+{{- with .Values.ingress.certManager -}}
+{{- if .clusterIssuer -}}{{- $_ := set $preset "cert-manager.io/cluster-issuer" .clusterIssuer -}}
+{{- else if .issuer -}}{{- $_ := set $preset "cert-manager.io/issuer" .issuer -}}{{- end -}}
+{{- end -}}
+{{- toYaml (merge (dict) .Values.ingress.annotations $preset) -}}
+{{- end }}
+
+{{/* Hosts of the ingress: those given, else the public one. A list of {host, paths}. */}}
+{{- define "ghostwire.ingress.hosts" -}}
+{{- $hosts := list -}}
+{{- range .Values.ingress.hosts | default (list (dict "host" (include "ghostwire.publicHost" .))) -}}
+{{- $hosts = append $hosts (dict "host" .host "paths" (.paths | default (list (dict "path" "/" "pathType" "Prefix")))) -}}
+{{- end -}}
+{{- toYaml $hosts -}}
+{{- end }}
+
+{{- define "ghostwire.tlsSecretName" -}}
+{{- .Values.certificate.secretName | default (printf "%s-tls" (include "ghostwire.fullname" .)) -}}
+{{- end }}
+
+{{/* `tls` of the ingress: as given; else, when cert-manager is asked for a certificate, the Secret it writes. */}}
+{{- define "ghostwire.ingress.tls" -}}
+{{- $certManager := .Values.ingress.certManager -}}
+{{- if .Values.ingress.tls -}}
+{{- toYaml .Values.ingress.tls -}}
+{{- else if or $certManager.clusterIssuer $certManager.issuer .Values.certificate.enabled -}}
+{{- $hosts := list -}}
+{{- range include "ghostwire.ingress.hosts" . | fromYamlArray -}}{{- $hosts = append $hosts .host -}}{{- end -}}
+{{- toYaml (list (dict "secretName" (include "ghostwire.tlsSecretName" .) "hosts" $hosts)) -}}
+{{- else -}}
+[]
+{{- end -}}
+{{- end }}

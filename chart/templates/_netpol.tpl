@@ -1,0 +1,168 @@
+{{/* Pieces of network policies. */}}
+
+{{- define "ghostwire.netpol.policyTypes" -}}
+policyTypes:
+  {{- toYaml .Values.networkPolicy.policyTypes | nindent 2 }}
+{{- end }}
+
+{{- define "ghostwire.netpol.dns" -}}
+{{- $dns := .Values.networkPolicy.dns -}}
+- to:
+    {{- with $dns.peers }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+    {{- range $dns.cidrs }}
+    - ipBlock:
+        cidr: {{ . }}
+    {{- end }}
+  ports:
+    {{- range $port := $dns.ports }}
+    {{- range list "UDP" "TCP" }}
+    - port: {{ $port }}
+      protocol: {{ . }}
+    {{- end }}
+    {{- end }}
+{{- end }}
+
+{{/* Where clouds hand out credentials, and IPv6 forms of the same addresses. Nobody of a release has business there. */}}
+{{- define "ghostwire.netpol.metadata" -}}
+v4:
+  - 169.254.0.0/16
+  - 100.100.100.200/32
+  - 168.63.129.16/32
+  - 192.0.0.192/32
+v6:
+  - fe80::/10
+  - fd00:ec2::/32
+  - fd20:ce::/32
+  - 64:ff9b::a9fe:0/112
+  - 64:ff9b::6464:64c8/128
+  - 64:ff9b::a83f:8110/128
+  - 64:ff9b::c000:c0/128
+{{- end }}
+
+{{/* What is not the internet, with the ways to wrap an IPv4 address into an IPv6 one. */}}
+{{- define "ghostwire.netpol.private" -}}
+v4:
+  - 0.0.0.0/8
+  - 10.0.0.0/8
+  - 100.64.0.0/10
+  - 127.0.0.0/8
+  - 168.63.129.16/32
+  - 169.254.0.0/16
+  - 172.16.0.0/12
+  - 192.0.0.0/24
+  - 192.168.0.0/16
+  - 198.18.0.0/15
+  - 224.0.0.0/3
+v6:
+  - ::/96
+  - 64:ff9b::/96
+  - 64:ff9b:1::/48
+  - 2002::/16
+  - fc00::/7
+  - fe80::/10
+  - ff00::/8
+{{- end }}
+
+{{/* All addresses but .but ({v4, v6}) and .also (a list of both kinds). */}}
+{{- define "ghostwire.netpol.anywhereBut" -}}
+{{- $v4 := .but.v4 -}}
+{{- $v6 := .but.v6 -}}
+{{- range .also -}}
+{{- if contains ":" . -}}{{- $v6 = append $v6 . -}}{{- else -}}{{- $v4 = append $v4 . -}}{{- end -}}
+{{- end -}}
+- ipBlock:
+    cidr: 0.0.0.0/0
+    except:
+      {{- range uniq $v4 }}
+      - {{ . }}
+      {{- end }}
+- ipBlock:
+    cidr: ::/0
+    except:
+      {{- range uniq $v6 }}
+      - {{ . | quote }}
+      {{- end }}
+{{- end }}
+
+{{/* Ports on which a mesh's proxies take connections for each other, whatever the port inside. */}}
+{{- define "ghostwire.netpol.meshPorts" -}}
+{{- with .Values.serviceMesh -}}
+{{- if and .enabled .inject -}}
+{{- if eq .name "linkerd" }}
+- port: 4143
+  protocol: TCP
+{{- else if eq .mode "ambient" }}
+- port: 15008
+  protocol: TCP
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* Where a sidecar gets its identity and its routes; in ambient mode the node does that. */}}
+{{- define "ghostwire.netpol.meshControlPlane" -}}
+{{- with .Values.serviceMesh -}}
+{{- if and .enabled .inject (or (eq .name "linkerd") (eq .mode "sidecar")) -}}
+{{- $isLinkerd := eq .name "linkerd" -}}
+- to:
+    - namespaceSelector:
+        matchLabels:
+          kubernetes.io/metadata.name: {{ .namespace | default ($isLinkerd | ternary "linkerd" "istio-system") }}
+  ports:
+    {{- range $isLinkerd | ternary (list 4143 8080 8086 8090) (list 15012) }}
+    - port: {{ . }}
+      protocol: TCP
+    {{- end }}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* Ports of the desktop: KasmVNC's own, and those that `desktop.extraPorts` adds. */}}
+{{- define "ghostwire.netpol.desktopPorts" -}}
+- port: {{ .Values.desktop.port }}
+  protocol: TCP
+{{- range .Values.desktop.extraPorts }}
+- port: {{ .port }}
+  protocol: TCP
+{{- end }}
+{{- include "ghostwire.netpol.meshPorts" . }}
+{{- end }}
+
+{{- define "ghostwire.netpol.frontPorts" -}}
+- port: {{ .Values.gateway.ports.http }}
+  protocol: TCP
+{{- include "ghostwire.netpol.meshPorts" . }}
+{{- end }}
+
+{{/* Rules for a front door: peers as they were given; without ports of their own they get .ports. */}}
+{{- define "ghostwire.netpol.frontDoor" -}}
+{{- $ports := .ports -}}
+{{- range .rules }}
+- from:
+    {{- toYaml .from | nindent 4 }}
+  ports:
+    {{- with .ports }}
+    {{- toYaml . | nindent 4 }}
+    {{- else }}
+    {{- $ports | nindent 4 }}
+    {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Who may ask the admin listener: those given; else, with a ServiceMonitor, the Prometheus of kube-prometheus-stack. */}}
+{{- define "ghostwire.netpol.metricsPeers" -}}
+{{- if .Values.networkPolicy.metrics -}}
+{{- toYaml .Values.networkPolicy.metrics -}}
+{{- else if .Values.servicemonitor.enabled -}}
+- namespaceSelector:
+    matchLabels:
+      kubernetes.io/metadata.name: {{ .Values.servicemonitor.namespace | default "monitoring" }}
+  podSelector:
+    matchLabels:
+      app.kubernetes.io/name: prometheus
+{{- else -}}
+[]
+{{- end -}}
+{{- end }}

@@ -1,0 +1,17 @@
+{{/* What providers.yaml knows of `oauth2proxy.provider`, under what the values say themselves. As YAML. */}}
+{{- define "ghostwire.provider" -}}
+{{- $given := .Values.oauth2proxy -}}
+{{- $known := get (.Files.Get "providers.yaml" | fromYaml) $given.provider | default dict -}}
+{{- $result := dict
+  "issuer" ($given.issuer | default (get $known "issuer") | default "")
+  "scopes" ($given.scopes | default (get $known "scopes") | default "openid profile email")
+  "authorizationParams" (merge (dict) $given.authorizationParams (get $known "authorizationParams" | default dict))
+  "groupsClaim" ($given.groupsClaim | default (get $known "groupsClaim") | default "groups")
+  "emailVerified" ($given.emailVerified | default (get $known "emailVerified") | default "required")
+  "shape" (get $known "shape" | default "")
+  "shapeWords" (get $known "shapeWords" | default "")
+  "refusal" (get $known "refusal" | default "")
+  "noGroups" (get $known "noGroups" | default "")
+-}}
+{{- toYaml $result -}}
+{{- end }}

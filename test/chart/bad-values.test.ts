@@ -1,0 +1,378 @@
+// Values that cannot work end in words that name the key, and never in half of a release.
+
+import { describe, expect, it } from 'vitest'
+import { MINIMAL, template } from './support/helm.ts'
+
+it('asks for all that it needs when it is given nothing', async () => {
+  const { code, stdout, stderr } = await template()
+  expect(code).not.toBe(0)
+  expect(stdout).toBe('')
+  for (const key of [
+    'gateway.publicUrl',
+    'oauth2proxy.issuer',
+    'oauth2proxy.clientId',
+    'oauth2proxy.allowed',
+  ]) {
+    expect(stderr).toContain(key)
+  }
+})
+
+const LONG = 'x'.repeat(64)
+const TLS = { tls: [{ secretName: 'tls', hosts: ['desk.example.com'] }] }
+
+/** Values over the baseline → what the error says: the key, and what is wrong with it. */
+const BAD: readonly (readonly [
+  what: string,
+  values: Readonly<Record<string, unknown>>,
+  says: readonly string[],
+])[] = [
+  ['a key that nobody knows', { gatway: {} }, ['gatway']],
+  ['a key that the section does not know', { ingress: { hots: [] } }, ['ingress', 'hots']],
+  ['a word where a number belongs', { gateway: { replicas: 'two' } }, ['replicas']],
+  [
+    'a public URL in plain HTTP',
+    { gateway: { publicUrl: 'http://desk.example.com' } },
+    ['gateway.publicUrl'],
+  ],
+  [
+    'a public URL with a path',
+    { gateway: { publicUrl: 'https://example.com/desk' } },
+    ['gateway.publicUrl'],
+  ],
+  ['nobody who may come in', { oauth2proxy: { allowed: { groups: [] } } }, ['oauth2proxy.allowed']],
+  [
+    'two answers to who may come in',
+    { oauth2proxy: { rules: [{ match: { groups: ['a'] }, role: 'control' }] } },
+    ['oauth2proxy.rules', 'oauth2proxy.allowed'],
+  ],
+  [
+    'no sign-in at all',
+    { oauth2proxy: { enabled: false } },
+    ['oauth2proxy.enabled', 'oauth2proxy.external'],
+  ],
+  [
+    'two that sign in',
+    { oauth2proxy: { external: { enabled: true } } },
+    ['oauth2proxy.external.enabled'],
+  ],
+  [
+    'a provider that is none',
+    { oauth2proxy: { provider: 'github' } },
+    ['oauth2proxy.provider', 'GitHub'],
+  ],
+  ['a provider that nobody knows', { oauth2proxy: { provider: 'facebook' } }, ['provider']],
+  [
+    'an issuer that the provider never has',
+    { oauth2proxy: { provider: 'keycloak', issuer: 'https://login.example.com' } },
+    ['oauth2proxy.issuer', '/realms/'],
+  ],
+  [
+    'an issuer for everybody’s tenants',
+    { oauth2proxy: { provider: 'entra', issuer: 'https://login.microsoftonline.com/common/v2.0' } },
+    ['oauth2proxy.issuer'],
+  ],
+  [
+    'groups of a provider that sends none',
+    { oauth2proxy: { provider: 'google', issuer: '' } },
+    ['oauth2proxy.allowed.groups', 'Google sends no groups'],
+  ],
+  [
+    'a setting that the chart writes',
+    { gateway: { config: { publicUrl: 'https://other.example.com' } } },
+    ['gateway.config.publicUrl', 'gateway.publicUrl'],
+  ],
+  [
+    'a setting below one that the chart writes',
+    { gateway: { config: { oidc: { issuer: 'https://other.example.com' } } } },
+    ['gateway.config.oidc', 'oauth2proxy'],
+  ],
+  [
+    'the desktop’s password in its environment',
+    { desktop: { env: { VNC_PW: 'x' } } },
+    ['desktop.env.VNC_PW', 'desktop.auth'],
+  ],
+  ['two desktops', { desktop: { replicas: 2 } }, ['desktop', 'replicas']],
+  [
+    'a session store in memory for two',
+    { gateway: { replicas: 2 } },
+    ['gateway.replicas', 'sessionStore.type'],
+  ],
+  [
+    'a session store in a file for two',
+    { gateway: { replicas: 2 }, sessionStore: { type: 'sqlite' } },
+    ['gateway.replicas', 'sessionStore.type'],
+  ],
+  [
+    'a session store that nobody knows',
+    { sessionStore: { type: 'mysql' } },
+    ['sessionStore', 'type'],
+  ],
+  [
+    'redis at no address',
+    { sessionStore: { type: 'redis' } },
+    ['sessionStore.redis.url', 'sessionStore.redis.existingSecret'],
+  ],
+  [
+    'no secrets, and none to be made up',
+    { secrets: { generate: false } },
+    ['secrets.generate', 'desktop.auth.existingSecret', 'gateway.session.existingSecret'],
+  ],
+  [
+    'a session secret that is too short',
+    { gateway: { session: { secret: 'short' } } },
+    ['gateway.session.secret', '32'],
+  ],
+  ['an ingress without TLS', { ingress: { enabled: true } }, ['ingress.tls']],
+  [
+    'an ingress for another host alone',
+    {
+      ingress: {
+        enabled: true,
+        hosts: [{ host: 'other.example.com' }],
+        tls: [{ secretName: 'tls', hosts: ['other.example.com'] }],
+      },
+    },
+    ['ingress.hosts', 'gateway.publicUrl'],
+  ],
+  [
+    'two ways to one certificate',
+    {
+      ingress: { enabled: true, certManager: { clusterIssuer: 'a' } },
+      certificate: { enabled: true, issuerRef: { name: 'a' } },
+    },
+    ['certificate.enabled', 'ingress.certManager'],
+  ],
+  [
+    'two issuers',
+    { ingress: { enabled: true, certManager: { clusterIssuer: 'a', issuer: 'b' } } },
+    ['ingress.certManager'],
+  ],
+  [
+    'a certificate of nobody',
+    { ingress: { enabled: true, ...TLS }, certificate: { enabled: true } },
+    ['certificate.issuerRef.name'],
+  ],
+  [
+    'a controller that nobody knows',
+    { ingress: { enabled: true, controller: 'apache', ...TLS } },
+    ['controller'],
+  ],
+  ['a route on no Gateway', { httpRoute: { enabled: true } }, ['httpRoute.parentRefs']],
+  [
+    'TLS to a gateway that speaks none',
+    { backendTLSPolicy: { enabled: true } },
+    ['backendTLSPolicy', 'gateway.tls.existingSecret'],
+  ],
+  [
+    'TLS of the desktop without a certificate',
+    { desktop: { tls: { mode: 'secret' } } },
+    ['desktop.tls.existingSecret'],
+  ],
+  ['an `off` without quotes', { desktop: { tls: { mode: false } } }, ['desktop', 'mode']],
+  ['a mesh without a name', { serviceMesh: { enabled: true } }, ['serviceMesh.name']],
+  [
+    'a mesh that nobody knows',
+    { serviceMesh: { enabled: true, name: 'consul' } },
+    ['serviceMesh', 'name'],
+  ],
+  [
+    'a level that Pod Security does not have',
+    { podSecurityStandards: { enforce: 'strict' } },
+    ['podSecurityStandards', 'enforce'],
+  ],
+  [
+    'policies that let everybody to the desktop',
+    { networkPolicy: { policyTypes: ['Egress'] } },
+    ['networkPolicy', 'policyTypes'],
+  ],
+  [
+    'a front door for nobody in particular',
+    { networkPolicy: { ingress: [{ ports: [{ port: 80 }] }] } },
+    ['networkPolicy', 'ingress', 'from'],
+  ],
+  ['a backup before it works', { backup: { enabled: true } }, ['backup.enabled']],
+  ['a snapshot before it works', { volumeSnapshot: { enabled: true } }, ['volumeSnapshot.enabled']],
+  [
+    'an interval in words',
+    { servicemonitor: { enabled: true, interval: 'often' } },
+    ['servicemonitor', 'interval'],
+  ],
+  ['a size that is none', { persistence: { size: '10 GB' } }, ['persistence', 'size']],
+  [
+    'two listeners on one port',
+    { gateway: { ports: { http: 8080, admin: 8080 } } },
+    ['gateway.ports'],
+  ],
+  ['a name that DNS does not know', { nameOverride: 'my_desk' }, ['nameOverride']],
+  ['a whole name that DNS does not know', { fullnameOverride: 'my desk' }, ['fullnameOverride']],
+  ['a digest that is none', { gateway: { image: { digest: 'latest' } } }, ['digest']],
+  ['accounts of nobody', { serviceAccount: { create: false } }, ['serviceAccount.name']],
+  [
+    'a tenant of everybody’s',
+    { oauth2proxy: { issuer: 'https://login.microsoftonline.com/organizations/v2.0' } },
+    ['oauth2proxy.issuer', 'one tenant'],
+  ],
+  [
+    'people who may only watch, as nobody in particular',
+    { oauth2proxy: { viewers: { groups: ['a'] } }, desktop: { auth: { viewerUsername: '' } } },
+    ['desktop.auth.viewerUsername'],
+  ],
+  [
+    'a client that proves itself by a key it does not have',
+    { oauth2proxy: { clientAuth: 'private_key_jwt' } },
+    ['oauth2proxy.privateKeySecret'],
+  ],
+  [
+    'a client that proves itself by a secret it does not have',
+    { oauth2proxy: { clientAuth: 'client_secret_post' } },
+    ['oauth2proxy.existingSecret'],
+  ],
+  [
+    'a client that proves itself by nothing, with a secret',
+    { oauth2proxy: { clientAuth: 'none', clientSecret: 'x' } },
+    ['oauth2proxy.clientAuth'],
+  ],
+  [
+    'a secret in two places',
+    {
+      oauth2proxy: { clientSecret: 'x', existingSecret: 'a' },
+      desktop: { auth: { password: 'correct-horse', existingSecret: 'a' } },
+      gateway: { session: { secret: LONG, existingSecret: 'a' } },
+    },
+    ['oauth2proxy.clientSecret', 'desktop.auth.password', 'gateway.session.secret'],
+  ],
+  [
+    'an oauth2-proxy of one’s own that nobody asks',
+    { oauth2proxy: { enabled: false, external: { enabled: true } } },
+    ['ingress.enabled', 'networkPolicy.ingress'],
+  ],
+  [
+    'an oauth2-proxy of one’s own at no address',
+    {
+      oauth2proxy: { enabled: false, external: { enabled: true } },
+      ingress: { enabled: true, controller: 'ingress-nginx', ...TLS },
+    },
+    ['oauth2proxy.external.authUrl', 'oauth2proxy.external.signInUrl', 'networkPolicy.ingress'],
+  ],
+  [
+    'an oauth2-proxy of one’s own that the controller cannot ask',
+    {
+      oauth2proxy: { enabled: false, external: { enabled: true } },
+      ingress: { enabled: true, controller: 'haproxy', ...TLS },
+      servicemonitor: { enabled: true },
+    },
+    ['ingress.controller', 'servicemonitor.enabled'],
+  ],
+  [
+    'a setting of the gateway in its environment',
+    { gateway: { env: { GATEWAY_ALLOW_ANYONE: 'true' } } },
+    ['gateway.env.GATEWAY_ALLOW_ANYONE', 'gateway.config'],
+  ],
+  [
+    'a desktop without a password',
+    { desktop: { vncOptions: '-FrameRate=30 -disableBasicAuth' } },
+    ['desktop.vncOptions', 'Basic auth'],
+  ],
+  [
+    'options for a shell',
+    { desktop: { vncOptions: '-FrameRate=30; rm -rf ~' } },
+    ['desktop', 'vncOptions'],
+  ],
+  [
+    'ports that are there twice',
+    { desktop: { extraPorts: [{ name: 'audio', port: 6901 }] } },
+    ['desktop.extraPorts', '6901'],
+  ],
+  [
+    'volumes that are there twice',
+    { desktop: { extraVolumes: [{ name: 'home', emptyDir: {} }] } },
+    ['desktop.extraVolumes', 'home'],
+  ],
+  [
+    'a store that is not used',
+    { sessionStore: { redis: { url: 'redis://redis' } } },
+    ['sessionStore.redis.url', 'sessionStore.type'],
+  ],
+  [
+    'a budget that no node could drain with',
+    { podDisruptionBudget: { enabled: true, minAvailable: 1 } },
+    ['podDisruptionBudget.minAvailable'],
+  ],
+  [
+    'TLS from two places',
+    { ingress: { enabled: true, tlsElsewhere: true, ...TLS } },
+    ['ingress.tlsElsewhere'],
+  ],
+  [
+    'two ways to one certificate, one of them an annotation',
+    {
+      ingress: {
+        enabled: true,
+        annotations: { 'cert-manager.io/cluster-issuer': 'a' },
+      },
+      certificate: { enabled: true, issuerRef: { name: 'a' } },
+    },
+    ['certificate.enabled', 'ingress.annotations'],
+  ],
+  [
+    'a route for another host alone',
+    { httpRoute: { enabled: true, parentRefs: [{ name: 'a' }], hostnames: ['other.example.com'] } },
+    ['httpRoute.hostnames', 'gateway.publicUrl'],
+  ],
+  [
+    'plain HTTP to a TLS port',
+    {
+      httpRoute: { enabled: true, parentRefs: [{ name: 'a' }] },
+      gateway: { tls: { existingSecret: 'a' } },
+    },
+    ['backendTLSPolicy.enabled'],
+  ],
+  [
+    'a load balancer in plain HTTP',
+    { gateway: { service: { type: 'LoadBalancer' } } },
+    ['gateway.tls.existingSecret'],
+  ],
+  [
+    'a certificate for a desktop that speaks plain',
+    { desktop: { tls: { existingSecret: 'a' } } },
+    ['desktop.tls.existingSecret', 'desktop.tls.mode'],
+  ],
+  [
+    'private networks, and with them the cluster',
+    { networkPolicy: { allow: { privateNetworks: true } } },
+    ['networkPolicy.clusterCIDRs'],
+  ],
+  [
+    'a mesh’s port open to everybody',
+    { serviceMesh: { enabled: true, name: 'linkerd' } },
+    ['networkPolicy.ingress', 'linkerd'],
+  ],
+  [
+    'restrictions that are switched off',
+    { networkPolicy: { enabled: false, clusterCIDRs: ['198.51.100.0/24'] } },
+    ['networkPolicy.clusterCIDRs', 'networkPolicy.enabled'],
+  ],
+  [
+    'a claim that is not used',
+    { persistence: { enabled: false, existingClaim: 'a' } },
+    ['persistence.existingClaim'],
+  ],
+  [
+    'rights without a role',
+    { rbac: { create: false, rules: [{ verbs: ['get'] }] }, podSecurityStandards: { label: true } },
+    ['rbac.rules', 'podSecurityStandards.label'],
+  ],
+]
+
+describe('over the baseline', () => {
+  it.each(BAD)('%s', async (_, set, says) => {
+    const { code, stdout, stderr } = await template({ values: [MINIMAL], set })
+    expect(code, stdout).not.toBe(0)
+    expect(stdout).toBe('')
+    for (const words of says) expect(stderr).toContain(words)
+    // Words, and not where a template broke.
+    expect(stderr).not.toMatch(
+      /nil pointer|wrong type for value|error calling (?:index|include: template: [^\n]*: error calling (?!fail|include))/,
+    )
+  })
+})

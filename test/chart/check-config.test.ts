@@ -1,0 +1,49 @@
+// The gateway starts with what every values file gives it, and means the same by it as the objects around it do.
+
+import type { IService } from 'kubernetes-models/v1/Service'
+import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { checkConfig } from './support/check-config.ts'
+import { componentOf } from './support/lint.ts'
+import { ofKind, podOwners } from './support/objects.ts'
+import { renderedObjects, renderNames, WITHOUT_GATEWAY } from './support/renders.ts'
+
+interface Settings {
+  readonly publicUrl: string
+  readonly listen: string
+  readonly adminListen: string
+  readonly desktop: { readonly url: string }
+}
+
+/** What the gateway takes and yet has a word about. */
+const WARNINGS: Readonly<Record<string, RegExp>> = {
+  'chart/ci/desktop-tls-image-values.yaml': /^warning: \S+ \(desktop\.tls\.insecure\): .*\n$/,
+}
+
+describe.each(renderNames().filter((name) => name !== WITHOUT_GATEWAY))('%s', (name) => {
+  it('has settings that the gateway takes', async () => {
+    const objects = renderedObjects(name)
+    const { code, stdout, stderr } = await checkConfig(objects)
+    expect(stderr).toMatch(WARNINGS[name] ?? /^$/)
+    expect(code).toBe(0)
+
+    const settings = parse(stdout) as Settings
+    const { hostname, port } = new URL(settings.desktop.url)
+    const [service = '', namespace = 'home'] = hostname.split('.')
+    expect(namespace).toBe('home')
+    const desktop = ofKind<IService>(objects, 'Service').find(
+      ({ metadata }) => metadata.name === service,
+    )
+    expect(desktop?.spec?.ports?.map((one) => String(one.port))).toContain(port)
+
+    const gateway = podOwners(objects).find(
+      (owner) => componentOf(owner) === 'gateway' && owner.object.kind === 'Deployment',
+    )
+    const ports = gateway?.template.spec.containers[0]?.ports?.map(
+      ({ containerPort }) => containerPort,
+    )
+    for (const listen of [settings.listen, settings.adminListen]) {
+      expect(ports).toContain(Number(listen.split(':').at(-1)))
+    }
+  })
+})

@@ -1,0 +1,92 @@
+// Which IngressClass an ingress gets, and with it which controller it is written for: found in the cluster, as `helm
+// template` cannot.
+
+import type { IIngress } from 'kubernetes-models/networking.k8s.io/v1/Ingress'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
+import { startApiServer, type ApiServer } from './support/api-server/server.ts'
+import { findHelm } from './support/find-helm.ts'
+import { CHART, helm, MINIMAL, type Outcome } from './support/helm.ts'
+
+const TRAEFIK = 'traefik.io/ingress-controller'
+const HAPROXY = 'haproxy.org/ingress-controller/haproxy'
+
+let api: ApiServer
+let program: string
+let folder: string
+
+beforeAll(async () => {
+  program = await findHelm([4, 0])
+  folder = mkdtempSync(join(tmpdir(), 'ghostwire-ingress-class-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+beforeEach(async () => {
+  api = await startApiServer()
+})
+afterEach(() => api.close())
+
+function ingressClass(name: string, controller: string, isDefault = false): void {
+  const annotations = { 'ingressclass.kubernetes.io/is-default-class': String(isDefault) }
+  const metadata = { name, annotations }
+  const spec = { controller }
+  api.store.put({ apiVersion: 'networking.k8s.io/v1', kind: 'IngressClass', metadata, spec })
+}
+
+async function install(ingress: object = {}): Promise<Outcome> {
+  const values = join(folder, 'values.json')
+  const all = { ingress: { enabled: true, tlsElsewhere: true, ...ingress } }
+  writeFileSync(values, JSON.stringify(all))
+  const files = ['--values', MINIMAL, '--values', values]
+  return helm(['install', 'desk', CHART, ...files], { kubeconfig: api.kubeconfig, program })
+}
+
+async function installed(ingress?: object): Promise<IIngress> {
+  const { code, stderr } = await install(ingress)
+  expect(code, stderr).toBe(0)
+  const [made] = api.store.ofKind('Ingress')
+  return made as unknown as IIngress
+}
+
+function annotationsOf({ metadata }: IIngress): string[] {
+  const names = Object.keys(metadata?.annotations ?? {})
+  return names.filter((name) => !name.startsWith('meta.helm.sh/'))
+}
+
+it('leaves the class to a cluster that knows none yet', async () => {
+  const ingress = await installed()
+  expect(ingress.spec).not.toHaveProperty('ingressClassName')
+  expect(annotationsOf(ingress)).toEqual([])
+})
+
+it('takes the only class there is, and writes for its controller', async () => {
+  ingressClass('front', TRAEFIK)
+  const ingress = await installed()
+  expect(ingress.spec?.ingressClassName).toBe('front')
+  expect(annotationsOf(ingress)).toContain('traefik.ingress.kubernetes.io/router.entrypoints')
+})
+
+it('takes the default of several', async () => {
+  ingressClass('front', TRAEFIK)
+  ingressClass('other', HAPROXY, true)
+  const ingress = await installed()
+  expect(ingress.spec?.ingressClassName).toBe('other')
+  expect(annotationsOf(ingress)).toContain('haproxy.org/timeout-tunnel')
+})
+
+it('asks which, when none of several is the default', async () => {
+  ingressClass('front', TRAEFIK)
+  ingressClass('other', HAPROXY)
+  const { code, stderr } = await install()
+  expect(code).toBe(1)
+  expect(stderr).toContain('ingress.className: must be one of front, other')
+  expect(api.store.ofKind('Ingress')).toEqual([])
+})
+
+it('takes the class that the values name, and guesses no controller', async () => {
+  ingressClass('front', TRAEFIK, true)
+  const ingress = await installed({ className: 'mine' })
+  expect(ingress.spec?.ingressClassName).toBe('mine')
+  expect(annotationsOf(ingress)).toEqual([])
+})

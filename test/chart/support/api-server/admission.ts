@@ -1,0 +1,95 @@
+// What the API server refuses before it stores anything.
+
+import { isDeepStrictEqual } from 'node:util'
+import { isMap, type KubernetesObject } from '../objects.ts'
+import { restrictedViolations } from '../pod-security.ts'
+import { schemaFaults } from '../strict-schemas.ts'
+
+export interface Refusal {
+  readonly code: number
+  readonly reason: string
+  readonly message: string
+}
+
+/** Fields of a spec that may change; of kinds that are not named, all may. */
+const MUTABLE: Readonly<Record<string, readonly string[]>> = {
+  StatefulSet: [
+    'replicas',
+    'ordinals',
+    'template',
+    'updateStrategy',
+    'revisionHistoryLimit',
+    'persistentVolumeClaimRetentionPolicy',
+    'minReadySeconds',
+  ],
+  PersistentVolumeClaim: ['resources', 'volumeName', 'volumeAttributesClassName'],
+  Job: ['parallelism', 'suspend', 'activeDeadlineSeconds', 'ttlSecondsAfterFinished'],
+}
+
+/** An unknown or impossible field. The same objects come again and again, and are judged once. */
+export async function decodingRefusal(object: KubernetesObject): Promise<Refusal | undefined> {
+  const key = JSON.stringify(object)
+  const judging = judged.get(key) ?? schemaFaults([object])
+  judged.set(key, judging)
+  const faults = await judging
+  if (faults.length === 0) return undefined
+  return { code: 400, reason: 'BadRequest', message: `strict decoding error: ${faults.join(', ')}` }
+}
+const judged = new Map<string, Promise<string[]>>()
+
+/** A change of what was decided when the object was made. */
+export function immutabilityRefusal(
+  was: KubernetesObject,
+  is: KubernetesObject,
+): Refusal | undefined {
+  const mutable = MUTABLE[is.kind]
+  const before = withoutFields(was['spec'], mutable)
+  const after = withoutFields(is['spec'], mutable)
+  if (mutable !== undefined && !isDeepStrictEqual(before, after)) {
+    const allowed = mutable.map((field) => `'${field}'`).join(', ')
+    return invalid(
+      is,
+      `spec: Forbidden: updates to ${is.kind.toLowerCase()} spec for fields other than ${allowed} are forbidden`,
+    )
+  }
+  const fixed =
+    is.kind === 'Deployment' ? 'spec.selector' : is.kind === 'RoleBinding' ? 'roleRef' : ''
+  if (fixed !== '' && !isDeepStrictEqual(at(was, fixed), at(is, fixed))) {
+    return invalid(is, `${fixed}: Invalid value: field is immutable`)
+  }
+  return undefined
+}
+
+/** @see https://kubernetes.io/docs/concepts/security/pod-security-admission/ */
+export function podSecurityRefusal(
+  pod: KubernetesObject,
+  namespace: KubernetesObject | undefined,
+): Refusal | undefined {
+  const level = namespace?.metadata.labels?.['pod-security.kubernetes.io/enforce']
+  if (level !== 'restricted') return undefined
+  const violations = restrictedViolations(pod)
+  if (violations.length === 0) return undefined
+  return {
+    code: 403,
+    reason: 'Forbidden',
+    message: `pods "${pod.metadata.name}" is forbidden: violates PodSecurity "restricted:latest": ${violations.join(', ')}`,
+  }
+}
+
+function invalid({ kind, apiVersion, metadata }: KubernetesObject, what: string): Refusal {
+  const [group] = apiVersion.split('/')
+  return {
+    code: 422,
+    reason: 'Invalid',
+    message: `${kind}.${group} "${metadata.name}" is invalid: ${what}`,
+  }
+}
+
+function withoutFields(spec: unknown, fields: readonly string[] = []): unknown {
+  if (!isMap(spec)) return spec
+  return Object.fromEntries(Object.entries(spec).filter(([key]) => !fields.includes(key)))
+}
+
+function at(object: unknown, path: string): unknown {
+  return path.split('.').reduce((value, key) => (isMap(value) ? value[key] : undefined), object)
+}
