@@ -71,6 +71,13 @@ export const AFTER_UNKNOWN_END: Words = {
   button: 'Sign in again',
 }
 
+/** For a page whose session ended while this browser has begun another one: a new sign-in would end that. */
+export const AFTER_NEW_SIGN_IN: Words = {
+  title: 'You have signed in anew',
+  text: 'This page belonged to an earlier session of yours, which has ended. Your desktop is one click away.',
+  button: 'Go to the desktop',
+}
+
 /** What became of the connection alone: the session goes on. The first four come back by themselves. */
 export type ConnectionEnd =
   | 'draining'

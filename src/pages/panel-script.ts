@@ -3,7 +3,12 @@
 
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { AFTER_CONNECTION, AFTER_SESSION, AFTER_UNKNOWN_END } from './end-words.ts'
+import {
+  AFTER_CONNECTION,
+  AFTER_NEW_SIGN_IN,
+  AFTER_SESSION,
+  AFTER_UNKNOWN_END,
+} from './end-words.ts'
 
 /** In the order in which they need each other. */
 const MODULES = [
@@ -21,6 +26,7 @@ const read = (file: string): string =>
 const words = JSON.stringify({
   session: AFTER_SESSION,
   unknown: AFTER_UNKNOWN_END,
+  anew: AFTER_NEW_SIGN_IN,
   connection: AFTER_CONNECTION,
 })
 

@@ -87,7 +87,7 @@ afterEach(async () => {
 
 async function reload(heading: string): Promise<void> {
   await page.bringToFront()
-  await page.click('text=Reload')
+  await page.reload()
   expect((await readOwnPage(page, heading)).buttons).toEqual(['Sign in again'])
 }
 
@@ -122,7 +122,7 @@ it('a sign-out in another tab', async () => {
   await signOutAtProvider(tab)
   await readOwnPage(tab, 'You are signed out')
   await page.bringToFront()
-  await page.click('text=Reload')
+  await page.reload()
   await fillIn(page)
   await expectMovingPicture(page)
 })

@@ -96,7 +96,7 @@ describe('several tabs that wait for a sign-in', () => {
       await tab.waitForSelector('html[data-desktop="disconnected"]')
       expect(await tab.textContent('#message')).toBe('Disconnected: signed out.')
       await tab.bringToFront()
-      await tab.click('text=Reload')
+      await tab.reload()
       await isAt(tab, targets[at] ?? '')
     }
     expect(await tabs[2]?.getAttribute('html', 'data-desktop')).toBe('connected')

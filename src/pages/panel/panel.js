@@ -23,6 +23,9 @@ const RENDER_UNSEEN_MS = 30_000
 /** A page that is still here so long after its sign-out hears of ends again. */
 const LEAVES_WITHIN_MS = 10_000
 
+/** The end of the old session comes a little before the cookie of the new one. */
+const NEW_SESSION_WITHIN_MS = 1_000
+
 const NORMAL_CLOSURES = [1000, 1005]
 const SESSION_ENDED = 4401
 const ACCESS_WITHDRAWN = 4403
@@ -36,6 +39,7 @@ const INSTALLED = Symbol.for('ghostwire.panel')
  * @typedef {object} AllWords
  * @property {Record<string, Words>} session By the reason of the end.
  * @property {Words} unknown
+ * @property {Words} anew
  * @property {Record<'draining' | 'lost' | 'desktop-gone' | 'desktop-refused' | 'protocol-error' | 'not-opened', Words>} connection
  */
 
@@ -103,6 +107,7 @@ export function startPanel(words, style) {
   })
   addEventListener('online', () => void look())
   document.addEventListener('visibilitychange', () => {
+    if (isOver && document.visibilityState === 'visible') void lookForNewSession()
     // A computer that slept has counted nothing.
     const isFresh = known !== undefined && Date.now() - known.at < FRESH_MS
     if (document.visibilityState === 'visible' && !isFresh) void look()
@@ -214,6 +219,16 @@ export function startPanel(words, style) {
         ? /** @type {Words} */ (words.session[reason])
         : words.unknown
     const actions = [{ label: button, href: signInPath() }]
+    view.showOverlay({ title, text, actions, hides: true, waits: false })
+    setTimeout(lookForNewSession, NEW_SESSION_WITHIN_MS)
+  }
+
+  /** A sign-in in another window ends the session of this one, and is good for both. */
+  async function lookForNewSession() {
+    const session = await askForSession()
+    if (session?.state !== 'live') return
+    const { title, text, button } = words.anew
+    const actions = [{ label: button, href: location.pathname + location.search }]
     view.showOverlay({ title, text, actions, hides: true, waits: false })
   }
 
