@@ -2,18 +2,18 @@
 // "no" is the answer.
 
 import type { Role, SettingsHolder } from '../config/config.ts'
-import type { Desktop } from '../desktop/desktop.ts'
+import type { Desktop, Place } from '../desktop/desktop.ts'
 import { GatewayError } from '../lib/errors.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
-import { decide, type RefusalReason } from '../policy/policy.ts'
+import { decide, reaches, type RefusalReason } from '../policy/policy.ts'
 import { readCookie, type Cookies } from '../session/cookie.ts'
 import type { Revalidation } from './revalidate.ts'
 import type { EndReason, Session } from '../session/session.ts'
 import type { Sessions } from '../session/sessions.ts'
 
-/** `owner-api`, `downloads`: the person may use the desktop, and not this of it. */
-export type ForbiddenReason = RefusalReason | 'owner-api' | 'downloads'
+/** `owner-api`, `downloads`, `route`: the person may use the desktop, and not this of it. */
+export type ForbiddenReason = RefusalReason | 'owner-api' | 'downloads' | 'route'
 
 export type Authorization =
   | {
@@ -22,6 +22,8 @@ export type Authorization =
       readonly role: Role
       /** Of the session: what a stream needs to have the provider asked again. Never written down. */
       readonly cookie: string
+      /** Where the path leads: the decision is about this place and no other. */
+      readonly place: Place
     }
   | {
       readonly outcome: 'unauthenticated'
@@ -63,13 +65,17 @@ export function createAuthorize(parts: GateParts): Authorize {
     const { session } = found
     const decision = decide(session.identity, settings.current.access)
     if (!decision.allowed) return { outcome: 'forbidden', session, reason: decision.reason }
-    if (desktop.kind.meaningOf(path) === 'owner-api' && decision.role !== 'owner') {
+    const { role } = decision
+    const place = desktop.placeOf(path)
+    const { kind } = place.upstream
+    if (!reaches(role, place.role)) return { outcome: 'forbidden', session, reason: 'route' }
+    if (kind.meaningOf(path) === 'owner-api' && role !== 'owner') {
       return { outcome: 'forbidden', session, reason: 'owner-api' }
     }
-    if (desktop.kind.showsFiles(path) && decision.downloads === 'deny') {
+    if (kind.showsFiles(path) && decision.downloads === 'deny') {
       return { outcome: 'forbidden', session, reason: 'downloads' }
     }
-    return { outcome: 'granted', session, role: decision.role, cookie }
+    return { outcome: 'granted', session, role, cookie, place }
   }
 
   return async function authorize(cookieHeader, path) {

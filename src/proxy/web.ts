@@ -4,7 +4,7 @@
 import { ServerResponse, type ClientRequest, type IncomingMessage } from 'node:http'
 import { createProxyServer } from 'http-proxy'
 import type { Role, SettingsHolder } from '../config/config.ts'
-import type { Desktop } from '../desktop/desktop.ts'
+import type { Desktop, Place } from '../desktop/desktop.ts'
 import type { PathMeaning } from '../desktop/desktop-kind.ts'
 import type { Authorize } from '../gate/authorize.ts'
 import { GatewayError } from '../lib/errors.ts'
@@ -19,7 +19,13 @@ import { requestHeaders, responseHeaders } from './headers.ts'
 import type { Asked, Refuse } from './refuse.ts'
 import { readBody } from './request-body.ts'
 import { createStaticFiles, sendFile } from './static-files.ts'
-import { ANSWER_WITHIN_MS, failureOf, restrain, turnedAway } from './upstream-request.ts'
+import {
+  ANSWER_WITHIN_MS,
+  failureOf,
+  restrain,
+  SAFE_METHODS,
+  turnedAway,
+} from './upstream-request.ts'
 
 /** KasmVNC takes 16,383 bytes, the header included. */
 const MOST_BODY_BYTES = 12_288
@@ -46,6 +52,7 @@ export type HandleWeb = (
 /** What the answer's handling needs to know of its request. */
 interface Exchange {
   readonly asked: Asked
+  readonly place: Place
   readonly meaning: PathMeaning
   /** Where we know better than the desktop. */
   readonly type: string | undefined
@@ -61,8 +68,6 @@ export function createWeb(parts: WebParts): HandleWeb {
   const staticFiles = createStaticFiles(parts)
   desktop.onGone(() => staticFiles.flush())
   const proxy = createProxyServer({
-    target: { protocol: desktop.url.protocol, ...desktop.address },
-    agent: desktop.requestAgent,
     selfHandleResponse: true,
     proxyTimeout: ANSWER_WITHIN_MS,
   })
@@ -73,21 +78,33 @@ export function createWeb(parts: WebParts): HandleWeb {
       response.destroy()
       return
     }
-    failed(exchange.asked, response, error)
+    failed(exchange.asked, exchange.place, response, error)
   }
 
-  function failed(asked: Asked, response: ServerResponse, error: unknown): void {
+  function failed(
+    asked: Asked,
+    { upstream, isRoute }: Place,
+    response: ServerResponse,
+    error: unknown,
+  ): void {
     const kind = failureOf(error)
-    if (kind === 'desktop-unreachable') desktop.markGone()
-    refuse.failed(asked, response, kind, { cause: error, retryAfter: desktop.pausedFor() ?? 5 })
+    const isGone = kind === 'desktop-unreachable'
+    if (isGone) upstream.markGone()
+    refuse.failed(asked, response, isGone && isRoute ? 'route-unreachable' : kind, {
+      cause: error,
+      retryAfter: upstream.pausedFor() ?? 5,
+    })
   }
 
   proxy.on('proxyReq', (upstreamRequest: ClientRequest, _, response) => {
-    restrain(upstreamRequest, desktop, (error) => fail(response, error))
-    if (upstreamRequest.destroyed) return
+    const exchange = exchanges.get(response)
+    if (exchange === undefined) return void upstreamRequest.destroy()
+    restrain(upstreamRequest, exchange.place.upstream, (error) => fail(response, error))
+    if (upstreamRequest.destroyed) return undefined
     // As text Node joins it to the header: KasmVNC answers 400 to a body that is not in the same read (websocket.c:1137).
-    const body = exchanges.get(response)?.body
+    const { body } = exchange
     if (body !== undefined) upstreamRequest.end(body.toString('latin1'), 'latin1')
+    return undefined
   })
 
   proxy.on('proxyRes', (answer: IncomingMessage, _: IncomingMessage, response: ServerResponse) => {
@@ -97,6 +114,7 @@ export function createWeb(parts: WebParts): HandleWeb {
       answer.destroy()
       return
     }
+    const { upstream, prefix } = exchange.place
     if (answer.statusCode === 401) {
       answer.destroy()
       if (exchange.meaning === 'owner-api' && lacksRights(answer)) {
@@ -104,10 +122,10 @@ export function createWeb(parts: WebParts): HandleWeb {
           'the desktop does not take the gateway for its owner: GATEWAY_DESKTOP_OWNER_USERNAME must be an owner there, and Basic auth on',
         )
       } else {
-        turnedAway(desktop, log)
+        turnedAway(upstream, log)
       }
       refuse.failed(exchange.asked, response, 'desktop-refused', {
-        retryAfter: desktop.pausedFor(),
+        retryAfter: upstream.pausedFor(),
       })
       return
     }
@@ -117,8 +135,8 @@ export function createWeb(parts: WebParts): HandleWeb {
       fail(response, new GatewayError('desktop-broken', `the desktop's status was ${statusCode}`))
       return
     }
-    const csp = settings.current.desktop.csp ?? desktop.kind.csp
-    const headers = responseHeaders(answer, exchange.meaning, csp, desktop.url)
+    const csp = settings.current.desktop.csp ?? upstream.kind.csp
+    const headers = responseHeaders(answer, exchange.meaning, csp, upstream.url, prefix)
     if (statusCode === 200 && exchange.type !== undefined) headers['content-type'] = exchange.type
     response.writeHead(statusCode, headers)
     if (exchange.headOnly) {
@@ -139,19 +157,20 @@ export function createWeb(parts: WebParts): HandleWeb {
   async function answerFromMemory(
     request: IncomingMessage,
     response: ServerResponse,
-    path: string,
+    place: Place,
     type: string,
     role: Role,
     client: Client,
   ): Promise<boolean> {
     try {
-      const authorization = desktop.authorizationFor(role)
+      const { path } = place
+      const authorization = place.upstream.authorizationFor(role)
       const clientAddress = client.address
       const file = await staticFiles.find({ path, type, authorization, clientAddress })
       if (file !== undefined) sendFile(request, response, file)
       return file !== undefined
     } catch (error) {
-      if (!response.destroyed) failed(request, response, error)
+      if (!response.destroyed) failed(request, place, response, error)
       return true
     }
   }
@@ -163,48 +182,51 @@ export function createWeb(parts: WebParts): HandleWeb {
     }
     // A person went here by hand: not a script, not a reload by the page itself (Fetch Metadata, Sec-Fetch-User).
     if (request.headers['sec-fetch-user'] === '?1') presence.noteInput(authorization.session.id)
-    const meaning = desktop.kind.meaningOf(target.path)
-    const isPost = request.method === 'POST' && meaning === 'owner-api'
+    const { place, role } = authorization
+    const { upstream, path } = place
+    const { kind } = upstream
+    const { method = '' } = request
+    const meaning = kind.meaningOf(path)
+    const isPost = method === 'POST' && meaning === 'owner-api'
+    const isStreamed = kind.bodyMethods.includes(method)
     const stop = (problem: FailureKind): void => {
       // What is left of a body must not be read as the next request.
       response.setHeader('connection', 'close')
       refuse.failed(request, response, problem)
     }
-    const problem = unacceptable(request, isPost)
+    const problem = unacceptable(request, isPost || isStreamed)
     if (problem === 'method-not-allowed') {
-      response.setHeader('allow', meaning === 'owner-api' ? 'GET, HEAD, POST' : 'GET, HEAD')
+      const others = meaning === 'owner-api' ? ['POST'] : kind.bodyMethods
+      response.setHeader('allow', ['GET', 'HEAD', ...others].join(', '))
     }
     if (problem !== undefined) return stop(problem)
     // A link or a form of another site's would act with the cookie of the person who follows it.
-    const isHarmless = !isPost && desktop.kind.isReadOnly(target.path)
+    const isHarmless = !isPost && !isStreamed && kind.isReadOnly(path)
     if (!isHarmless && !isSameOrigin(request.headers, settings.current.publicUrl.origin)) {
       return stop('cross-site')
     }
     const body = isPost ? await readBody(request, MOST_BODY_BYTES) : undefined
     if (body === 'too-large') return stop(body)
     if (body === 'broken') return stop('bad-request')
-    const paused = desktop.pausedFor()
+    const paused = upstream.pausedFor()
     if (paused !== undefined) {
       return refuse.failed(request, response, 'desktop-refused', { retryAfter: paused })
     }
-    const type = desktop.kind.clientFileType(target.path)
+    const type = kind.clientFileType(path)
     if (type !== undefined && target.query === '' && request.headers.range === undefined) {
-      if (
-        await answerFromMemory(request, response, target.path, type, authorization.role, client)
-      ) {
-        return undefined
-      }
+      if (await answerFromMemory(request, response, place, type, role, client)) return undefined
     }
     // Gone while the gate looked: no 'close' will come to give a place back.
     if (response.destroyed) return undefined
-    if (!desktop.acquire()) {
+    if (!upstream.acquire()) {
       return refuse.failed(request, response, 'desktop-busy', { retryAfter: 1 })
     }
-    response.once('close', () => desktop.release())
+    response.once('close', () => upstream.release())
 
-    const { method, url, headers } = request
+    const { url, headers } = request
     exchanges.set(response, {
       asked: { method, url, headers },
+      place,
       meaning,
       type,
       headOnly: method === 'HEAD',
@@ -212,17 +234,25 @@ export function createWeb(parts: WebParts): HandleWeb {
       stopTimer: metrics.desktopRequestDuration.startTimer(),
     })
     // From here on the request is the one that was decided on: nothing of the client's but what is listed.
-    if (desktop.kind.headAsGet && method === 'HEAD') request.method = 'GET'
-    request.url = target.path + target.query
-    request.headers = requestHeaders(desktop.kind, headers, {
-      authorization: desktop.authorizationFor(authorization.role),
+    if (kind.headAsGet && method === 'HEAD') request.method = 'GET'
+    request.url = path + target.query
+    request.headers = requestHeaders(kind, headers, {
+      authorization: upstream.authorizationFor(role),
       clientAddress: client.address,
-      host: desktop.url.host,
+      host: upstream.url.host,
     })
     if (body !== undefined) request.headers['Content-Length'] = String(body.length)
-    await proxy.web(request, response).catch((error: unknown) => {
-      log.debug({ err: error }, 'answer to the browser broke off')
-    })
+    else if (isStreamed && headers['transfer-encoding'] !== undefined) {
+      request.headers['Transfer-Encoding'] = 'chunked'
+    }
+    await proxy
+      .web(request, response, {
+        target: { protocol: upstream.url.protocol, ...upstream.address },
+        agent: upstream.requestAgent,
+      })
+      .catch((error: unknown) => {
+        log.debug({ err: error }, 'answer to the browser broke off')
+      })
     return undefined
   }
 }
@@ -234,14 +264,16 @@ function lacksRights({ statusMessage, headers }: IncomingMessage): boolean {
 
 function unacceptable(
   request: IncomingMessage,
-  mayPost: boolean,
+  mayHaveBody: boolean,
 ): 'method-not-allowed' | 'bad-request' | undefined {
-  if (!mayPost) {
-    if (request.method !== 'GET' && request.method !== 'HEAD') return 'method-not-allowed'
+  const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers
+  if (!mayHaveBody) {
+    if (!SAFE_METHODS.has(request.method)) return 'method-not-allowed'
     // A body that nobody expects is a second request to a server that does not read it.
-    const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers
     if (length !== '0' || encoding !== undefined) return 'bad-request'
   }
+  // Node undoes the last coding, and that must be all there is.
+  if (encoding !== undefined && encoding.toLowerCase() !== 'chunked') return 'bad-request'
   // A worker of the desktop's would outlive the session and answer for the gateway's own pages.
   return request.headers['service-worker'] === undefined ? undefined : 'bad-request'
 }

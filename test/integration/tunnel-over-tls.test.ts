@@ -39,6 +39,7 @@ it('ends the browser’s side without an answer, and nothing else with it', asyn
       role: 'control',
       address: '127.0.0.1',
       requestId: 'r',
+      server: { url: new URL('http://desktop:6901'), markGone: () => {} },
       reader: new RfbClientReader('kasmvnc'),
       longestFrame: 65_527,
     },

@@ -29,10 +29,6 @@ export const NOT_YET: readonly NotYet[] = [
     value: 'deny',
     restricts: (_, rule) => rule.clipboardIn === 'deny',
   },
-  {
-    setting: 'desktop.routes',
-    restricts: ({ desktop }) => desktop.routes?.length !== 0,
-  },
 ]
 
 /** Defaults are not judged: only what `tree` says. */

@@ -7,7 +7,6 @@ import { COMPLETE, NO_RULES, problemsFrom, settingsFrom, VIEWER } from '../loadi
 describe('what this version does not enforce', () => {
   it.each([
     ['clipboardIn: deny', 'GATEWAY_CLIPBOARD_IN (clipboardIn): deny '],
-    ['desktop: { routes: [{ path: /audio, url: "http://desktop:4901" }] }', 'desktop.routes: '],
     [
       'desktop: { kind: rfb }\nviewGroups: [g]',
       'GATEWAY_VIEW_GROUPS (viewGroups): view of a desktop of kind rfb ',
