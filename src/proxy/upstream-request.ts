@@ -10,7 +10,7 @@ import type { FailureKind } from '../pages/pages.ts'
 export const ANSWER_WITHIN_MS = 30_000
 
 /** GET and HEAD: no body of theirs is passed on. */
-export const SAFE_METHODS: ReadonlySet<string | undefined> = new Set(['GET', 'HEAD'])
+export const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD'])
 
 /** Call it once the request has its socket; `onSwitched` is the one fault that Node tells nobody of. */
 export function restrain(

@@ -9,7 +9,6 @@ import type { PathMeaning } from '../desktop/desktop-kind.ts'
 import type { Authorize } from '../gate/authorize.ts'
 import { GatewayError } from '../lib/errors.ts'
 import type { Client } from '../net/forwarded.ts'
-import { isSameOrigin } from '../net/navigation.ts'
 import type { Target } from '../net/target.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
@@ -18,14 +17,9 @@ import type { PresenceBook } from '../session/presence.ts'
 import { requestHeaders, responseHeaders } from './headers.ts'
 import type { Asked, Refuse } from './refuse.ts'
 import { readBody } from './request-body.ts'
+import { bodyModeOf, methodsOf, unacceptable } from './request-rules.ts'
 import { createStaticFiles, sendFile } from './static-files.ts'
-import {
-  ANSWER_WITHIN_MS,
-  failureOf,
-  restrain,
-  SAFE_METHODS,
-  turnedAway,
-} from './upstream-request.ts'
+import { ANSWER_WITHIN_MS, failureOf, restrain, turnedAway } from './upstream-request.ts'
 
 /** KasmVNC takes 16,383 bytes, the header included. */
 const MOST_BODY_BYTES = 12_288
@@ -186,26 +180,16 @@ export function createWeb(parts: WebParts): HandleWeb {
     const { upstream, path } = place
     const { kind } = upstream
     const { method = '' } = request
-    const meaning = kind.meaningOf(path)
-    const isPost = method === 'POST' && meaning === 'owner-api'
-    const isStreamed = kind.bodyMethods.includes(method)
+    const mode = bodyModeOf(method, kind, path)
     const stop = (problem: FailureKind): void => {
       // What is left of a body must not be read as the next request.
       response.setHeader('connection', 'close')
       refuse.failed(request, response, problem)
     }
-    const problem = unacceptable(request, isPost || isStreamed)
-    if (problem === 'method-not-allowed') {
-      const others = meaning === 'owner-api' ? ['POST'] : kind.bodyMethods
-      response.setHeader('allow', ['GET', 'HEAD', ...others].join(', '))
-    }
+    const problem = unacceptable(request, mode, kind, path, settings.current.publicUrl.origin)
+    if (problem === 'method-not-allowed') response.setHeader('allow', methodsOf(kind, path))
     if (problem !== undefined) return stop(problem)
-    // A link or a form of another site's would act with the cookie of the person who follows it.
-    const isHarmless = !isPost && !isStreamed && kind.isReadOnly(path)
-    if (!isHarmless && !isSameOrigin(request.headers, settings.current.publicUrl.origin)) {
-      return stop('cross-site')
-    }
-    const body = isPost ? await readBody(request, MOST_BODY_BYTES) : undefined
+    const body = mode === 'whole' ? await readBody(request, MOST_BODY_BYTES) : undefined
     if (body === 'too-large') return stop(body)
     if (body === 'broken') return stop('bad-request')
     const paused = upstream.pausedFor()
@@ -227,7 +211,7 @@ export function createWeb(parts: WebParts): HandleWeb {
     exchanges.set(response, {
       asked: { method, url, headers },
       place,
-      meaning,
+      meaning: kind.meaningOf(path),
       type,
       headOnly: method === 'HEAD',
       body,
@@ -242,9 +226,9 @@ export function createWeb(parts: WebParts): HandleWeb {
       host: upstream.url.host,
     })
     if (body !== undefined) request.headers['Content-Length'] = String(body.length)
-    else if (isStreamed && headers['transfer-encoding'] !== undefined) {
+    else if (headers['transfer-encoding'] !== undefined) {
       request.headers['Transfer-Encoding'] = 'chunked'
-    }
+    } else if (mode === 'streamed') request.headers['Content-Length'] ??= '0'
     await proxy
       .web(request, response, {
         target: { protocol: upstream.url.protocol, ...upstream.address },
@@ -260,20 +244,4 @@ export function createWeb(parts: WebParts): HandleWeb {
 /** The credentials were right, and the rights behind them too few; wrong ones are `Forbidden` or come with a challenge. */
 function lacksRights({ statusMessage, headers }: IncomingMessage): boolean {
   return statusMessage === 'Unauthorized' && headers['www-authenticate'] === undefined
-}
-
-function unacceptable(
-  request: IncomingMessage,
-  mayHaveBody: boolean,
-): 'method-not-allowed' | 'bad-request' | undefined {
-  const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers
-  if (!mayHaveBody) {
-    if (!SAFE_METHODS.has(request.method)) return 'method-not-allowed'
-    // A body that nobody expects is a second request to a server that does not read it.
-    if (length !== '0' || encoding !== undefined) return 'bad-request'
-  }
-  // Node undoes the last coding, and that must be all there is.
-  if (encoding !== undefined && encoding.toLowerCase() !== 'chunked') return 'bad-request'
-  // A worker of the desktop's would outlive the session and answer for the gateway's own pages.
-  return request.headers['service-worker'] === undefined ? undefined : 'bad-request'
 }

@@ -205,6 +205,13 @@ describe('a request', () => {
     expect(upload.heard[0]?.headers['content-type']).toBe('text/plain')
   })
 
+  it('without a body says so', async () => {
+    expect((await visitor.ask('POST /upload/touch', ours)).status).toBe(200)
+    expect((await visitor.ask('DELETE /upload/file', ours)).status).toBe(200)
+    expect(upload.heard.map(({ headers }) => headers['content-length'])).toEqual(['0', '0'])
+    expect(upload.heard.every(({ headers }) => !('transfer-encoding' in headers))).toBe(true)
+  })
+
   it('that changes something is heard from a page of this origin alone', async () => {
     for (const [start, line] of [
       ['POST /upload/file', 'Origin: https://evil.example'],
