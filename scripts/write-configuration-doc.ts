@@ -4,8 +4,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { NOT_YET } from '../src/config/check/not-yet.ts'
-import { settingsReference, type SettingRow } from '../src/config/schema/settings-reference.ts'
+import { SETTINGS } from '../src/config/schema/schema.ts'
+import type { Setting } from '../src/config/schema/setting.ts'
 
 export const CONFIGURATION_DOC: string = join(import.meta.dirname, '../docs/configuration.md')
 
@@ -122,46 +122,68 @@ The lists are rules too, in this order: \`allowGroups\`, \`allowEmails\`, \`allo
 \`viewEmails\`. The audit names the rule that let somebody in by these words, or by \`access[0]\`, \`access[1]\`, ….
 `
 
+const ROUTES = `## Routes
+
+\`desktop.routes\` puts further servers under paths of the same origin, behind the same gate: a request or a WebSocket whose path
+begins with a route's goes to its server, anything else to the desktop. Kasm's images have such servers beside KasmVNC, for sound
+(4901), uploads (4902), microphone (4903) and gamepads (4904).
+
+**The open KasmVNC client uses none of them.** It has no code for sound, uploads, microphone or gamepads, so a route gives nobody
+sound by itself; a page or a program of yours has to speak to it. Kasm has published neither paths nor formats.
+
+\`\`\`yaml
+desktop:
+  routes:
+    - path: /audio
+      url: https://desktop:4901
+      role: view
+      tls: { insecure: true }
+    - path: /upload
+      url: https://desktop:4902
+      username: kasm_user
+      passwordFile: /run/secrets/desktop-password
+      tls: { fingerprint: 4b227777d4dd1fc61c6f884f48641d02b4d121d3fd328cb08b5531fcacdabf8a }
+\`\`\`
+
+| key | meaning |
+|---|---|
+| \`path\` | \`/audio\` stands for itself and all below it; the longest path that fits decides; required |
+| \`url\` | \`http://host:port\` or \`https://host:port\`, for WebSockets too; required |
+| \`role\` | the least that a person needs: \`view\`, \`control\` (the default) or \`owner\` |
+| \`stripPrefix\` | \`true\` (the default) takes \`path\` off before the server is asked |
+| \`username\`, \`password\` | its Basic credentials, for everybody; \`passwordFile\` names a file |
+| \`tls\` | \`caFile\`, \`fingerprint\`, \`insecure\`, as for the desktop; nothing of the desktop's own is taken over |
+
+Headers are cleaned as on the way to the desktop. Beside GET and HEAD, a route takes POST, PUT, PATCH and DELETE from pages of this
+origin, with bodies of any size. Streams carry any WebSocket message and end with the session like the desktop's; what passes
+in them counts as nobody's input, so that who only speaks or plays is idle. \`downloads\` and \`clipboardIn\` say nothing about a route.
+`
+
 /** The whole page. */
 export function configurationDoc(): string {
-  const rows = settingsReference()
+  const rows = SETTINGS
   const tables = Object.entries(SECTIONS).map(([title, keys]) => table(title, keys, rows))
   const known = Object.values(SECTIONS).flat()
   const lost = rows.filter(({ path }) => !known.includes(rootOf(path)))
   if (lost.length > 0) throw new Error(`no section for ${lost.map(({ path }) => path).join(', ')}`)
-  return [INTRO, ...tables, RULES, rulesNotYet()].join('\n')
+  return [INTRO, ...tables, RULES, ROUTES].join('\n')
 }
 
-function table(title: string, keys: readonly string[], rows: readonly SettingRow[]): string {
+function table(title: string, keys: readonly string[], rows: readonly Setting[]): string {
   const own = keys.flatMap((key) => rows.filter(({ path }) => rootOf(path) === key))
   const head = ['environment', 'YAML', 'default', 'meaning']
   const lines = [head, head.map(() => '---'), ...own.map(cells)]
   return `## ${title}\n\n${lines.map((line) => `| ${line.join(' | ')} |`).join('\n')}\n`
 }
 
-function cells({ env, path, whenUnset, meaning, secret, notYet }: SettingRow): readonly string[] {
-  const marks = [
-    ...(secret ? ['(secret)'] : []),
-    ...notYet.map((value) =>
-      value === '' ? '*Not in force yet.*' : `*Not in force yet: ${value}.*`,
-    ),
-  ]
+function cells({ env, path, whenUnset, meaning, secret }: Setting): readonly string[] {
+  const marks = secret ? ['(secret)'] : []
   return [
     env === undefined ? '–' : `\`${env}\``,
     `\`${path}\``,
     whenUnset,
     [meaning, ...marks].join(' ').replaceAll('|', '\\|'),
   ]
-}
-
-function rulesNotYet(): string {
-  const rows = NOT_YET.filter(({ setting }) => setting.startsWith('access[]'))
-  if (rows.length === 0) return ''
-  const items = rows.map(({ setting, value }) => {
-    const key = setting.slice('access[].'.length)
-    return value === undefined ? `- \`${key}\`` : `- \`${key}\`: ${value}`
-  })
-  return `Not in force yet in a rule, and refused:\n\n${items.join('\n')}\n`
 }
 
 function rootOf(path: string): string {

@@ -132,8 +132,6 @@ export async function startGateway(
     audit,
     presence,
     hold: (session, cookie) => leash.hold(session, cookie),
-    onDesktopGone: () => desktop.markGone(),
-    desktop: desktop.url.host,
     now,
   })
   sessions.onEndedHere((session, reason, request) => {

@@ -29,6 +29,8 @@ const LIMITS = {
 }
 /** Milliseconds without a byte either way, on anything but a tunnel. */
 const SILENT_MS = 120_000
+/** Where a route may take uploads; its silence still ends a connection, and any other body has a deadline of its own. */
+const UPLOAD_WITHIN_MS = 3_600_000
 const CERTIFICATE_CHECK_MS = 5_000
 
 export interface ServerParts {
@@ -72,6 +74,7 @@ export async function startPublicServer(
 
   const options = {
     ...LIMITS,
+    ...(settings.desktop.routes.length === 0 ? {} : { requestTimeout: UPLOAD_WITHIN_MS }),
     // Anything else that asks to be upgraded (h2c, our own endpoints behind auth_request) is a plain request.
     shouldUpgradeCallback: (request: IncomingMessage) =>
       request.headers.upgrade?.toLowerCase() === 'websocket' && !isOwn(request.url ?? ''),

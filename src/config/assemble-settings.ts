@@ -1,7 +1,7 @@
 // From what was written to what the gateway reads.
 
-import type { AccessRule, Credentials, Role, Settings } from './config.ts'
-import type { WrittenCredentials, WrittenSettings } from './schema/written-settings.ts'
+import type { AccessRule, Credentials, DesktopTls, Role, Settings } from './config.ts'
+import type { WrittenCredentials, WrittenSettings, WrittenTls } from './schema/written-settings.ts'
 
 /** Undefined while something required is absent. The result is frozen. */
 export function assembleSettings(
@@ -46,11 +46,17 @@ export function assembleSettings(
         ...credentials('view', desktop.viewer),
         ...credentials('owner', desktop.owner),
       },
-      tls: {
-        caFile: desktop.tls.caFile,
-        fingerprint: desktop.tls.fingerprint,
-        insecure: desktop.tls.insecure,
-      },
+      tls: completeTls(desktop.tls),
+      routes: (desktop.routes ?? []).map(
+        ({ path, url, role, stripPrefix, tls: routeTls, ...login }) => ({
+          path,
+          url,
+          role,
+          stripPrefix,
+          credentials: pair(login),
+          tls: completeTls(routeTls),
+        }),
+      ),
       csp: desktop.csp,
     },
     ui: written.ui,
@@ -60,12 +66,17 @@ export function assembleSettings(
   })
 }
 
-function credentials(
-  role: Role,
-  { username, password }: WrittenCredentials,
-): Partial<Record<Role, Credentials>> {
-  if (username === undefined || password === undefined) return {}
-  return { [role]: { username, password } }
+function credentials(role: Role, written: WrittenCredentials): Partial<Record<Role, Credentials>> {
+  const whole = pair(written)
+  return whole === undefined ? {} : { [role]: whole }
+}
+
+function pair({ username, password }: WrittenCredentials): Credentials | undefined {
+  return username === undefined || password === undefined ? undefined : { username, password }
+}
+
+function completeTls({ caFile, fingerprint, insecure }: WrittenTls): DesktopTls {
+  return { caFile, fingerprint, insecure }
 }
 
 function deepFreeze<T>(value: T): T {

@@ -48,6 +48,19 @@ export interface DesktopTls {
   readonly insecure: boolean
 }
 
+/** What stands beside the desktop, under a path of its own. */
+export interface DesktopRoute {
+  /** Canonical, without a slash at the end. */
+  readonly path: string
+  readonly url: URL
+  /** The least of the roles that may go there. */
+  readonly role: Role
+  /** The server knows nothing of `path`: it is taken off. */
+  readonly stripPrefix: boolean
+  readonly credentials: Credentials | undefined
+  readonly tls: DesktopTls
+}
+
 export type DesktopKind = 'kasmvnc' | 'rfb'
 
 /** All durations are milliseconds. */
@@ -94,6 +107,7 @@ export interface Settings {
     readonly kind: DesktopKind
     readonly credentials: Readonly<Partial<Record<Role, Credentials>>>
     readonly tls: DesktopTls
+    readonly routes: readonly DesktopRoute[]
     /** Undefined: the desktop kind's own policy. */
     readonly csp: string | undefined
   }

@@ -56,6 +56,12 @@ function asWritten(settings: Settings): Tree {
       viewer: formatCredentials(desktop.credentials.view),
       owner: formatCredentials(desktop.credentials.owner),
       tls: desktop.tls,
+      routes: desktop.routes.map(({ credentials, ...route }) => ({
+        ...route,
+        url: route.url.origin,
+        username: credentials?.username,
+        password: credentials && HIDDEN,
+      })),
       csp: desktop.csp,
     },
     ui: settings.ui,

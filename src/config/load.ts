@@ -8,7 +8,6 @@ import { checkRequired, checkTogether, warningsAbout } from './check/check-toget
 import type { Settings } from './config.ts'
 import { readConfigFile } from './read/config-file.ts'
 import { readEnvironment, type Environment } from './read/environment.ts'
-import { refuseNotYet } from './check/not-yet.ts'
 import { unlessTold, type Problem } from './read/problem.ts'
 import { readWritten } from './read/read-written.ts'
 import { SETTINGS } from './schema/schema.ts'
@@ -44,7 +43,6 @@ export function loadSettings({ env, configFile }: SettingsSource): SettingsResul
       ...checkTogether(written, rules),
       ...checkAccess(written, tree),
       ...checkFiles(written),
-      ...refuseNotYet(written, tree),
     ]),
   ]
   const settings = assembleSettings(written, rules)

@@ -6,14 +6,18 @@ import type { RfbDialect } from './rfb.ts'
 export type PathMeaning = 'client' | 'download' | 'owner-api'
 
 export interface KindOfDesktop {
-  /** What its clients speak. */
-  readonly dialect: RfbDialect
+  /** What its clients speak; undefined: no RFB, and nobody reads along. */
+  readonly dialect: RfbDialect | undefined
   /** The longest payload, in bytes, that it takes in one WebSocket frame. */
   readonly longestFrame: number
+  /** The one WebSocket subprotocol it is asked for; undefined: what the browser offers. */
+  readonly subprotocol: 'binary' | undefined
   /** Client headers that may travel on, canonical spelling. Nothing else does. */
   readonly forwardedHeaders: readonly string[]
   /** HEAD is asked as GET, and the body dropped. */
   readonly headAsGet: boolean
+  /** Methods beside GET and HEAD, whose bodies pass as they come. */
+  readonly bodyMethods: readonly string[]
   /** `Content-Security-Policy` of everything the desktop serves. */
   readonly csp: string
   meaningOf(path: string): PathMeaning

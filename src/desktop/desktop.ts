@@ -1,18 +1,13 @@
-// The desktop behind the gateway: how it is reached, with whose credentials, and whether it is worth asking now.
+// The desktop behind the gateway, and what else stands beside it: which of them a path leads to, and who may go there.
 
-import type { Agent } from 'node:http'
 import type { DesktopKind, Role, SettingsHolder } from '../config/config.ts'
-import { reuseReads } from '../net/reused-reads.ts'
 import type { KindOfDesktop } from './desktop-kind.ts'
 import { kasmvnc } from './kasmvnc.ts'
-import { createProbe, type SocketAddress } from './probe.ts'
+import { createProbe } from './probe.ts'
 import { rfbOverWebSocket } from './rfb-over-websocket.ts'
-import { createAgent } from './tls.ts'
+import { routed } from './routed.ts'
+import { basic, createUpstream, type Upstream } from './upstream.ts'
 
-/** KasmVNC's listen backlog is 5; more at once and connects are reset or wait for SYN retries. */
-const MOST_REQUESTS_AT_ONCE = 16
-/** Requests that may wait for one of those places. */
-const MOST_WAITING = 1_024
 /** After a 401: five failures of an address ever, and KasmVNC bans it for 10 s that each further try renews. */
 const PAUSE_AFTER_REFUSAL_MS = 30_000
 
@@ -20,97 +15,81 @@ const KINDS: Readonly<Record<DesktopKind, KindOfDesktop>> = { kasmvnc, rfb: rfbO
 
 export type DesktopState = 'up' | 'starting' | 'refused'
 
-export interface Desktop {
-  readonly url: URL
-  readonly address: SocketAddress
-  readonly kind: KindOfDesktop
-  /** For plain requests: each on a connection of its own, so many at once and no more. */
-  readonly requestAgent: Agent
-  /** For upgrades: so many handshakes at once; downloads never hold one up. */
-  readonly tunnelAgent: Agent
-  /** The `Authorization` value for a role, or undefined where none is set. */
-  authorizationFor(role: Role): string | undefined
-  /** A place among the waiting requests; false when all are taken. Give it back with `release`. */
-  acquire(): boolean
-  release(): void
-  /** The desktop refused the gateway's credentials: it is left alone for a while. */
-  markRefused(): void
-  /** Seconds until the desktop is asked again, or undefined when it may be asked now. */
-  pausedFor(): number | undefined
+/** Where a path leads. */
+export interface Place {
+  readonly upstream: Upstream
+  /** Beside the desktop, not the desktop itself. */
+  readonly isRoute: boolean
+  /** What the upstream is asked for. */
+  readonly path: string
+  /** What was taken off the front of it; empty where nothing was. */
+  readonly prefix: string
+  /** The least of the roles that may go there. */
+  readonly role: Role
+}
+
+export interface Desktop extends Upstream {
+  /** By the longest route that the path begins with, else to the desktop itself. `path` is canonical. */
+  placeOf(path: string): Place
   isUp(): Promise<boolean>
   /** For a person who waits: `refused` while it is left alone, for waiting alone will not mend that. */
   state(): Promise<DesktopState>
-  /** A connection to it failed, or it ended a stream: what it was a moment ago it may no longer be. */
-  markGone(): void
-  onGone(listener: () => void): void
-  close(): void
 }
 
 export function createDesktop(settings: SettingsHolder, now: () => number): Desktop {
-  const { url, kind, tls } = settings.current.desktop
-  const requestAgent = createAgent(url, tls, {
-    keepAlive: false,
-    maxSockets: MOST_REQUESTS_AT_ONCE,
+  const { url, kind, tls, routes } = settings.current.desktop
+  const upstream = createUpstream({
+    url,
+    tls,
+    kind: KINDS[kind],
+    credentialSettings: 'GATEWAY_DESKTOP_USERNAME and _PASSWORD',
+    authorizationFor(role) {
+      const { credentials } = settings.current.desktop
+      // Plain RFB knows neither viewers nor owners: the gateway's own restrictions are what makes a viewer.
+      return basic(credentials[role] ?? (kind === 'rfb' ? credentials.control : undefined))
+    },
+    pauseAfterRefusal: PAUSE_AFTER_REFUSAL_MS,
+    now,
   })
-  // An upgraded connection leaves its agent: this bounds handshakes, not tunnels.
-  const tunnelAgent = reuseReads(
-    createAgent(url, tls, { keepAlive: false, maxSockets: MOST_REQUESTS_AT_ONCE }),
-  )
-  const address = {
-    host: url.hostname.replaceAll(/^\[|\]$/g, ''),
-    port: Number(url.port || (url.protocol === 'https:' ? 443 : 80)),
-  }
-  const probe = createProbe(address, now)
-  const goneListeners: (() => void)[] = []
-  let taken = 0
-  let pausedUntil = 0
-
-  function pausedFor(): number | undefined {
-    const left = pausedUntil - now()
-    return left > 0 ? Math.ceil(left / 1_000) : undefined
-  }
+  const places = routes
+    .map(({ path, role, stripPrefix, credentials, ...route }) => ({
+      path,
+      role,
+      stripPrefix,
+      upstream: createUpstream({
+        ...route,
+        kind: routed,
+        credentialSettings: `username and password of desktop.routes ${path}`,
+        authorizationFor: () => basic(credentials),
+        // It answers for itself alone, and bans nobody that we know of.
+        pauseAfterRefusal: 0,
+        now,
+      }),
+    }))
+    .toSorted((one, other) => other.path.length - one.path.length)
+  const probe = createProbe(upstream.address, now)
+  upstream.onGone(() => probe.forget())
 
   return {
-    url,
-    address,
-    kind: KINDS[kind],
-    requestAgent,
-    tunnelAgent,
-    authorizationFor(role) {
-      const { credentials: all } = settings.current.desktop
-      // Plain RFB knows neither viewers nor owners: the gateway's own restrictions are what makes a viewer.
-      const credentials = all[role] ?? (kind === 'rfb' ? all.control : undefined)
-      if (credentials === undefined) return undefined
-      const { username, password } = credentials
-      return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+    ...upstream,
+    placeOf(path) {
+      const found = places.find((place) => path === place.path || path.startsWith(`${place.path}/`))
+      if (found === undefined) {
+        return { upstream, isRoute: false, path, prefix: '', role: 'view' }
+      }
+      const { role, stripPrefix } = found
+      const prefix = stripPrefix ? found.path : ''
+      const rest = path.slice(prefix.length) || '/'
+      return { upstream: found.upstream, isRoute: true, path: rest, prefix, role }
     },
-    acquire() {
-      if (taken >= MOST_REQUESTS_AT_ONCE + MOST_WAITING) return false
-      taken += 1
-      return true
-    },
-    release() {
-      taken -= 1
-    },
-    markRefused() {
-      pausedUntil = now() + PAUSE_AFTER_REFUSAL_MS
-    },
-    pausedFor,
     isUp: () => probe.isUp(),
     async state() {
-      if (pausedFor() !== undefined) return 'refused'
+      if (upstream.pausedFor() !== undefined) return 'refused'
       return (await probe.isUp()) ? 'up' : 'starting'
     },
-    markGone() {
-      probe.forget()
-      for (const listener of goneListeners) listener()
-    },
-    onGone(listener) {
-      goneListeners.push(listener)
-    },
     close() {
-      requestAgent.destroy()
-      tunnelAgent.destroy()
+      for (const { upstream: route } of places) route.close()
+      upstream.close()
     },
   }
 }

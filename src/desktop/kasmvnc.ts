@@ -8,9 +8,12 @@ export const kasmvnc: KindOfDesktop = {
   dialect: 'kasmvnc',
   // Header and payload in 65,535 bytes, the header with its mask in 8 (websocket.c:563).
   longestFrame: 65_527,
+  subprotocol: 'binary',
   forwardedHeaders: [],
   // HEAD is answered 404 with a body (websocket.c knows GET and POST only).
   headAsGet: true,
+  // Its API alone takes any, and that whole (websocket.c:1137).
+  bodyMethods: [],
   // The client has inline scripts, handlers and styles, fetches `data:` to detect codecs, and runs blob workers and
   // wasm. `connect-src 'self'` stops `?host=elsewhere` from taking the session to another server.
   csp: [

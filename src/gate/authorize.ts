@@ -2,18 +2,18 @@
 // "no" is the answer.
 
 import type { Permission, Role, SettingsHolder } from '../config/config.ts'
-import type { Desktop } from '../desktop/desktop.ts'
+import type { Desktop, Place } from '../desktop/desktop.ts'
 import { GatewayError } from '../lib/errors.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
-import { decide, type RefusalReason } from '../policy/policy.ts'
+import { decide, reaches, type RefusalReason } from '../policy/policy.ts'
 import { readCookie, type Cookies } from '../session/cookie.ts'
 import type { Revalidation } from './revalidate.ts'
 import type { EndReason, Session } from '../session/session.ts'
 import type { Sessions } from '../session/sessions.ts'
 
-/** `owner-api`, `downloads`: the person may use the desktop, and not this of it. */
-export type ForbiddenReason = RefusalReason | 'owner-api' | 'downloads'
+/** `owner-api`, `downloads`, `route`: the person may use the desktop, and not this of it. */
+export type ForbiddenReason = RefusalReason | 'owner-api' | 'downloads' | 'route'
 
 export type Authorization =
   | {
@@ -23,6 +23,8 @@ export type Authorization =
       readonly clipboardIn: Permission
       /** Of the session: what a stream needs to have the provider asked again. Never written down. */
       readonly cookie: string
+      /** Where the path leads: the decision is about this place and no other. */
+      readonly place: Place
     }
   | {
       readonly outcome: 'unauthenticated'
@@ -64,14 +66,17 @@ export function createAuthorize(parts: GateParts): Authorize {
     const { session } = found
     const decision = decide(session.identity, settings.current.access)
     if (!decision.allowed) return { outcome: 'forbidden', session, reason: decision.reason }
-    if (desktop.kind.meaningOf(path) === 'owner-api' && decision.role !== 'owner') {
+    const { role } = decision
+    const place = desktop.placeOf(path)
+    const { kind } = place.upstream
+    if (!reaches(role, place.role)) return { outcome: 'forbidden', session, reason: 'route' }
+    if (kind.meaningOf(path) === 'owner-api' && role !== 'owner') {
       return { outcome: 'forbidden', session, reason: 'owner-api' }
     }
-    const { role, clipboardIn, downloads } = decision
-    if (desktop.kind.showsFiles(path) && downloads === 'deny') {
+    if (kind.showsFiles(path) && decision.downloads === 'deny') {
       return { outcome: 'forbidden', session, reason: 'downloads' }
     }
-    return { outcome: 'granted', session, role, clipboardIn, cookie }
+    return { outcome: 'granted', session, role, clipboardIn: decision.clipboardIn, cookie, place }
   }
 
   return async function authorize(cookieHeader, path) {

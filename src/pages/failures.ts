@@ -20,11 +20,13 @@ export type FailureKind =
   | 'login-limit'
   | 'store-unavailable'
   | 'desktop-unreachable'
+  | 'route-unreachable'
   | 'desktop-refused'
   | 'desktop-busy'
   | 'desktop-broken'
   | 'owner-only'
   | 'downloads-denied'
+  | 'route-denied'
   | 'not-found'
   | 'method-not-allowed'
   | 'bad-request'
@@ -219,6 +221,14 @@ export const FAILURES: Readonly<Record<FailureKind, Failure>> = {
     next: 'reload',
     button: 'Try now',
   },
+  'route-unreachable': {
+    status: 503,
+    title: 'This part of the desktop is not answering',
+    text: ['You are signed in, and the desktop itself may well be there.'],
+    passes: 'by-itself',
+    next: 'reload',
+    button: 'Try now',
+  },
   'desktop-refused': {
     status: 502,
     title: 'The desktop turned the gateway away',
@@ -271,6 +281,15 @@ export const FAILURES: Readonly<Record<FailureKind, Failure>> = {
     title: 'Files of this desktop are closed to you',
     text: [
       'You may use the desktop, but not take files from it. If you need one, ask your administrator.',
+    ],
+    next: 'desktop',
+    button: 'Go to the desktop',
+  },
+  'route-denied': {
+    status: 403,
+    title: 'This part of the desktop is closed to you',
+    text: [
+      'You may use the desktop, but not what is at this address. If you need it, ask your administrator.',
     ],
     next: 'desktop',
     button: 'Go to the desktop',

@@ -28,6 +28,13 @@ export function decide(identity: Identity, rules: readonly AccessRule[]): Decisi
   return { allowed: false, reason: wouldMatch ? 'email-not-verified' : 'no-rule-matches' }
 }
 
+const ROLES: readonly Role[] = ['view', 'control', 'owner']
+
+/** Whether a role may do what `least` may. */
+export function reaches(role: Role, least: Role): boolean {
+  return ROLES.indexOf(role) >= ROLES.indexOf(least)
+}
+
 /** The claims beyond groups and e-mail that the rules look at; nothing else of a token is kept. */
 export function claimsNamedBy(rules: readonly AccessRule[]): ReadonlySet<string> {
   return new Set(rules.flatMap(({ match }) => Object.keys(match?.claims ?? {})))

@@ -34,6 +34,7 @@ export function upgradeHeaders(
   upstream: UpstreamIdentity,
   origin: string,
   key: string,
+  protocols: readonly string[],
 ): Record<string, string> {
   return {
     ...leadingHeaders(upstream),
@@ -42,7 +43,7 @@ export function upgradeHeaders(
     Origin: origin,
     'Sec-WebSocket-Version': '13',
     'Sec-WebSocket-Key': key,
-    'Sec-WebSocket-Protocol': 'binary',
+    ...(protocols.length === 0 ? {} : { 'Sec-WebSocket-Protocol': protocols.join(', ') }),
   }
 }
 
@@ -61,6 +62,8 @@ export function responseHeaders(
   meaning: PathMeaning,
   csp: string,
   desktopUrl: URL,
+  /** What was taken off the front of the path that was asked for. */
+  prefix = '',
 ): OutgoingHttpHeaders {
   const headers: OutgoingHttpHeaders = {}
   const named = connectionOptions(upstream.headers.connection)
@@ -68,7 +71,7 @@ export function responseHeaders(
     if (!NOT_FOR_THE_BROWSER.has(name) && !named.has(name)) headers[name] = value
   }
   const { location } = upstream.headers
-  if (location !== undefined) headers['location'] = onOurOrigin(location, desktopUrl)
+  if (location !== undefined) headers['location'] = onOurOrigin(location, desktopUrl, prefix)
   headers['content-security-policy'] = meaning === 'client' ? csp : 'sandbox'
   // Cross-origin isolation: without it the client loses threads and lossless video.
   headers['cross-origin-opener-policy'] = 'same-origin'
@@ -123,9 +126,11 @@ function connectionOptions(connection: string | undefined): ReadonlySet<string> 
 }
 
 // A redirect to itself names an address that only the gateway reaches; one that names no host leads the same way here.
-function onOurOrigin(location: string, desktopUrl: URL): string {
+function onOurOrigin(location: string, desktopUrl: URL, prefix: string): string {
   const namesHost = /^(?:[a-z][a-z\d+.-]*:)?\/\//i.test(location)
   const url = namesHost ? URL.parse(location, desktopUrl.href) : null
-  if (url?.origin !== desktopUrl.origin) return location
-  return url.pathname.replace(/^\/+/, '/') + url.search + url.hash
+  if (url?.origin === desktopUrl.origin) {
+    return prefix + url.pathname.replace(/^\/+/, '/') + url.search + url.hash
+  }
+  return !namesHost && location.startsWith('/') ? prefix + location : location
 }

@@ -22,6 +22,7 @@ const SIGN_IN_PATH = '/oauth2/sign_in'
 const CLOSED: Readonly<Partial<Record<ForbiddenReason, FailureKind>>> = {
   'owner-api': 'owner-only',
   downloads: 'downloads-denied',
+  route: 'route-denied',
 }
 
 export type Refused = Exclude<Authorization, { outcome: 'granted' }>

@@ -2,7 +2,9 @@
 
 import type { IncomingMessage } from 'node:http'
 
-/** The whole body, `too-large` as soon as it is, `broken` where its end never came. The server's deadline is its own. */
+const BODY_WITHIN_MS = 30_000
+
+/** The whole body, `too-large` as soon as it is, `broken` where its end did not come within 30 s. */
 export async function readBody(
   request: IncomingMessage,
   mostBytes: number,
@@ -11,6 +13,7 @@ export async function readBody(
   if (announced > mostBytes) return 'too-large'
   const chunks: Buffer[] = []
   let length = 0
+  const deadline = setTimeout(() => request.destroy(), BODY_WITHIN_MS)
   try {
     // Left in the middle it must not be destroyed: an answer is still to go out on its connection.
     for await (const chunk of request.iterator({ destroyOnReturn: false })) {
@@ -20,6 +23,8 @@ export async function readBody(
     }
   } catch {
     return 'broken'
+  } finally {
+    clearTimeout(deadline)
   }
   return request.complete ? Buffer.concat(chunks) : 'broken'
 }

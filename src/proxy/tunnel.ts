@@ -6,9 +6,11 @@ import { TLSSocket } from 'node:tls'
 import type { Permission, Role } from '../config/config.ts'
 import type { EndReason } from '../session/session.ts'
 import type { RfbClientReader, RfbUnknown } from '../desktop/rfb.ts'
+import type { Upstream } from '../desktop/upstream.ts'
 import { readsOf } from '../net/reused-reads.ts'
 import { ClientFrames } from './client-frames.ts'
 import { closeFrame, FrameCounter, pingFrame } from './frames.ts'
+import { OpaqueFrames } from './opaque-frames.ts'
 
 export type CloseReason =
   | EndReason
@@ -47,6 +49,8 @@ const LINGER_MS = 500
 
 export interface Link {
   readonly client: Socket
+  /** The server at the other end. */
+  readonly server: Pick<Upstream, 'url' | 'markGone'>
   /** Made by an agent that reuses reads. */
   readonly upstream: Socket
   /** What either side had sent behind its handshake. */
@@ -56,8 +60,8 @@ export interface Link {
   readonly clipboardIn: Permission
   readonly address: string
   readonly requestId: string
-  /** Reads what the browser tells the desktop. */
-  readonly reader: RfbClientReader
+  /** Reads what the browser tells the desktop; undefined: it is no RFB, and frames are only counted. */
+  readonly reader: RfbClientReader | undefined
   /** The longest payload that the desktop takes in one frame. */
   readonly longestFrame: number
 }
@@ -75,8 +79,8 @@ export class Tunnel {
   readonly clipboardIn: Permission
   readonly #client: Socket
   readonly #upstream: Socket
-  readonly #reader: RfbClientReader
-  readonly #clientFrames: ClientFrames
+  readonly #reader: RfbClientReader | undefined
+  readonly #clientFrames: ClientFrames | OpaqueFrames
   readonly #serverFrames = new FrameCounter()
   readonly #events: TunnelEvents
   #bytesToBrowser = 0
@@ -99,7 +103,10 @@ export class Tunnel {
     this.#client = link.client
     this.#upstream = link.upstream
     this.#reader = link.reader
-    this.#clientFrames = new ClientFrames(link.longestFrame, link.reader)
+    this.#clientFrames =
+      link.reader === undefined
+        ? new OpaqueFrames()
+        : new ClientFrames(link.longestFrame, link.reader)
     this.#events = events
   }
 
@@ -190,22 +197,24 @@ export class Tunnel {
   #toDesktop(chunk: Buffer): void {
     if (this.#isEnding) return
     const verdict = this.#clientFrames.check(chunk)
-    if (this.#reader.unknown !== undefined && !this.#isUnknown) {
+    const unknown = this.#reader?.unknown
+    if (unknown !== undefined && !this.#isUnknown) {
       this.#isUnknown = true
-      this.#events.onUnknown(this.#reader.unknown)
+      this.#events.onUnknown(unknown)
     }
-    if (verdict === 'violation' || this.#reader.isBeyondControl) {
+    if (verdict === 'violation' || this.#reader?.isBeyondControl === true) {
       this.close('protocol-error')
       return
     }
-    if (this.#reader.takeHumanInput()) this.#events.onHumanInput()
+    if (this.#reader?.takeHumanInput() === true) this.#events.onHumanInput()
     if (this.#clientFrames.hasClosed) this.#reason ??= 'client-closed'
-    if (verdict === 'as-it-came') this.#tellDesktop(chunk)
-    else {
-      this.#upstream.cork()
-      for (const piece of this.#clientFrames.takeRewritten()) this.#tellDesktop(piece)
-      this.#upstream.uncork()
+    if (verdict === 'as-it-came') {
+      this.#tellDesktop(chunk)
+      return
     }
+    this.#upstream.cork()
+    for (const piece of this.#clientFrames.takeRewritten()) this.#tellDesktop(piece)
+    this.#upstream.uncork()
   }
 
   #tellDesktop(bytes: Buffer): void {

@@ -34,10 +34,6 @@ export interface TunnelsParts {
   readonly presence: PresenceBook
   /** Called as a session's tunnel, or its handshake, begins; the answer is called when it is over. */
   readonly hold: (session: Session, cookie: string) => () => void
-  /** The desktop ended a stream, or went away under it. */
-  readonly onDesktopGone: () => void
-  /** The desktop's host, for the audit. */
-  readonly desktop: string
   readonly now: () => number
 }
 
@@ -151,14 +147,15 @@ export class Tunnels {
   }
 
   #join(session: Session, cookie: string, link: Link): void {
-    const { metrics, audit, presence, onDesktopGone, desktop, now } = this.#parts
+    const { metrics, audit, presence, now } = this.#parts
+    const { server } = link
     const startedAt = now()
     const about = {
       request: link.requestId,
       ...subjectOf(session),
       role: link.role,
       address: link.address,
-      desktop,
+      desktop: server.url.host,
     }
     const tunnel = new Tunnel(link, {
       onHumanInput: () => presence.noteInput(session.id),
@@ -167,7 +164,7 @@ export class Tunnels {
         this.#open.delete(tunnel)
         letGo()
         presence.tunnelClosed(session.id)
-        if (reason === 'desktop-gone') onDesktopGone()
+        if (reason === 'desktop-gone') server.markGone()
         const seconds = (now() - startedAt) / 1_000
         const { bytesToBrowser, bytesToDesktop } = tunnel
         this.#closedBytes.toBrowser += bytesToBrowser

@@ -10,10 +10,11 @@ import {
 } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { Socket } from 'node:net'
-import type { SettingsHolder } from '../config/config.ts'
+import type { Permission, Role, SettingsHolder } from '../config/config.ts'
 import type { Desktop } from '../desktop/desktop.ts'
 import { restrictionsFor } from '../desktop/restrictions.ts'
-import { RfbClientReader } from '../desktop/rfb.ts'
+import { RfbClientReader, type RfbDialect } from '../desktop/rfb.ts'
+import type { Upstream } from '../desktop/upstream.ts'
 import type { Authorize } from '../gate/authorize.ts'
 import type { Client } from '../net/forwarded.ts'
 import { newRequestId } from '../net/request-id.ts'
@@ -79,8 +80,6 @@ export type HandleUpgrade = (
 
 export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
   const { settings, authorize, desktop, tunnels, clientOf, metrics, audit, log } = parts
-  const { dialect } = desktop.kind
-  const send = desktop.url.protocol === 'https:' ? httpsRequest : httpRequest
 
   function refuse(socket: Socket, reason: RefusalReason, extra = ''): void {
     metrics.upgradesRefused.inc({ reason })
@@ -101,10 +100,11 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
     const { origin } = settings.current.publicUrl
     // A page of any site may open a WebSocket with this person's cookie; only its Origin gives it away.
     if (headers.origin !== origin) return refuse(socket, 'origin')
-    const offer = readHandshake(request)
-    if (offer === undefined) return refuse(socket, 'handshake', 'Sec-WebSocket-Version: 13\r\n')
     const target = canonicalTarget(request.url ?? '')
     if (target === undefined) return refuse(socket, 'handshake')
+    const { subprotocol } = desktop.placeOf(target.path).upstream.kind
+    const offer = readHandshake(request, subprotocol)
+    if (offer === undefined) return refuse(socket, 'handshake', 'Sec-WebSocket-Version: 13\r\n')
     if (target.path === '/oauth2' || target.path.startsWith('/oauth2/'))
       return refuse(socket, 'not-found')
 
@@ -128,13 +128,13 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
       case 'granted':
         break
     }
-    if (desktop.pausedFor() !== undefined) return refuse(socket, 'desktop-refused')
+    const { session, role, clipboardIn, cookie, place } = authorization
+    if (place.upstream.pausedFor() !== undefined) return refuse(socket, 'desktop-refused')
     // Its end may have come while the gate looked, and comes only once.
     if (socket.destroyed || socket.readableEnded) {
       socket.destroy()
       return undefined
     }
-    const { session, role, clipboardIn, cookie } = authorization
     connect({
       session,
       role,
@@ -144,7 +144,8 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
       head,
       offer,
       client,
-      path: target.path + target.query,
+      upstream: place.upstream,
+      path: place.path + target.query,
     })
     return undefined
   }
@@ -158,12 +159,17 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
     readonly head: Buffer
     readonly offer: Offer
     readonly client: Client
+    readonly upstream: Upstream
     readonly path: string
   }
 
   function connect(admitted: Admitted): void {
-    const { session, role, clipboardIn, cookie, socket, head, offer, client, path } = admitted
+    const { session, role, clipboardIn, cookie, socket, head, offer } = admitted
+    const { client, upstream, path } = admitted
     const { origin } = settings.current.publicUrl
+    const { kind } = upstream
+    const protocols = kind.subprotocol === undefined ? offer.protocols : [kind.subprotocol]
+    const send = upstream.url.protocol === 'https:' ? httpsRequest : httpRequest
     let upstreamRequest: ClientRequest | undefined
     let isSettled = false
     const deadline = setTimeout(() => settle('desktop-timeout'), HANDSHAKE_WITHIN_MS)
@@ -195,51 +201,55 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
     }
 
     upstreamRequest = send({
-      agent: desktop.tunnelAgent,
-      ...desktop.address,
+      agent: upstream.tunnelAgent,
+      ...upstream.address,
       path,
       headers: upgradeHeaders(
         {
-          authorization: desktop.authorizationFor(role),
+          authorization: upstream.authorizationFor(role),
           clientAddress: client.address,
-          host: desktop.url.host,
+          host: upstream.url.host,
         },
         origin,
         offer.key,
+        protocols,
       ),
     })
     upstreamRequest.on('error', (error) => {
       if (!isSettled) log.warn({ err: error }, 'the desktop did not take a WebSocket')
-      if (!isSettled) desktop.markGone()
+      if (!isSettled) upstream.markGone()
       settle('bytesParsed' in error ? 'desktop-broken' : 'desktop-unreachable')
     })
     upstreamRequest.on('response', (answer) => {
       answer.destroy()
-      if (answer.statusCode === 401 && !isSettled) desktop.markRefused()
+      if (answer.statusCode === 401 && !isSettled) upstream.markRefused()
       log.warn({ status: answer.statusCode }, 'the desktop refused a WebSocket')
       settle(answer.statusCode === 401 ? 'desktop-refused' : 'desktop-broken')
     })
-    upstreamRequest.on('upgrade', (answer, upstream: Socket, upstreamHead) => {
-      upstream.on('error', destroyOnError)
-      if (isSettled || !isProperAnswer(answer, offer.key)) {
-        upstream.destroy()
+    upstreamRequest.on('upgrade', (answer, upstreamSocket: Socket, upstreamHead) => {
+      upstreamSocket.on('error', destroyOnError)
+      const chosen = answer.headers['sec-websocket-protocol']
+      const isOffered = chosen === undefined || protocols.includes(chosen)
+      if (isSettled || !isOffered || !isProperAnswer(answer, offer.key)) {
+        upstreamSocket.destroy()
         settle('desktop-broken')
         return
       }
       isSettled = true
       cleanUp()
-      socket.write(switchingProtocols(offer))
+      socket.write(switchingProtocols(offer, kind.subprotocol ?? chosen))
       ticket.join({
         client: socket,
-        upstream,
+        server: upstream,
+        upstream: upstreamSocket,
         clientHead: head,
         upstreamHead,
         role,
         clipboardIn,
         address: client.address,
         requestId: newRequestId(),
-        reader: new RfbClientReader(dialect, restrictionsFor(dialect, role, clipboardIn)),
-        longestFrame: desktop.kind.longestFrame,
+        reader: readerFor(kind.dialect, role, clipboardIn),
+        longestFrame: kind.longestFrame,
       })
     })
     upstreamRequest.end()
@@ -251,22 +261,42 @@ function destroyOnError(this: Socket): void {
   this.destroy()
 }
 
+/** Undefined for a server that speaks something else. */
+function readerFor(
+  dialect: RfbDialect | undefined,
+  role: Role,
+  clipboardIn: Permission,
+): RfbClientReader | undefined {
+  if (dialect === undefined) return undefined
+  return new RfbClientReader(dialect, restrictionsFor(dialect, role, clipboardIn))
+}
+
 function endOf(reason: CloseReason): RefusalReason {
   return reason === 'draining' ? 'draining' : 'session-ended'
 }
 
 interface Offer {
   readonly key: string
-  /** The browser named the subprotocol `binary`; an answer must not name one that was not offered. */
-  readonly namesBinary: boolean
+  /** The subprotocols that the browser named; an answer must not name one that was not offered. */
+  readonly protocols: readonly string[]
 }
 
-/** What the client offers, or undefined where it is no WebSocket handshake that the desktop could take. */
-function readHandshake({ method, httpVersion, headers }: IncomingMessage): Offer | undefined {
+/** RFC 9110 5.6.2, and no more of them than anybody means. */
+const SUBPROTOCOL = /^[\w!#$%&'*+\-.^`|~]{1,128}$/
+const MOST_SUBPROTOCOLS = 8
+
+/** What the client offers, or undefined where it is no WebSocket handshake that the server could take. */
+function readHandshake(
+  { method, httpVersion, headers }: IncomingMessage,
+  subprotocol: string | undefined,
+): Offer | undefined {
   const key = headers['sec-websocket-key'] ?? ''
-  const protocols = (headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim())
-  const namesNone = protocols.length === 1 && protocols[0] === ''
-  const namesBinary = protocols.includes('binary')
+  const list = (headers['sec-websocket-protocol'] ?? '').trim()
+  const protocols = list === '' ? [] : list.split(',').map((name) => name.trim())
+  const isTaken =
+    subprotocol === undefined
+      ? protocols.length <= MOST_SUBPROTOCOLS && protocols.every((name) => SUBPROTOCOL.test(name))
+      : protocols.length === 0 || protocols.includes(subprotocol)
   const { 'content-length': length = '0', 'transfer-encoding': encoding } = headers
   const isHandshake =
     method === 'GET' &&
@@ -274,31 +304,32 @@ function readHandshake({ method, httpVersion, headers }: IncomingMessage): Offer
     headers.upgrade?.toLowerCase() === 'websocket' &&
     headers['sec-websocket-version'] === '13' &&
     /^[A-Za-z0-9+/]{22}==$/.test(key) &&
-    (namesBinary || namesNone) &&
+    isTaken &&
     // A body would be taken for the first frames.
     length === '0' &&
     encoding === undefined
-  return isHandshake ? { key, namesBinary } : undefined
+  return isHandshake ? { key, protocols } : undefined
 }
 
 function isProperAnswer({ statusCode, headers }: IncomingMessage, key: string): boolean {
-  const { upgrade, 'sec-websocket-accept': accept, 'sec-websocket-protocol': protocol } = headers
+  const { upgrade, 'sec-websocket-accept': accept } = headers
   return (
     statusCode === 101 &&
     upgrade?.toLowerCase() === 'websocket' &&
     accept === acceptOf(key) &&
-    (protocol === undefined || protocol === 'binary') &&
     headers['sec-websocket-extensions'] === undefined
   )
 }
 
-function switchingProtocols({ key, namesBinary }: Offer): string {
+function switchingProtocols({ key, protocols }: Offer, chosen: string | undefined): string {
   return [
     'HTTP/1.1 101 Switching Protocols',
     'Upgrade: websocket',
     'Connection: Upgrade',
     `Sec-WebSocket-Accept: ${acceptOf(key)}`,
-    ...(namesBinary ? ['Sec-WebSocket-Protocol: binary'] : []),
+    ...(chosen !== undefined && protocols.includes(chosen)
+      ? [`Sec-WebSocket-Protocol: ${chosen}`]
+      : []),
     '\r\n',
   ].join('\r\n')
 }

@@ -4,12 +4,11 @@
 import { ServerResponse, type ClientRequest, type IncomingMessage } from 'node:http'
 import { createProxyServer } from 'http-proxy'
 import type { Role, SettingsHolder } from '../config/config.ts'
-import type { Desktop } from '../desktop/desktop.ts'
+import type { Desktop, Place } from '../desktop/desktop.ts'
 import type { PathMeaning } from '../desktop/desktop-kind.ts'
 import type { Authorize } from '../gate/authorize.ts'
 import { GatewayError } from '../lib/errors.ts'
 import type { Client } from '../net/forwarded.ts'
-import { isSameOrigin } from '../net/navigation.ts'
 import type { Target } from '../net/target.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
@@ -19,6 +18,7 @@ import { requestHeaders, responseHeaders } from './headers.ts'
 import { askForWholePage, insertPanel, wantsPanel } from './panel.ts'
 import type { Asked, Refuse } from './refuse.ts'
 import { readBody } from './request-body.ts'
+import { bodyModeOf, methodsOf, unacceptable } from './request-rules.ts'
 import { createStaticFiles, sendFile } from './static-files.ts'
 import { ANSWER_WITHIN_MS, failureOf, restrain, turnedAway } from './upstream-request.ts'
 
@@ -47,6 +47,7 @@ export type HandleWeb = (
 /** What the answer's handling needs to know of its request. */
 interface Exchange {
   readonly asked: Asked
+  readonly place: Place
   readonly meaning: PathMeaning
   /** Where we know better than the desktop. */
   readonly type: string | undefined
@@ -63,8 +64,6 @@ export function createWeb(parts: WebParts): HandleWeb {
   const staticFiles = createStaticFiles(parts)
   desktop.onGone(() => staticFiles.flush())
   const proxy = createProxyServer({
-    target: { protocol: desktop.url.protocol, ...desktop.address },
-    agent: desktop.requestAgent,
     selfHandleResponse: true,
     proxyTimeout: ANSWER_WITHIN_MS,
   })
@@ -75,21 +74,33 @@ export function createWeb(parts: WebParts): HandleWeb {
       response.destroy()
       return
     }
-    failed(exchange.asked, response, error)
+    failed(exchange.asked, exchange.place, response, error)
   }
 
-  function failed(asked: Asked, response: ServerResponse, error: unknown): void {
+  function failed(
+    asked: Asked,
+    { upstream, isRoute }: Place,
+    response: ServerResponse,
+    error: unknown,
+  ): void {
     const kind = failureOf(error)
-    if (kind === 'desktop-unreachable') desktop.markGone()
-    refuse.failed(asked, response, kind, { cause: error, retryAfter: desktop.pausedFor() ?? 5 })
+    const isGone = kind === 'desktop-unreachable'
+    if (isGone) upstream.markGone()
+    refuse.failed(asked, response, isGone && isRoute ? 'route-unreachable' : kind, {
+      cause: error,
+      retryAfter: upstream.pausedFor() ?? 5,
+    })
   }
 
   proxy.on('proxyReq', (upstreamRequest: ClientRequest, _, response) => {
-    restrain(upstreamRequest, desktop, (error) => fail(response, error))
-    if (upstreamRequest.destroyed) return
+    const exchange = exchanges.get(response)
+    if (exchange === undefined) return void upstreamRequest.destroy()
+    restrain(upstreamRequest, exchange.place.upstream, (error) => fail(response, error))
+    if (upstreamRequest.destroyed) return undefined
     // As text Node joins it to the header: KasmVNC answers 400 to a body that is not in the same read (websocket.c:1137).
-    const body = exchanges.get(response)?.body
+    const { body } = exchange
     if (body !== undefined) upstreamRequest.end(body.toString('latin1'), 'latin1')
+    return undefined
   })
 
   proxy.on('proxyRes', (answer: IncomingMessage, _: IncomingMessage, response: ServerResponse) => {
@@ -99,6 +110,7 @@ export function createWeb(parts: WebParts): HandleWeb {
       answer.destroy()
       return
     }
+    const { upstream, prefix } = exchange.place
     if (answer.statusCode === 401) {
       answer.destroy()
       if (exchange.meaning === 'owner-api' && lacksRights(answer)) {
@@ -106,10 +118,10 @@ export function createWeb(parts: WebParts): HandleWeb {
           'the desktop does not take the gateway for its owner: GATEWAY_DESKTOP_OWNER_USERNAME must be an owner there, and Basic auth on',
         )
       } else {
-        turnedAway(desktop, log)
+        turnedAway(upstream, log)
       }
       refuse.failed(exchange.asked, response, 'desktop-refused', {
-        retryAfter: desktop.pausedFor(),
+        retryAfter: upstream.pausedFor(),
       })
       return
     }
@@ -119,8 +131,8 @@ export function createWeb(parts: WebParts): HandleWeb {
       fail(response, new GatewayError('desktop-broken', `the desktop's status was ${statusCode}`))
       return
     }
-    const csp = settings.current.desktop.csp ?? desktop.kind.csp
-    const headers = responseHeaders(answer, exchange.meaning, csp, desktop.url)
+    const csp = settings.current.desktop.csp ?? upstream.kind.csp
+    const headers = responseHeaders(answer, exchange.meaning, csp, upstream.url, prefix)
     if (statusCode === 200 && exchange.type !== undefined) headers['content-type'] = exchange.type
     const panel = exchange.wantsPanel ? insertPanel(statusCode, headers) : undefined
     response.writeHead(statusCode, panel?.headers ?? headers)
@@ -143,19 +155,20 @@ export function createWeb(parts: WebParts): HandleWeb {
   async function answerFromMemory(
     request: IncomingMessage,
     response: ServerResponse,
-    path: string,
+    place: Place,
     type: string,
     role: Role,
     client: Client,
   ): Promise<boolean> {
     try {
-      const authorization = desktop.authorizationFor(role)
+      const { path } = place
+      const authorization = place.upstream.authorizationFor(role)
       const clientAddress = client.address
       const file = await staticFiles.find({ path, type, authorization, clientAddress })
       if (file !== undefined) sendFile(request, response, file)
       return file !== undefined
     } catch (error) {
-      if (!response.destroyed) failed(request, response, error)
+      if (!response.destroyed) failed(request, place, response, error)
       return true
     }
   }
@@ -167,50 +180,43 @@ export function createWeb(parts: WebParts): HandleWeb {
     }
     // A person went here by hand: not a script, not a reload by the page itself (Fetch Metadata, Sec-Fetch-User).
     if (request.headers['sec-fetch-user'] === '?1') presence.noteInput(authorization.session.id)
-    const meaning = desktop.kind.meaningOf(target.path)
-    const isPost = request.method === 'POST' && meaning === 'owner-api'
+    const { place, role } = authorization
+    const { upstream, path } = place
+    const { kind } = upstream
+    const { method = '' } = request
+    const mode = bodyModeOf(method, kind, path)
     const stop = (problem: FailureKind): void => {
       // What is left of a body must not be read as the next request.
       response.setHeader('connection', 'close')
       refuse.failed(request, response, problem)
     }
-    const problem = unacceptable(request, isPost)
-    if (problem === 'method-not-allowed') {
-      response.setHeader('allow', meaning === 'owner-api' ? 'GET, HEAD, POST' : 'GET, HEAD')
-    }
+    const problem = unacceptable(request, mode, kind, path, settings.current.publicUrl.origin)
+    if (problem === 'method-not-allowed') response.setHeader('allow', methodsOf(kind, path))
     if (problem !== undefined) return stop(problem)
-    // A link or a form of another site's would act with the cookie of the person who follows it.
-    const isHarmless = !isPost && desktop.kind.isReadOnly(target.path)
-    if (!isHarmless && !isSameOrigin(request.headers, settings.current.publicUrl.origin)) {
-      return stop('cross-site')
-    }
-    const body = isPost ? await readBody(request, MOST_BODY_BYTES) : undefined
+    const body = mode === 'whole' ? await readBody(request, MOST_BODY_BYTES) : undefined
     if (body === 'too-large') return stop(body)
     if (body === 'broken') return stop('bad-request')
-    const paused = desktop.pausedFor()
+    const paused = upstream.pausedFor()
     if (paused !== undefined) {
       return refuse.failed(request, response, 'desktop-refused', { retryAfter: paused })
     }
-    const type = desktop.kind.clientFileType(target.path)
+    const type = kind.clientFileType(path)
     if (type !== undefined && target.query === '' && request.headers.range === undefined) {
-      if (
-        await answerFromMemory(request, response, target.path, type, authorization.role, client)
-      ) {
-        return undefined
-      }
+      if (await answerFromMemory(request, response, place, type, role, client)) return undefined
     }
     // Gone while the gate looked: no 'close' will come to give a place back.
     if (response.destroyed) return undefined
-    if (!desktop.acquire()) {
+    if (!upstream.acquire()) {
       return refuse.failed(request, response, 'desktop-busy', { retryAfter: 1 })
     }
-    response.once('close', () => desktop.release())
+    response.once('close', () => upstream.release())
 
-    const { method, url, headers } = request
-    const forPanel = wantsPanel(settings, request, target.path)
+    const { url, headers } = request
+    const forPanel = !place.isRoute && wantsPanel(settings, request, path)
     exchanges.set(response, {
       asked: { method, url, headers },
-      meaning,
+      place,
+      meaning: kind.meaningOf(path),
       type,
       headOnly: method === 'HEAD',
       body,
@@ -218,17 +224,25 @@ export function createWeb(parts: WebParts): HandleWeb {
       stopTimer: metrics.desktopRequestDuration.startTimer(),
     })
     // From here on the request is the one that was decided on: nothing of the client's but what is listed.
-    if (desktop.kind.headAsGet && method === 'HEAD') request.method = 'GET'
-    request.url = target.path + target.query
-    request.headers = requestHeaders(desktop.kind, forPanel ? askForWholePage(headers) : headers, {
-      authorization: desktop.authorizationFor(authorization.role),
+    if (kind.headAsGet && method === 'HEAD') request.method = 'GET'
+    request.url = path + target.query
+    request.headers = requestHeaders(kind, forPanel ? askForWholePage(headers) : headers, {
+      authorization: upstream.authorizationFor(role),
       clientAddress: client.address,
-      host: desktop.url.host,
+      host: upstream.url.host,
     })
     if (body !== undefined) request.headers['Content-Length'] = String(body.length)
-    await proxy.web(request, response).catch((error: unknown) => {
-      log.debug({ err: error }, 'answer to the browser broke off')
-    })
+    else if (headers['transfer-encoding'] !== undefined) {
+      request.headers['Transfer-Encoding'] = 'chunked'
+    } else if (mode === 'streamed') request.headers['Content-Length'] ??= '0'
+    await proxy
+      .web(request, response, {
+        target: { protocol: upstream.url.protocol, ...upstream.address },
+        agent: upstream.requestAgent,
+      })
+      .catch((error: unknown) => {
+        log.debug({ err: error }, 'answer to the browser broke off')
+      })
     return undefined
   }
 }
@@ -236,18 +250,4 @@ export function createWeb(parts: WebParts): HandleWeb {
 /** The credentials were right, and the rights behind them too few; wrong ones are `Forbidden` or come with a challenge. */
 function lacksRights({ statusMessage, headers }: IncomingMessage): boolean {
   return statusMessage === 'Unauthorized' && headers['www-authenticate'] === undefined
-}
-
-function unacceptable(
-  request: IncomingMessage,
-  mayPost: boolean,
-): 'method-not-allowed' | 'bad-request' | undefined {
-  if (!mayPost) {
-    if (request.method !== 'GET' && request.method !== 'HEAD') return 'method-not-allowed'
-    // A body that nobody expects is a second request to a server that does not read it.
-    const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers
-    if (length !== '0' || encoding !== undefined) return 'bad-request'
-  }
-  // A worker of the desktop's would outlive the session and answer for the gateway's own pages.
-  return request.headers['service-worker'] === undefined ? undefined : 'bad-request'
 }

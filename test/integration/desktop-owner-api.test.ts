@@ -1,7 +1,9 @@
 // KasmVNC's own API through the gateway, as the one person sees it whom a rule makes its owner.
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { setImmediate } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { alice, mallory } from '../../demo/people.ts'
+import { metric } from '../support/scripted-stack.ts'
 import { signIn, type SignedIn } from '../support/signed-in.ts'
 import { startStack, type Stack } from '../support/stack.ts'
 
@@ -56,6 +58,7 @@ beforeAll(async () => {
   origin = stack.gateway.origin
   ours = `Origin: ${origin}`
 })
+afterEach(() => vi.useRealTimers())
 afterAll(() => stack.stop())
 
 async function seen<T>(run: () => Promise<T>): Promise<{ result: T; requests: string[] }> {
@@ -161,6 +164,26 @@ describe('the owner', () => {
     )
     expect(requests).toEqual([])
     expect((await owner.ask('GET /vnc.html')).status).toBe(200)
+  })
+
+  it('who stops in the middle of one has half a minute', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const granted = (): Promise<number> =>
+      metric(stack.gateway, 'ghostwire_authorizations_total', { decision: 'granted' })
+    const before = await granted()
+    const { result, requests } = await seen(async () => {
+      const asked = owner.send(
+        `${owner.text('POST /api/create_user', ours, 'Content-Length: 500')}[{`,
+        { timeoutMs: 60_000 },
+      )
+      while ((await granted()) === before) await setImmediate()
+      // The gate has answered; the body is being waited for from the next turn on.
+      await setImmediate()
+      vi.advanceTimersByTime(30_000)
+      return asked
+    })
+    expect(result).toMatchObject({ raw: '' })
+    expect(requests).toEqual([])
   })
 
   it('posts to the API alone', async () => {

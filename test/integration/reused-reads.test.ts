@@ -116,6 +116,7 @@ async function connectEnds(front: Server, back: Server, ca?: string): Promise<En
       clipboardIn: 'allow',
       address: '127.0.0.1',
       requestId: 'r',
+      server: { url: new URL('http://desktop:6901'), markGone: () => {} },
       reader: new RfbClientReader('kasmvnc'),
       longestFrame: 65_527,
     },

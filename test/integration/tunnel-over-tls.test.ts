@@ -40,6 +40,7 @@ it('ends the browser’s side without an answer, and nothing else with it', asyn
       clipboardIn: 'allow',
       address: '127.0.0.1',
       requestId: 'r',
+      server: { url: new URL('http://desktop:6901'), markGone: () => {} },
       reader: new RfbClientReader('kasmvnc'),
       longestFrame: 65_527,
     },

@@ -14,6 +14,12 @@ export function checkFiles({ tls, oidc, session, desktop }: WrittenSettings): re
     'oidc.caFile': oidc.caFile,
     'session.storeCaFile': session.storeCaFile,
     'desktop.tls.caFile': desktop.tls.caFile,
+    ...Object.fromEntries(
+      (desktop.routes ?? []).map(({ tls: { caFile } }, index) => [
+        `desktop.routes[${index}].tls.caFile`,
+        caFile,
+      ]),
+    ),
   }
   return Object.entries(files).flatMap(([setting, file]) => {
     const failure = file === undefined ? undefined : readFailure(file)

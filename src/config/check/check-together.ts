@@ -5,7 +5,11 @@ import { parseStoreAddress } from '../../lib/store-address.ts'
 import { nameOf, problem, type Problem } from '../read/problem.ts'
 import { SETTINGS } from '../schema/schema.ts'
 import { valueAt, type Tree } from '../read/tree.ts'
-import type { WrittenCredentials, WrittenSettings } from '../schema/written-settings.ts'
+import type {
+  WrittenCredentials,
+  WrittenRoute,
+  WrittenSettings,
+} from '../schema/written-settings.ts'
 
 /** KasmVNC refuses longer credentials, and compares no more of a name than this. */
 const MOST_CREDENTIAL_BYTES = 256
@@ -32,7 +36,8 @@ export function checkTogether(
     ...checkCredentials('desktop.viewer', written.desktop.viewer, written),
     ...checkCredentials('desktop.owner', written.desktop.owner, written),
     ...checkStoreTls(written.session),
-    ...checkDesktopTls(written.desktop),
+    ...checkDesktopTls('desktop', written.desktop),
+    ...checkRoutes(written.desktop.routes ?? []),
     ...checkViewers(written.desktop, rules),
     ...checkOwners(written.desktop, rules),
     ...checkDownloads(written, rules),
@@ -109,23 +114,39 @@ function checkStoreTls({ store, storeCaFile }: WrittenSettings['session']): read
   return isTls ? [] : [problem(['session.storeCaFile', 'session.store'], words)]
 }
 
-function checkDesktopTls({ url, tls }: WrittenSettings['desktop']): readonly Problem[] {
+function checkDesktopTls(
+  section: string,
+  { url, tls }: Pick<WrittenSettings['desktop'], 'url' | 'tls'>,
+): readonly Problem[] {
+  const [urlPath, insecurePath] = [`${section}.url`, `${section}.tls.insecure`] as const
   const ways = (['caFile', 'fingerprint'] as const).filter((key) => tls[key] !== undefined)
   return ways.flatMap((key) => {
-    const path = `desktop.tls.${key}` as const
+    const path = `${section}.tls.${key}`
     if (tls.insecure) {
-      const words = `must not be given together with ${nameOf('desktop.tls.insecure')}; keep one of the two`
-      return [problem([path, 'desktop.tls.insecure'], words)]
+      const words = `must not be given together with ${nameOf(insecurePath)}; keep one of the two`
+      return [problem([path, insecurePath], words)]
     }
     if (url?.protocol === 'http:') {
       return [
-        problem(
-          [path, 'desktop.url'],
-          `needs an https ${nameOf('desktop.url')}; change that or remove this`,
-        ),
+        problem([path, urlPath], `needs an https ${nameOf(urlPath)}; change that or remove this`),
       ]
     }
     return []
+  })
+}
+
+function checkRoutes(routes: readonly WrittenRoute[]): readonly Problem[] {
+  return routes.flatMap((route, index) => {
+    const section = `desktop.routes[${index}]`
+    const { username, password, path } = route
+    const isTaken = routes.findIndex((other) => other.path === path) < index
+    return [
+      ...checkPair(`${section}.username`, `${section}.password`, username, password),
+      ...checkDesktopTls(section, route),
+      ...(isTaken
+        ? [problem(`${section}.path`, `${path} is another route's already; remove one`)]
+        : []),
+    ]
   })
 }
 
@@ -178,6 +199,10 @@ export function warningsAbout(written: WrittenSettings): string[] {
   const warnings: string[] = []
   if (written.desktop.tls.insecure) {
     warnings.push(`${nameOf('desktop.tls.insecure')}: any certificate is accepted as the desktop's`)
+  }
+  for (const [index, { path, tls }] of (written.desktop.routes ?? []).entries()) {
+    const setting = `desktop.routes[${index}].tls.insecure`
+    if (tls.insecure) warnings.push(`${setting}: any certificate is accepted as that of ${path}`)
   }
   if (written.allowAnyone) {
     const idle = (['viewGroups', 'viewEmails'] as const).filter((list) => written[list]?.length)

@@ -4,6 +4,7 @@
 import type { ConfigFileRead } from './config-file.ts'
 import { nearestName } from './nearest-name.ts'
 import { isWithin, problem, type Problem } from './problem.ts'
+import { ROUTE_PATHS } from '../schema/route-leaf.ts'
 import { RULE_PATHS } from '../schema/rule-leaf.ts'
 import { readSchema, SETTINGS, type SchemaIssue } from '../schema/schema.ts'
 import { formatPath, removeAt, type Path, type Tree } from './tree.ts'
@@ -43,7 +44,9 @@ function refusedPart(path: Path): Path {
 /** Quotes only what a setting that is no secret says: what stands where a section belongs may be anything. */
 function refusedValue({ path, message, input }: SchemaIssue): Problem {
   const written = formatPath(path)
-  const isOpen = SETTINGS.some((setting) => !setting.secret && isWithin(written, setting.path))
+  const isOpen =
+    path.at(-1) !== 'password' &&
+    SETTINGS.some((setting) => !setting.secret && isWithin(written, setting.path))
   return problem(written, isOpen ? message + quote(input) : message)
 }
 
@@ -70,6 +73,7 @@ function unknownKeys({ path, keys }: SchemaIssue, locate: Locate): readonly Prob
 const PATHS: readonly string[] = [
   ...SETTINGS.flatMap(({ path, secret }) => (secret ? [path, `${path}File`] : [path])),
   ...RULE_PATHS,
+  ...ROUTE_PATHS,
 ]
 
 /** The nearest key of the same section, else the same key of another one. */

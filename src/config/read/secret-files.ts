@@ -5,26 +5,33 @@ import { readFileSync } from 'node:fs'
 import { codeOf } from '../../lib/errors.ts'
 import { nameOf, problem, type Problem } from './problem.ts'
 import { SETTINGS } from '../schema/schema.ts'
-import { removeAt, setAt, valueAt, type Tree } from './tree.ts'
+import { isTree, removeAt, setAt, valueAt, type Tree } from './tree.ts'
 
 /** Puts the content of each file in the place of its name in `tree`. */
 export function readSecretFiles(tree: Tree): readonly Problem[] {
-  const problems: Problem[] = []
-  for (const { path } of SETTINGS.filter(({ secret }) => secret)) {
-    const filePath = `${path}File`
-    const file = valueAt(tree, filePath)
-    if (file === undefined) continue
-    removeAt(tree, filePath.split('.'))
-    if (valueAt(tree, path) !== undefined) {
-      const words = `must not be given together with ${nameOf(filePath)}; keep one of the two`
-      problems.push(problem([path, filePath], words))
-      continue
-    }
-    const content = readSecret(file)
-    if (content.ok) setAt(tree, path, content.secret)
-    else problems.push(problem([filePath, path], content.words))
+  const routes = valueAt(tree, 'desktop.routes')
+  return [
+    ...SETTINGS.filter(({ secret }) => secret).flatMap(({ path }) => putSecret(tree, path, path)),
+    ...(Array.isArray(routes) ? routes : []).flatMap((route, index) =>
+      isTree(route) ? putSecret(route, 'password', `desktop.routes[${index}].password`) : [],
+    ),
+  ]
+}
+
+/** `path` is where the secret stands in `tree`, `name` where that is in all of the settings. */
+function putSecret(tree: Tree, path: string, name: string): readonly Problem[] {
+  const file = valueAt(tree, `${path}File`)
+  if (file === undefined) return []
+  const nameOfFile = `${name}File`
+  removeAt(tree, `${path}File`.split('.'))
+  if (valueAt(tree, path) !== undefined) {
+    const words = `must not be given together with ${nameOf(nameOfFile)}; keep one of the two`
+    return [problem([name, nameOfFile], words)]
   }
-  return problems
+  const content = readSecret(file)
+  if (!content.ok) return [problem([nameOfFile, name], content.words)]
+  setAt(tree, path, content.secret)
+  return []
 }
 
 type SecretRead =

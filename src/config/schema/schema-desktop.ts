@@ -1,8 +1,9 @@
 // `desktop:` The server behind the gateway, and who the gateway is there.
 
-import * as z from 'zod'
+import type * as z from 'zod'
 
 import { choice, flag, line, map } from './leaf.ts'
+import { desktopRoutes } from './route-leaf.ts'
 import { fingerprint, username } from './secret-leaves.ts'
 import { byDefault, optional, required } from './setting.ts'
 import { desktopUrl } from './web-leaves.ts'
@@ -63,9 +64,9 @@ export const desktopSchema: z.ZodType<WrittenSettings['desktop']> = map({
       meaning: '`true` accepts any certificate: whoever is on the wire can be the desktop.',
     }),
   }).prefault({}),
-  routes: optional(z.array(z.unknown(), 'must be a list of routes'), 'none', {
+  routes: optional(desktopRoutes, 'none', {
     env: undefined,
-    meaning: 'Further upstreams by path (audio, upload, microphone).',
+    meaning: 'Further servers by path (audio, upload, microphone, gamepad): see below.',
   }),
   csp: optional(line, "the desktop kind's own policy", {
     env: undefined,

@@ -1,7 +1,7 @@
 // The settings leaf by leaf, as they were written and each is sound by itself. Whether they agree with each other
 // is check-together.ts and access-rules.ts; load.ts turns them into `Settings`.
 
-import type { Permission, Role, RuleMatch, Settings } from '../config.ts'
+import type { DesktopTls, Permission, Role, RuleMatch, Settings } from '../config.ts'
 
 /** One entry of the YAML list `access`. */
 export interface WrittenRule {
@@ -15,6 +15,17 @@ export interface WrittenCredentials {
   readonly username?: string | undefined
   readonly password?: string | undefined
 }
+
+/** One entry of the YAML list `desktop.routes`. */
+export interface WrittenRoute extends WrittenCredentials {
+  readonly path: string
+  readonly url: URL
+  readonly role: Role
+  readonly stripPrefix: boolean
+  readonly tls: WrittenTls
+}
+
+export type WrittenTls = Lacking<DesktopTls, 'caFile' | 'fingerprint'>
 
 /** T with these keys possibly absent. */
 type Lacking<T, K extends keyof T> = Omit<T, K> & { readonly [P in K]?: T[P] | undefined }
@@ -53,8 +64,8 @@ export interface WrittenSettings extends Pick<Settings, Unchanged> {
     readonly kind: Settings['desktop']['kind']
     readonly viewer: WrittenCredentials
     readonly owner: WrittenCredentials
-    readonly tls: Lacking<Settings['desktop']['tls'], 'caFile' | 'fingerprint'>
-    readonly routes?: readonly unknown[] | undefined
+    readonly tls: WrittenTls
+    readonly routes?: readonly WrittenRoute[] | undefined
     readonly csp?: string | undefined
   }
   readonly audit: { readonly file?: string | undefined }

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 
 import { CONFIGURATION_DOC, configurationDoc } from '../../../scripts/write-configuration-doc.ts'
-import { settingsReference } from '../../../src/config/schema/settings-reference.ts'
-import { NO_RULES, problemsFrom, SECRET, writeFile } from './loading.ts'
+import { SETTINGS } from '../../../src/config/schema/schema.ts'
+import { COMPLETE, NO_RULES, problemsFrom, SECRET, writeFile } from './loading.ts'
 
 const page = configurationDoc()
 
@@ -14,19 +14,9 @@ describe('docs/configuration.md', () => {
   })
 
   it('has a row for every setting', () => {
-    for (const { env, path, whenUnset } of settingsReference()) {
+    for (const { env, path, whenUnset } of SETTINGS) {
       expect(page).toContain(
         `| ${env === undefined ? '–' : `\`${env}\``} | \`${path}\` | ${whenUnset} |`,
-      )
-    }
-  })
-
-  it('marks what is refused for now', () => {
-    const marked = settingsReference().filter(({ notYet }) => notYet.length > 0)
-    expect(marked.map(({ path }) => path)).toContain('desktop.routes')
-    for (const { path } of marked) {
-      expect(page).toMatch(
-        new RegExp(`\\| \`${path.replaceAll('.', '\\.')}\` .*\\*Not in force yet`),
       )
     }
   })
@@ -34,13 +24,17 @@ describe('docs/configuration.md', () => {
   const examples = [...page.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, yaml = '']) => yaml)
 
   it('has examples', () => {
-    expect(examples).toHaveLength(2)
+    expect(examples).toHaveLength(3)
   })
 
   it.each(examples)('has an example that loads:\n%s', (example) => {
     const secretFile = writeFile('secret', `${SECRET}\n`)
     const yaml = example.replaceAll(/\/run\/secrets\/\S+/g, secretFile)
-    const env = example.includes('session:') ? {} : NO_RULES
+    const env = example.includes('session:')
+      ? {}
+      : example.includes('access:')
+        ? NO_RULES
+        : COMPLETE
     expect(problemsFrom(env, yaml)).toEqual([])
   })
 })

@@ -56,7 +56,7 @@ describe('the effective settings as text', () => {
 
   it('show every setting but those that have become rules', () => {
     const yaml: unknown = parse(describeSettings(settingsFrom(COMPLETE)))
-    const becomeRules = /^(allow|view)|^clipboardIn|^downloads|^desktop\.routes/
+    const becomeRules = /^(allow|view)|^clipboardIn|^downloads/
     for (const { path } of SETTINGS.filter((setting) => !becomeRules.test(setting.path))) {
       expect(yaml).toHaveProperty(path)
     }
@@ -92,6 +92,27 @@ describe('the effective settings as text', () => {
     expect(parse(describeSettings(settingsFrom(env)))).toMatchObject({
       loginLimit: 'off',
       access: [{ id: 'allowAnyone', match: 'anyone' }],
+    })
+  })
+
+  it('hide the passwords of routes', () => {
+    const yaml =
+      'desktop: { routes: [{ path: /audio, url: "http://desktop:4901", username: a, password: hunter2 }] }'
+    const described: unknown = parse(describeSettings(settingsFrom(COMPLETE, yaml)))
+    expect(described).toMatchObject({
+      desktop: {
+        routes: [
+          {
+            path: '/audio',
+            url: 'http://desktop:4901',
+            role: 'control',
+            stripPrefix: true,
+            username: 'a',
+            password: '(hidden)',
+            tls: { insecure: false },
+          },
+        ],
+      },
     })
   })
 })

@@ -247,7 +247,7 @@ describe('failurePage', () => {
     const reloading = FAILURE_KINDS.filter(
       (kind) => failurePage({ kind, requestId }).headers['refresh'] !== undefined,
     )
-    expect(reloading).toEqual(['store-unavailable', 'desktop-busy'])
+    expect(reloading).toEqual(['store-unavailable', 'route-unreachable', 'desktop-busy'])
     const soon = failurePage({ kind: 'store-unavailable', requestId, retryAfter: 5 })
     expect(soon.headers).toMatchObject({ 'retry-after': '5', refresh: '10' })
     expect(textOf(soon)).toContain('This page tries again every 10 seconds.')

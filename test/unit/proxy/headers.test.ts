@@ -27,7 +27,9 @@ describe('towards KasmVNC', () => {
   })
 
   it('upgrades with its own words, in canonical spelling', () => {
-    expect(Object.entries(upgradeHeaders(upstream, 'https://desk.example.com', 'a2V5'))).toEqual([
+    expect(
+      Object.entries(upgradeHeaders(upstream, 'https://desk.example.com', 'a2V5', ['binary'])),
+    ).toEqual([
       ['Authorization', 'Basic eA=='],
       ['X-Forwarded-For', '192.0.2.1'],
       ['Host', 'desktop:6901'],

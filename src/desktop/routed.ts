@@ -1,0 +1,28 @@
+// What stands beside the desktop under a path of its own (`desktop.routes`): in Kasm's images sound, uploads, microphone
+// and gamepad. Their protocols are not published: nothing is read into their paths, and their streams are only counted.
+
+import type { KindOfDesktop } from './desktop-kind.ts'
+import { kasmvnc } from './kasmvnc.ts'
+
+export const routed: KindOfDesktop = {
+  dialect: undefined,
+  longestFrame: Number.POSITIVE_INFINITY,
+  subprotocol: undefined,
+  forwardedHeaders: [
+    'Accept',
+    'Accept-Encoding',
+    'Accept-Language',
+    'Content-Type',
+    'Content-Length',
+    'If-Modified-Since',
+    'If-None-Match',
+    'Range',
+  ],
+  headAsGet: false,
+  bodyMethods: ['POST', 'PUT', 'PATCH', 'DELETE'],
+  csp: kasmvnc.csp,
+  meaningOf: () => 'client',
+  clientFileType: () => undefined,
+  showsFiles: () => false,
+  isReadOnly: () => true,
+}

@@ -1,0 +1,111 @@
+// One server behind the gateway: how it is reached, with whose credentials, and whether it is worth asking now.
+
+import type { Agent } from 'node:http'
+import type { DesktopTls, Role } from '../config/config.ts'
+import { reuseReads } from '../net/reused-reads.ts'
+import type { KindOfDesktop } from './desktop-kind.ts'
+import type { SocketAddress } from './probe.ts'
+import { createAgent } from './tls.ts'
+
+/** KasmVNC's listen backlog is 5; more at once and connects are reset or wait for SYN retries. */
+const MOST_REQUESTS_AT_ONCE = 16
+/** Requests that may wait for one of those places. */
+const MOST_WAITING = 1_024
+
+export interface Upstream {
+  readonly url: URL
+  readonly address: SocketAddress
+  readonly kind: KindOfDesktop
+  /** The settings of its credentials, for the log. */
+  readonly credentialSettings: string
+  /** For plain requests: each on a connection of its own, so many at once and no more. */
+  readonly requestAgent: Agent
+  /** For upgrades: so many handshakes at once; downloads never hold one up. */
+  readonly tunnelAgent: Agent
+  /** The `Authorization` value for a role, or undefined where none is set. */
+  authorizationFor(role: Role): string | undefined
+  /** A place among the waiting requests; false when all are taken. Give it back with `release`. */
+  acquire(): boolean
+  release(): void
+  /** It refused the gateway's credentials: it is left alone for a while. */
+  markRefused(): void
+  /** Seconds until it is asked again, or undefined when it may be asked now. */
+  pausedFor(): number | undefined
+  /** A connection to it failed, or it ended a stream: what it was a moment ago it may no longer be. */
+  markGone(): void
+  onGone(listener: () => void): void
+  close(): void
+}
+
+export interface UpstreamOptions {
+  readonly url: URL
+  readonly tls: DesktopTls
+  readonly kind: KindOfDesktop
+  readonly credentialSettings: string
+  readonly authorizationFor: (role: Role) => string | undefined
+  /** Milliseconds that it is left alone after a 401. */
+  readonly pauseAfterRefusal: number
+  readonly now: () => number
+}
+
+export function createUpstream(options: UpstreamOptions): Upstream {
+  const { url, tls, kind, credentialSettings, authorizationFor, pauseAfterRefusal, now } = options
+  const requestAgent = createAgent(url, tls, {
+    keepAlive: false,
+    maxSockets: MOST_REQUESTS_AT_ONCE,
+  })
+  // An upgraded connection leaves its agent: this bounds handshakes, not tunnels.
+  const tunnelAgent = reuseReads(
+    createAgent(url, tls, { keepAlive: false, maxSockets: MOST_REQUESTS_AT_ONCE }),
+  )
+  const goneListeners: (() => void)[] = []
+  let taken = 0
+  let pausedUntil = 0
+
+  return {
+    url,
+    address: {
+      host: url.hostname.replaceAll(/^\[|\]$/g, ''),
+      port: Number(url.port || (url.protocol === 'https:' ? 443 : 80)),
+    },
+    kind,
+    credentialSettings,
+    requestAgent,
+    tunnelAgent,
+    authorizationFor,
+    acquire() {
+      if (taken >= MOST_REQUESTS_AT_ONCE + MOST_WAITING) return false
+      taken += 1
+      return true
+    },
+    release() {
+      taken -= 1
+    },
+    markRefused() {
+      pausedUntil = now() + pauseAfterRefusal
+    },
+    pausedFor() {
+      const left = pausedUntil - now()
+      return left > 0 ? Math.ceil(left / 1_000) : undefined
+    },
+    markGone() {
+      for (const listener of goneListeners) listener()
+    },
+    onGone(listener) {
+      goneListeners.push(listener)
+    },
+    close() {
+      requestAgent.destroy()
+      tunnelAgent.destroy()
+    },
+  }
+}
+
+/** RFC 7617. */
+export function basic(
+  credentials: { readonly username: string; readonly password: string } | undefined,
+): string | undefined {
+  if (credentials === undefined) return undefined
+  const { username, password } = credentials
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+}
