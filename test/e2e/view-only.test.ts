@@ -221,6 +221,24 @@ describe('at one desktop, one in control and one who watches', () => {
     await runUntilMade(controls, 'pasted-by-alice')
   })
 
+  it('who watches cannot point or click', async () => {
+    // A window that tells of every pointer event it gets, and when it is there.
+    const args = ['-geometry', '300x200+900+500', '-event', 'mouse', '-event', 'expose']
+    const witness = spawn('xev', args, { env: xEnvironment() })
+    let seen = ''
+    witness.stdout.on('data', (chunk: Buffer) => (seen += chunk.toString()))
+    try {
+      await eventually(() => expect(seen).toContain('Expose event'))
+      await says(watches, [POINTER], () => watches.mouse.click(525, 325))
+      await controls.mouse.click(500, 310)
+      await eventually(() => expect(seen).toContain('ButtonRelease event'))
+      const places = new Set(seen.match(/root:\(\d+,\d+\)/g))
+      expect([...places]).toEqual([`root:(${500 * SCALE},${310 * SCALE})`])
+    } finally {
+      witness.kill()
+    }
+  })
+
   it('who watches cannot resize the screen, and who controls can', async () => {
     await watches.setViewportSize({ width: 500, height: 500 })
     const bobs = await rawClient(watches)
@@ -244,24 +262,6 @@ describe('at one desktop, one in control and one who watches', () => {
     await controls.keyboard.type('echo Still here.\n')
     await eventually(async () => expect(await picture(controls)).not.toBe(before))
     expect((await watchedSocket(controls)).closed).toBeUndefined()
-  })
-
-  it('who watches cannot point or click', async () => {
-    // A window that tells of every pointer event it gets, and when it is there.
-    const args = ['-geometry', '300x200+900+500', '-event', 'mouse', '-event', 'expose']
-    const witness = spawn('xev', args, { env: xEnvironment() })
-    let seen = ''
-    witness.stdout.on('data', (chunk: Buffer) => (seen += chunk.toString()))
-    try {
-      await eventually(() => expect(seen).toContain('Expose event'))
-      await says(watches, [POINTER], () => watches.mouse.click(525, 325))
-      await controls.mouse.click(500, 310)
-      await eventually(() => expect(seen).toContain('ButtonRelease event'))
-      const places = new Set(seen.match(/root:\(\d+,\d+\)/g))
-      expect([...places]).toEqual([`root:(${500 * SCALE},${310 * SCALE})`])
-    } finally {
-      witness.kill()
-    }
   })
 })
 
