@@ -12,6 +12,8 @@ export interface DemoDesktop {
   readonly url: URL
   readonly kind: DesktopKind
   readonly credentials: Credentials | undefined
+  /** A KasmVNC's own, where it has one. */
+  readonly viewer: Credentials | undefined
   /** Pinned, in place of the machine's roots. */
   readonly fingerprint: string | undefined
   /** What it is, for the person at the terminal. */
@@ -19,20 +21,23 @@ export interface DemoDesktop {
   stop(): Promise<void>
 }
 
+const OWN = { kind: 'rfb', viewer: undefined, fingerprint: undefined } as const
+
 /** Rejects when the KasmVNC that was named cannot be reached; a desktop of the demo's own always comes up. */
 export async function startDemoDesktop(kasmvnc: KasmVnc | undefined): Promise<DemoDesktop> {
   if (kasmvnc !== undefined) return reachKasmVnc(kasmvnc)
   // As in life, the desktop has a password that the gateway knows and nobody else.
   const credentials = { username: 'gateway', password: randomBytes(24).toString('base64url') }
   const { description, ...desktop } = await startOwnDesktop(credentials)
-  return { ...desktop, kind: 'rfb', credentials, fingerprint: undefined, description }
+  return { ...desktop, ...OWN, credentials, description }
 }
 
-async function reachKasmVnc({ url, credentials }: KasmVnc): Promise<DemoDesktop> {
+async function reachKasmVnc({ url, credentials, viewer }: KasmVnc): Promise<DemoDesktop> {
   const fingerprint = url.protocol === 'https:' ? await untrustedCertificate(url) : undefined
   const pin = fingerprint === undefined ? '' : `, its certificate pinned as found: ${fingerprint}`
   const description = `your KasmVNC at ${url.origin}${pin}`
-  return { url, kind: 'kasmvnc', credentials, fingerprint, description, stop: async () => {} }
+  const stop = async (): Promise<void> => {}
+  return { url, kind: 'kasmvnc', credentials, viewer, fingerprint, description, stop }
 }
 
 async function startOwnDesktop(

@@ -1,16 +1,19 @@
 // The command line of `npm run demo -- …`.
 
 import { parseArgs } from 'node:util'
+import type { Credentials } from './page-server.ts'
 
 export const USAGE = `npm run demo [-- OPTIONS]
 
 An OpenID Provider, a desktop and the gateway, all on this machine's loopback.
 
-  --port N          where the gateway listens (default 8080; 0 takes a free one)
-  --desktop URL     a KasmVNC of yours instead of the demo's own desktop
-  --username U      its Basic user name ...
-  --password P      ... and password
-  --help            this text
+  --port N              where the gateway listens (default 8080; 0 takes a free one)
+  --desktop URL         a KasmVNC of yours instead of the demo's own desktop
+  --username U          its Basic user name ...
+  --password P          ... and password
+  --viewer-username U   a user of that KasmVNC who may not write, for bob ...
+  --viewer-password P   ... and password; bob may not enter without one
+  --help                this text
 `
 
 const DEFAULT_PORT = 8080
@@ -18,7 +21,9 @@ const LAST_PORT = 65_535
 
 export interface KasmVnc {
   readonly url: URL
-  readonly credentials: { readonly username: string; readonly password: string } | undefined
+  readonly credentials: Credentials | undefined
+  /** Of a user who may not write: KasmVNC itself tells who watches from who controls. */
+  readonly viewer: Credentials | undefined
 }
 
 export interface DemoOptions {
@@ -41,13 +46,16 @@ export function parseDemoCommand(args: readonly string[]): DemoCommand {
         desktop: { type: 'string' },
         username: { type: 'string' },
         password: { type: 'string' },
+        'viewer-username': { type: 'string' },
+        'viewer-password': { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
     })
     if (values.help === true) return { kind: 'help' }
-    const { port, desktop, username, password } = values
-    const options = { port: parsePort(port), kasmvnc: parseKasmVnc(desktop, username, password) }
-    return { kind: 'run', options }
+    const credentials = parseCredentials(values, 'username', 'password')
+    const viewer = parseCredentials(values, 'viewer-username', 'viewer-password')
+    const kasmvnc = parseKasmVnc(values.desktop, credentials, viewer)
+    return { kind: 'run', options: { port: parsePort(values.port), kasmvnc } }
   } catch (error) {
     return { kind: 'mistake', message: (error as Error).message }
   }
@@ -60,23 +68,38 @@ function parsePort(text: string | undefined): number {
   return port
 }
 
+/** The two options of these names. */
+function parseCredentials<Name extends string>(
+  values: Readonly<Partial<Record<Name, string | undefined>>>,
+  usernameOption: Name,
+  passwordOption: Name,
+): Credentials | undefined {
+  const username = values[usernameOption]
+  const password = values[passwordOption]
+  if (username === undefined && password === undefined) return undefined
+  if (username === undefined || password === undefined) {
+    throw new Error(`--${usernameOption} and --${passwordOption} go together`)
+  }
+  return { username, password }
+}
+
 function parseKasmVnc(
   desktop: string | undefined,
-  username: string | undefined,
-  password: string | undefined,
+  credentials: Credentials | undefined,
+  viewer: Credentials | undefined,
 ): KasmVnc | undefined {
-  if ((username === undefined) !== (password === undefined)) {
-    throw new Error('--username and --password go together')
-  }
   if (desktop === undefined) {
-    if (username !== undefined) throw new Error('--username and --password belong to --desktop')
+    if (credentials !== undefined) {
+      throw new Error('--username and --password belong to --desktop')
+    }
+    if (viewer !== undefined) {
+      throw new Error('--viewer-username and --viewer-password belong to --desktop')
+    }
     return undefined
   }
   const url = URL.parse(desktop)
   if (url === null || !['http:', 'https:'].includes(url.protocol)) {
     throw new Error(`--desktop must be an http or https address, not "${desktop}"`)
   }
-  const credentials =
-    username === undefined || password === undefined ? undefined : { username, password }
-  return { url, credentials }
+  return { url, credentials, viewer }
 }

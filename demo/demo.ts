@@ -7,7 +7,7 @@ import { startDemoDesktop } from './demo-desktop.ts'
 import type { DemoDesktop } from './demo-desktop.ts'
 import type { DemoOptions } from './demo-options.ts'
 import { findLoopbackPort } from './loopback-port.ts'
-import { alice, DESKTOP_GROUP, mallory } from './people.ts'
+import { alice, bob, DESKTOP_GROUP, mallory, WATCHERS_GROUP } from './people.ts'
 import { startProvider } from './provider.ts'
 
 const CLIENT_ID = 'ghostwire-demo'
@@ -16,6 +16,8 @@ export interface Demo {
   readonly publicUrl: string
   readonly issuer: string
   readonly desktop: string
+  /** False before a KasmVNC for which no viewer's credentials were given. */
+  readonly isForViewers: boolean
   stop(): Promise<void>
 }
 
@@ -32,7 +34,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
 
     const provider = await startProvider({
       port: 0,
-      people: [alice, mallory],
+      people: [alice, bob, mallory],
       clients: [
         {
           client_id: CLIENT_ID,
@@ -51,6 +53,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
     const desktop = await startDemoDesktop(options.kasmvnc)
     parts.push(desktop)
 
+    const isForViewers = desktop.kind === 'rfb' || desktop.viewer !== undefined
     const loaded = loadSettings({
       configFile: undefined,
       env: {
@@ -62,6 +65,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
         GATEWAY_OIDC_CLIENT_SECRET: clientSecret,
         GATEWAY_SESSION_SECRET: randomBytes(48).toString('base64url'),
         GATEWAY_ALLOW_GROUPS: DESKTOP_GROUP,
+        GATEWAY_VIEW_GROUPS: isForViewers ? WATCHERS_GROUP : undefined,
         GATEWAY_LOG_LEVEL: 'warn',
         GATEWAY_DRAIN_DELAY: '0',
         GATEWAY_DRAIN_TIMEOUT: '2s',
@@ -72,7 +76,8 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
     const gateway = await startGateway(loaded.settings)
     parts.push(gateway)
     await gateway.ready()
-    return { publicUrl, issuer: provider.issuer, desktop: desktop.description, stop }
+    const { description } = desktop
+    return { publicUrl, issuer: provider.issuer, desktop: description, isForViewers, stop }
   } catch (error) {
     await stop()
     throw error
@@ -85,6 +90,8 @@ function desktopEnvironment(desktop: DemoDesktop): Record<string, string | undef
     GATEWAY_DESKTOP_KIND: desktop.kind,
     GATEWAY_DESKTOP_USERNAME: desktop.credentials?.username,
     GATEWAY_DESKTOP_PASSWORD: desktop.credentials?.password,
+    GATEWAY_DESKTOP_VIEWER_USERNAME: desktop.viewer?.username,
+    GATEWAY_DESKTOP_VIEWER_PASSWORD: desktop.viewer?.password,
     GATEWAY_DESKTOP_TLS_FINGERPRINT: desktop.fingerprint,
   }
 }

@@ -5,7 +5,7 @@ import { startDemo } from './demo.ts'
 import type { Demo } from './demo.ts'
 import { parseDemoCommand, USAGE } from './demo-options.ts'
 import type { DemoOptions } from './demo-options.ts'
-import { alice, mallory } from './people.ts'
+import { alice, bob, mallory } from './people.ts'
 import type { Person } from './people.ts'
 
 /** npm passes on the terminal's signal a second time; one this soon is no second Ctrl-C. */
@@ -37,10 +37,14 @@ function run(options: DemoOptions): void {
   })
 }
 
-function introduce({ publicUrl, issuer, desktop }: Demo): void {
+function introduce({ publicUrl, issuer, desktop, isForViewers }: Demo): void {
+  const bobMay = isForViewers
+    ? 'may watch it'
+    : 'may not enter: your KasmVNC needs --viewer-username and --viewer-password for him'
   process.stdout.write(`Ghostwire demo ready: ${publicUrl}
 
   People     ${credentials(alice)}  may control the desktop
+             ${credentials(bob)}  ${bobMay}
              ${credentials(mallory)}  may sign in, may not enter
   Provider   ${issuer}
   Desktop    ${desktop}

@@ -1,4 +1,5 @@
-// The people the demo's provider knows: one who may control the desktop, one who may sign in and is turned away.
+// The people the demo's provider knows: one who may control the desktop, one who may watch it, one who may sign in and is
+// turned away.
 
 export interface Person {
   /** Also the `sub` of every token. */
@@ -10,8 +11,10 @@ export interface Person {
   readonly groups: readonly string[]
 }
 
-/** The group the demo's gateway lets in. */
+/** Whoever is in it may control the desktop. */
 export const DESKTOP_GROUP = 'desktop-users'
+/** Whoever is in it may watch. */
+export const WATCHERS_GROUP = 'desktop-watchers'
 
 /** May control the desktop. */
 export const alice: Person = {
@@ -21,6 +24,16 @@ export const alice: Person = {
   email: 'alice@example.com',
   emailVerified: true,
   groups: [DESKTOP_GROUP],
+}
+
+/** May see the desktop, and change nothing on it. */
+export const bob: Person = {
+  username: 'bob',
+  password: 'bob',
+  name: 'Bob Brown',
+  email: 'bob@example.com',
+  emailVerified: true,
+  groups: [WATCHERS_GROUP],
 }
 
 /** May sign in, and is in no group that the gateway lets in. */

@@ -68,7 +68,7 @@ export async function startXDesktop(options: XDesktopOptions = {}): Promise<XDes
       nolisten: 'tcp',
       auth: env.XAUTHORITY,
     })
-    const display = await startXServer(groups, command, [...args, '-AlwaysShared'], env)
+    const display = await startXServer(groups, command, args, env)
     await startXSession(groups, { ...env, DISPLAY: display })
     const page = await startPageServer({ onViewer: bridgeTo(vncSocket), credentials })
     return {

@@ -32,8 +32,9 @@ const FILES: Readonly<Record<string, readonly string[]>> = {
   ],
   'things-to-try.txt': [
     '1. Sign out in another tab: this desktop closes within a second.',
-    '2. Sign in as mallory, who is in no group that may enter.',
-    '3. Look at the terminal where the demo runs: every decision is a line.',
+    '2. Sign in as bob in another browser: he sees what you type, and may only watch.',
+    '3. Sign in as mallory, who is in no group that may enter.',
+    '4. Look at the terminal where the demo runs: every decision is a line.',
   ],
 }
 

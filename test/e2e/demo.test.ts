@@ -34,8 +34,8 @@ async function signIn(page: Page, url: string, username: string): Promise<void> 
   await fillIn(page, username)
 }
 
-async function reachDesktop(page: Page, url: string): Promise<void> {
-  await signIn(page, url, 'alice')
+async function reachDesktop(page: Page, url: string, username = 'alice'): Promise<void> {
+  await signIn(page, url, username)
   await page.waitForSelector('html[data-desktop="connected"]')
   await page.waitForSelector('canvas')
 }
@@ -97,6 +97,19 @@ describe('with a real X desktop', () => {
       .toBe('Hello ~ 42\n')
     expect(typed.equals(before)).toBe(false)
     expect(problems).toEqual([])
+  })
+
+  it('bob watches alice type, and may not type himself', async () => {
+    const [controls, watches] = [await browser.newPage(), await browser.newPage()]
+    await reachDesktop(controls, demo.url)
+    await reachDesktop(watches, demo.url, 'bob')
+    const [bobs, alices] = [join(folder, 'bob'), join(folder, 'alice')]
+    const before = await screenshot(watches)
+    await watches.keyboard.type(`touch ${bobs}\n`)
+    await controls.keyboard.type(`touch ${alices}\n`)
+    await changedPicture(watches, before)
+    await expect.poll(() => existsSync(alices), { timeout: 10_000 }).toBe(true)
+    expect(existsSync(bobs)).toBe(false)
   })
 
   it('is cross-origin isolated, under a policy, without a cookie that a script could read', async () => {

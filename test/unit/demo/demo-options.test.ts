@@ -18,7 +18,21 @@ describe('the command line of the demo', () => {
       options: { kasmvnc: { url: new URL('https://kasm:6901'), credentials: undefined } },
     })
     expect(parse('--desktop http://kasm:6901 --username kasm_user --password p=w')).toMatchObject({
-      options: { kasmvnc: { credentials: { username: 'kasm_user', password: 'p=w' } } },
+      options: {
+        kasmvnc: { credentials: { username: 'kasm_user', password: 'p=w' }, viewer: undefined },
+      },
+    })
+  })
+
+  it('takes a user of that KasmVNC who may not write', () => {
+    const viewer = '--viewer-username kasm_viewer --viewer-password v'
+    expect(parse(`--desktop http://kasm:6901 ${viewer}`)).toMatchObject({
+      options: {
+        kasmvnc: {
+          credentials: undefined,
+          viewer: { username: 'kasm_viewer', password: 'v' },
+        },
+      },
     })
   })
 
@@ -38,6 +52,11 @@ describe('the command line of the demo', () => {
     ['--desktop ws://kasm:6901', '--desktop must be'],
     ['--desktop http://kasm:6901 --username u', '--username and --password go together'],
     ['--username u --password p', '--username and --password belong to --desktop'],
+    [
+      '--desktop http://kasm:6901 --viewer-password p',
+      '--viewer-username and --viewer-password go',
+    ],
+    ['--viewer-username v --viewer-password p', '--viewer-username and --viewer-password belong'],
   ])('says what is wrong with %s', (line, message) => {
     const command = parse(line)
     expect(command).toMatchObject({ kind: 'mistake', message: expect.stringContaining(message) })

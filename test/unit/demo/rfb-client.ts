@@ -19,8 +19,10 @@ export interface RfbClient {
   send(...parts: readonly (string | readonly number[] | Buffer)[]): void
   /** The next so many bytes. */
   read(length: number): Promise<Buffer>
-  /** Everything up to and including ServerInit, which is returned. */
-  shakeHands(): Promise<{ width: number; height: number; format: Buffer; name: string }>
+  /** Everything up to and including ServerInit, which is returned. `shared` is ClientInit's flag. */
+  shakeHands(
+    shared?: 0 | 1,
+  ): Promise<{ width: number; height: number; format: Buffer; name: string }>
   setEncodings(...encodings: readonly number[]): void
   request(isIncremental: boolean, area?: Rectangle): void
   update(): Promise<ReceivedRectangle[]>
@@ -86,13 +88,13 @@ export async function connectRfb(
       pending = pending.subarray(length)
       return bytes
     },
-    async shakeHands() {
+    async shakeHands(shared = 1) {
       client.send(await client.read(12))
       const [count = 0] = await client.read(1)
       await client.read(count)
       client.send([1])
       await client.read(4)
-      client.send([1])
+      client.send([shared])
       const head = await client.read(24)
       const name = await client.read(head.readUInt32BE(20))
       return {
