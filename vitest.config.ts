@@ -22,6 +22,8 @@ export default defineConfig({
       }),
       project(2, 'chart', {
         globalSetup: ['test/chart/support/setup.ts'],
+        // Helm is short and waits for nobody: two files at a time, also where there are two cores.
+        maxWorkers: 2,
         testTimeout: 60_000,
         hookTimeout: 120_000,
       }),

@@ -52,7 +52,7 @@ async function run(
     return ['--values', path]
   })
   const chart = ['install', 'upgrade'].includes(verb) ? [CHART] : []
-  const all = [verb, 'desk', ...chart, ...files, '--namespace', HOME, '--timeout', '5s', ...words]
+  const all = [verb, 'desk', ...chart, ...files, '--namespace', HOME, '--timeout', '45s', ...words]
   return helm(all, { kubeconfig: api.kubeconfig, program })
 }
 

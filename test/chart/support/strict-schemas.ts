@@ -79,7 +79,7 @@ interface Model {
 }
 
 /** Types, patterns, ranges, what is required: the models' own validators. They let unknown fields pass. */
-async function impossibleValues(object: KubernetesObject): Promise<string[]> {
+export async function impossibleValues(object: KubernetesObject): Promise<string[]> {
   const models = (await import(moduleOf(object))) as Record<string, new (data: object) => Model>
   const Kind = models[object.kind]
   if (Kind === undefined) throw new Error(`${moduleOf(object)} has no ${object.kind}`)
@@ -99,7 +99,7 @@ async function impossibleValues(object: KubernetesObject): Promise<string[]> {
  * TypeScript refuses a property that the type of a literal does not have, at any depth, which is what the API server
  * does with `fieldValidation: Strict`. One run of the compiler for all of them.
  */
-async function unknownFields(objects: readonly KubernetesObject[]): Promise<string[]> {
+export async function unknownFields(objects: readonly KubernetesObject[]): Promise<string[]> {
   if (objects.length === 0) return []
   const folder = await mkdtemp(join(tmpdir(), 'ghostwire-schemas-'))
   try {

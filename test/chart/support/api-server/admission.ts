@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { isMap, type KubernetesObject } from '../objects.ts'
 import { restrictedViolations } from '../pod-security.ts'
-import { schemaFaults } from '../strict-schemas.ts'
+import { impossibleValues, unknownFields } from '../strict-schemas.ts'
 
 export interface Refusal {
   readonly code: number
@@ -26,16 +26,30 @@ const MUTABLE: Readonly<Record<string, readonly string[]>> = {
   Job: ['parallelism', 'suspend', 'activeDeadlineSeconds', 'ttlSecondsAfterFinished'],
 }
 
-/** An unknown or impossible field. The same objects come again and again, and are judged once. */
+/** An unknown or impossible field. */
 export async function decodingRefusal(object: KubernetesObject): Promise<Refusal | undefined> {
-  const key = JSON.stringify(object)
-  const judging = judged.get(key) ?? schemaFaults([object])
-  judged.set(key, judging)
-  const faults = await judging
+  const faults = [...(await impossibleValues(object)), ...(await unknownFieldsOnce(object))]
   if (faults.length === 0) return undefined
   return { code: 400, reason: 'BadRequest', message: `strict decoding error: ${faults.join(', ')}` }
 }
+
+/** Which fields there are does not depend on what is in them, and objects of one shape come again and again. */
+function unknownFieldsOnce(object: KubernetesObject): Promise<string[]> {
+  const shape = JSON.stringify(shapeOf(object))
+  const judging = judged.get(shape) ?? unknownFields([object])
+  judged.set(shape, judging)
+  return judging
+}
 const judged = new Map<string, Promise<string[]>>()
+
+/** The object with the type of each value in its place; what kind it is and what it is called stays. */
+function shapeOf(object: KubernetesObject): object {
+  const { apiVersion, kind, ...fields } = object
+  const shape = JSON.stringify(fields, (_, value: unknown) =>
+    typeof value === 'object' ? value : typeof value,
+  )
+  return { apiVersion, kind, name: object.metadata.name, shape }
+}
 
 /** A change of what was decided when the object was made. */
 export function immutabilityRefusal(
