@@ -1,5 +1,5 @@
-// What a browser may not tell the desktop, by dialect and right. The list is kasmvnc.md's where KasmVNC is concerned
-// (SMsgReader.cxx) and RFB's registry where the standard is.
+// What a browser may not tell the desktop, by dialect and right. The types are those of KasmVNC's SMsgReader.cxx
+// and of RFB's registry.
 
 import type { Permission, Role } from '../config/config.ts'
 import type { RfbDialect } from './rfb.ts'

@@ -1,4 +1,4 @@
-// The stand-in against docs: every oddity of the real server that the gateway is built around (kasmvnc.md). A stand-in
+// The stand-in against docs: every oddity of the real server that the gateway is built around. A stand-in
 // that drifts from it would let the gateway's own tests pass on a server that does not exist.
 
 import { afterEach, describe, expect, it, vi } from 'vitest'

@@ -1,4 +1,4 @@
-// A stand-in for KasmVNC's server that obeys kasmvnc.md to the letter, faults included: real sockets, raw bytes, and a
+// A stand-in for KasmVNC's server that behaves as the real one was seen to, faults included: real sockets, raw bytes, and a
 // record of all that reached it. Where the behaviour is odd, the comments name the line of the real source.
 
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'

@@ -1,4 +1,4 @@
-// The brute-force blacklist (common/network/Blacklist.cxx; kasmvnc.md 2): failures of an address add up for ever, a
+// The brute-force blacklist (common/network/Blacklist.cxx): failures of an address add up for ever, a
 // success takes none back, and every request during a ban renews it.
 
 const TIMEOUT_S = 10

@@ -1,5 +1,5 @@
 // A web client small enough to read, with what makes KasmVNC's hard to serve: inline scripts, handlers and styles,
-// relative assets, modules, `data:` fetches, `?host=` and `?path=`, and types the server gets wrong (kasmvnc.md 9).
+// relative assets, modules, `data:` fetches, `?host=` and `?path=`, and types the server gets wrong.
 
 import type { StaticFile } from './static-files.ts'
 

@@ -1,5 +1,5 @@
-// KasmVNC's end of a WebSocket: decode_hybi() and the 64 KiB buffer it works in (WS.c:509-610, WY.c:128-200;
-// kasmvnc.md 3). What it throws away, a gateway that forwards the frame has lost for its user.
+// KasmVNC's end of a WebSocket: decode_hybi() and the 64 KiB buffer it works in (WS.c:509-610,
+// WY.c:128-200). What it throws away, a gateway that forwards the frame has lost for its user.
 
 import { applyMask, OPCODE } from '../websocket-wire.ts'
 import { decodeBase64 } from './request.ts'

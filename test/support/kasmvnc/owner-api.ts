@@ -1,4 +1,4 @@
-// `/api/…` for owners (WS.c:1097-1880; kasmvnc.md 7): user management, and the figures with their traps.
+// `/api/…` for owners (WS.c:1097-1880): user management, and the figures with their traps.
 
 import type { Answers } from './answer.ts'
 import type { Account } from './request.ts'
@@ -166,7 +166,7 @@ function listSessions(state: ServerState): string {
   return `{"users":${users.length === 0 ? '[]' : ` [${users.join(', ')}]`}}`
 }
 
-/** Not JSON before the first frame: printf shows its not-a-number (kasmvnc.md 7). */
+/** Not JSON before the first frame: printf shows its not-a-number. */
 function listBottlenecks(state: ServerState): string {
   const byUser = Map.groupBy(state.viewers(), ({ user }) => user)
   const users = [...byUser].map(([user, viewers]) => {

@@ -1,5 +1,5 @@
 // How KasmVNC reads a request: one buffer, searched by substring. It never parses a header, so the first hit anywhere
-// in the text counts, be it in the URL, inside another header or in a body (kasmvnc.md 0 and 3; WS.c is websocket.c).
+// in the text counts, be it in the URL, inside another header or in a body (WS.c is websocket.c).
 
 import type { Duplex } from 'node:stream'
 

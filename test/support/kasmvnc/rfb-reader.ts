@@ -1,5 +1,5 @@
 // The client messages of KasmVNC's RFB dialect, cut out of the byte stream as its own reader does (SMsgReader.cxx,
-// named SR; kasmvnc.md 6): each step yields how many bytes it needs next.
+// named SR): each step yields how many bytes it needs next.
 
 export interface RfbMessage {
   readonly type: number

@@ -1,5 +1,5 @@
 // The RFB server behind the WebSocket: handshake, screen, and what input does by right of the Basic user
-// (VC is VNCSConnectionST.cxx; kasmvnc.md 6 and 8).
+// (VC is VNCSConnectionST.cxx).
 
 import { readMessage, RfbError, type RfbMessage } from './rfb-reader.ts'
 

@@ -30,7 +30,7 @@ export interface AcceptedUpgrade extends Upgrade {
 
 export type Routed = ({ readonly kind: 'answer' } & ApiAnswer) | AcceptedUpgrade
 
-/** Without Basic auth everybody reads and writes, and nobody is owner: the API is dead (kasmvnc.md 1). */
+/** Without Basic auth everybody reads and writes, and nobody is owner: the API is dead. */
 const ANYBODY: Account = { password: '', read: true, write: true, owner: false }
 
 export function route(text: string, peer: string, site: Site): Routed {
