@@ -13,7 +13,6 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'cert-manager.io': '@kubernetes-models/cert-manager',
   'gateway.networking.k8s.io': '@kubernetes-models/gateway-api',
   'monitoring.coreos.com': '@kubernetes-models/prometheus-operator',
-  'traefik.io': '@kubernetes-models/traefik',
 }
 
 /**
@@ -41,8 +40,6 @@ const SERVED = new Set([
   'gateway.networking.k8s.io/v1 HTTPRoute',
   'monitoring.coreos.com/v1 ServiceMonitor',
   'monitoring.coreos.com/v1 PrometheusRule',
-  'traefik.io/v1alpha1 Middleware',
-  'traefik.io/v1alpha1 ServersTransport',
 ])
 
 /** `Deployment/desk-gateway: …`, one for each fault. At least one, not always all, unknown fields of an object. */
