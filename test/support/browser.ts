@@ -60,7 +60,10 @@ export async function launchBrowserThatBlocksCookies(origin: string): Promise<Br
     headless: true,
     args: ARGUMENTS,
   })
-  context.once('close', () => rmSync(folder, { recursive: true, force: true }))
+  // The browser's helpers still write while they end.
+  context.once('close', () =>
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }),
+  )
   return context
 }
 
