@@ -1,14 +1,16 @@
 // The open tunnels of this replica, by the session they belong to and end with.
 
-import type { Role } from '../config/config.ts'
+import type { Permission, Role } from '../config/config.ts'
 import { subjectOf, type Audit } from '../observability/audit.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { PresenceBook } from '../session/presence.ts'
 import type { Session } from '../session/session.ts'
 import { Tunnel, type CloseReason, type Link } from './tunnel.ts'
 
-/** What a tunnel, or the handshake that will become one, can be told. */
+/** What a tunnel, or the handshake that will become one, can be asked and told. */
 interface Closable {
+  readonly role: Role
+  readonly clipboardIn: Permission
   close(reason: CloseReason): void
 }
 
@@ -61,6 +63,8 @@ export class Tunnels {
   enter(session: Session, cookie: string, abort: (reason: CloseReason) => void): Ticket {
     let isOver = false
     const pending: Closable = {
+      role: session.role,
+      clipboardIn: session.clipboardIn,
       close(reason) {
         if (isOver) return
         isOver = true
@@ -91,10 +95,12 @@ export class Tunnels {
     for (const member of this.#bySession.get(sessionId) ?? []) member.close(reason)
   }
 
-  /** Ends those tunnels of a session that have other rights than it has now: the browser comes back at once, and gets these. */
+  /**
+   * Ends what a session has with other rights than it has now, handshakes under way too: the browser comes back at once,
+   * and gets these.
+   */
   recycle({ id, role, clipboardIn }: Session): void {
     for (const member of this.#bySession.get(id) ?? []) {
-      if (!(member instanceof Tunnel)) continue
       if (member.role !== role || member.clipboardIn !== clipboardIn) member.close('draining')
     }
   }

@@ -11,6 +11,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { alice } from '../../demo/people.ts'
 import type { Environment } from '../support/gateway.ts'
+import { startHostileUpstream } from '../support/hostile-upstream.ts'
 import type { Tunnel } from '../support/kasmvnc-stand-in.ts'
 import type { RawWebSocket } from '../support/raw-client.ts'
 import { HANDSHAKE, u32 } from '../support/rfb-client.ts'
@@ -249,6 +250,28 @@ describe('somebody whose rights change', () => {
     again.sendFrame(fence)
     const tunnel = stack.desktop.tunnels.at(-1) as Tunnel
     await expect.poll(() => tunnel.messages.map(({ type }) => type)).toEqual([248])
+  })
+
+  it('while a handshake is under way gets no stream with the old ones', async () => {
+    const upstream = await startHostileUpstream('never answers')
+    const dora = { ...someone('dora', 'desktop-users') }
+    const stack = await start(
+      {
+        ...BY_RULES,
+        ...CREDENTIALS,
+        GATEWAY_DESKTOP_URL: upstream.url.origin,
+        GATEWAY_SESSION_REVALIDATE_EVERY: '1s',
+      },
+      [dora],
+    )
+    const visitor = await signIn(stack.gateway, 'dora')
+    ;(dora as { groups: readonly string[] }).groups = ['watchers']
+    const { status, headers } = await visitor.open()
+    // Not 504, which is what the desktop's silence would come to.
+    expect(status).toBe(503)
+    expect(headers.has('retry-after')).toBe(true)
+    expect(stack.gateway.audit('tunnel_opened')).toEqual([])
+    await upstream.stop()
   })
 })
 
