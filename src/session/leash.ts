@@ -168,6 +168,10 @@ export class Leash {
   }
 
   async #askProvider(held: Held): Promise<void> {
+    // A timer counts by another clock and may be a millisecond early: nothing would be asked, and it would look as if
+    // somebody else were asking.
+    if ((this.#revalidation.dueAt(held.session) ?? 0) > this.#now())
+      return this.#watchProvider(held)
     const found = await this.#revalidation
       .revalidate(held.cookie, held.session)
       .catch(() => undefined)
