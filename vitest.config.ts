@@ -5,7 +5,7 @@ if (Number(process.versions.node.split('.')[0]) < 24) {
   throw new Error(`Node 24 is needed, this is ${process.version}: use "npm test" or "npx vitest"`)
 }
 
-// One after the other: real browsers and real deadlines do not share two cores with everything else.
+// One project after the other: real browsers and real deadlines do not share two cores with everything else.
 const project = (groupOrder: number, name: string, options: object = {}) => ({
   test: { name, include: [`test/${name}/**/*.test.ts`], sequence: { groupOrder }, ...options },
 })
@@ -16,7 +16,8 @@ export default defineConfig({
     projects: [
       project(0, 'unit'),
       project(1, 'integration', {
-        fileParallelism: false,
+        // Mostly they wait, for deadlines to pass and for outages to be noticed.
+        maxWorkers: 2,
         testTimeout: 20_000,
         hookTimeout: 30_000,
       }),
