@@ -8,6 +8,8 @@ import type { OnReadOpts, Socket } from 'node:net'
 const SMALL = 1_024
 /** What libuv asks the kernel for at once. */
 const LARGE = 65_536
+/** So many small reads in a row make a connection quiet. A desktop's large updates come between small ones. */
+const QUIET_AFTER = 32
 /** So many pieces of either size are kept while nobody reads into them. */
 const MOST_SPARE = 32
 
@@ -47,6 +49,7 @@ export class ReusedReads {
     onread: { buffer: () => this.#memory, callback: (length) => this.#onRead(length) },
   }
   #memory = borrow(SMALL)
+  #smallReads = QUIET_AFTER
   #socket: Socket | undefined
   #take: TakeRead | undefined
 
@@ -69,7 +72,9 @@ export class ReusedReads {
     const chunk = this.#memory.subarray(0, length)
     if (this.#take === undefined) return this.#socket?.push(Buffer.from(chunk)) ?? false
     const isFree = this.#take(chunk)
-    const size = length < SMALL ? SMALL : LARGE
+    this.#smallReads = length < SMALL ? this.#smallReads + 1 : 0
+    // What is large is read at once; a piece that is too small costs a read and a write more.
+    const size = this.#smallReads < QUIET_AFTER ? LARGE : SMALL
     if (!isFree) this.#memory = borrow(size)
     else if (this.#memory.length !== size) {
       giveBack(this.#memory)

@@ -30,8 +30,8 @@ export type ClientQuestion = { readonly door: Door } & (
   | { readonly do: 'open'; readonly traffic: Traffic; readonly tunnels: number }
   /** Moves the mice, which brings the desktops to life, until `rest`; answers once all is in its stride. */
   | { readonly do: 'move' }
-  /** Answers with what passed in so long. */
-  | { readonly do: 'count'; readonly ms: number }
+  /** Answers with what has passed so far. */
+  | { readonly do: 'count' }
   | { readonly do: 'rest' }
   /** One message after the other through the first tunnel; answers with how long they took. */
   | { readonly do: 'round-trips'; readonly count: number }
@@ -99,7 +99,7 @@ async function answer(question: ClientQuestion): Promise<object> {
       await sleep(STRIDE_MS)
       return {}
     case 'count':
-      return countBytes(tunnels, question.ms)
+      return countBytes(tunnels)
     case 'rest':
       for (const { mouse } of tunnels) clearInterval(mouse)
       return {}
@@ -193,17 +193,13 @@ function playClient(socket: Socket, name: RecordingName, index: number): NodeJS.
   }, TICK_MS)
 }
 
-async function countBytes(tunnels: readonly Tunnel[], ms: number): Promise<Passed> {
-  const before = passedBytes(tunnels)
-  await sleep(ms)
-  if (tunnels.some(({ socket }) => socket.destroyed)) throw new Error('a tunnel ended')
-  return { bytes: passedBytes(tunnels) - before }
-}
-
-function passedBytes(tunnels: readonly Tunnel[]): number {
+function countBytes(tunnels: readonly Tunnel[]): Passed {
   let bytes = 0
-  for (const { socket } of tunnels) bytes += socket.bytesRead + socket.bytesWritten
-  return bytes
+  for (const { socket } of tunnels) {
+    if (socket.destroyed) throw new Error('a tunnel ended')
+    bytes += socket.bytesRead + socket.bytesWritten
+  }
+  return { bytes }
 }
 
 async function timeRoundTrips(tunnels: readonly Tunnel[], count: number): Promise<RoundTrips> {
