@@ -28,6 +28,8 @@ import { RESOURCES, apiVersionOf, type Resource } from './resources.ts'
 import { Store, resourceOf } from './store.ts'
 
 export interface ApiServer {
+  /** Without a slash at the end. */
+  readonly url: string
   /** Path of a kubeconfig for it. */
   readonly kubeconfig: string
   readonly store: Store
@@ -80,13 +82,15 @@ export async function startApiServer({
   writeFileSync(kubeconfig, JSON.stringify(kubeconfigFor(url)))
 
   return {
+    url,
     kubeconfig,
     store,
     get: (kind, namespace, name) => store.get(resourceOf(kind), namespace, name)?.object,
     async patch({ kind, namespace, name }, patch, manager) {
       const resource = resourceOf(kind)
       const root = resource.group === '' ? '/api/' : '/apis/'
-      const path = `${root}${apiVersionOf(resource)}/namespaces/${namespace}/${resource.plural}/${name}`
+      const place = namespace === '' ? '' : `namespaces/${namespace}/`
+      const path = `${root}${apiVersionOf(resource)}/${place}${resource.plural}/${name}`
       const response = await fetch(`${url}${path}?fieldManager=${manager}`, {
         method: 'PATCH',
         headers: { 'content-type': 'application/merge-patch+json' },
