@@ -177,6 +177,8 @@ function followAnswers(server: Server | HttpsServer): Answers {
 function drain(server: Server | HttpsServer, answers: Answers): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve())
+    // A connection whose TLS handshake is under way is not among those that the server can close.
+    server.on('secureConnection', (socket: Socket) => socket.destroy())
     // Browsers keep connections, and open some in advance: those are not worth waiting for.
     answers.whenNone(() => server.closeAllConnections())
   })

@@ -2,7 +2,7 @@
 
 import { mkdtemp, rename, rm, symlink, writeFile, mkdir } from 'node:fs/promises'
 import { createServer, type ServerResponse } from 'node:http'
-import { connect, type AddressInfo } from 'node:net'
+import { connect, createServer as createTcpServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls'
@@ -273,6 +273,34 @@ describe('stopping', () => {
     expect(performance.now() - since).toBeLessThan(5_000)
     expect(idle.destroyed).toBe(true)
   })
+
+  it('waits for nobody whose TLS handshake is under way', async () => {
+    const folder = await certificateFolder()
+    const secured = await startSecured(folder)
+    let release = (): void => {}
+    const relay = createTcpServer((client) => {
+      const server = connect(secured.gateway.publicPort, '127.0.0.1')
+      for (const socket of [client, server]) socket.on('error', () => {})
+      server.pipe(client)
+      // The client's hello passes; with what it says next it has done its part of the handshake.
+      client.once('data', (hello) => {
+        server.write(hello)
+        client.pause()
+        release = () => void client.pipe(server)
+      })
+    })
+    await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve))
+    const socket = await handshake({ publicPort: (relay.address() as AddressInfo).port })
+    const stopping = secured.stop()
+    await eventually(() => expect(messages(secured.gateway)).toContain('draining'))
+    const since = performance.now()
+    release()
+    await stopping
+    expect(performance.now() - since).toBeLessThan(5_000)
+    socket.destroy()
+    relay.close()
+    await rm(folder, { recursive: true })
+  })
 })
 
 const messages = ({ lines }: TestGateway): unknown[] => lines.map((line) => line['msg'])
@@ -280,7 +308,7 @@ const messages = ({ lines }: TestGateway): unknown[] => lines.map((line) => line
 const nameOf = (socket: TLSSocket): string => String(socket.getPeerCertificate().subject.CN)
 
 async function handshake(
-  { publicPort }: TestGateway,
+  { publicPort }: Pick<TestGateway, 'publicPort'>,
   options: ConnectionOptions = {},
 ): Promise<TLSSocket> {
   const socket = connectTls({
