@@ -14,10 +14,13 @@ export async function startLoadBalancer(
   to: { readonly webSockets: number; readonly everythingElse: number },
 ): Promise<LoadBalancer> {
   const sockets = new Set<Socket>()
-  const server = createServer((socket) => {
+  // Each side's FIN is passed on by itself: a socket closed at the first of them answers what still comes with a reset, and
+  // a browser that writes into a reset does not read the Close that came before.
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
     socket.once('data', (first) => {
       const isWebSocket = /^upgrade: websocket\r$/im.test(first.toString('latin1'))
-      const replica = connect(isWebSocket ? to.webSockets : to.everythingElse, '127.0.0.1')
+      const port = isWebSocket ? to.webSockets : to.everythingElse
+      const replica = connect({ host: '127.0.0.1', port, allowHalfOpen: true })
       sockets.add(socket).add(replica)
       socket.on('error', () => replica.destroy()).on('close', () => replica.destroy())
       replica.on('error', () => socket.destroy()).on('close', () => socket.destroy())
