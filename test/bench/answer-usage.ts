@@ -1,10 +1,9 @@
 // Loaded into a relay before its own first line (`node --import`): answers what the process has cost so far.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { getHeapSpaceStatistics } from 'node:v8'
 
 export interface UsageQuestion {
-  /** Collect all garbage first; needs `--expose-gc`. */
+  /** Collect all garbage first, and give the heap's empty pages back; needs `--expose-gc`. */
   readonly collect: boolean
 }
 
@@ -13,8 +12,6 @@ export interface Usage {
   readonly cpuSeconds: number
   readonly residentBytes: number
   readonly heapBytes: number
-  /** Memory of the heap's young generation, in use or not. */
-  readonly youngBytes: number
 }
 
 process.on('message', (question: UsageQuestion) => void answer(question))
@@ -25,18 +22,17 @@ async function answer({ collect }: UsageQuestion): Promise<void> {
   if (collect) {
     // The second run takes what the first one's finalizers let go.
     for (let run = 0; run < 2; run += 1) {
-      globalThis.gc?.()
+      // Any lesser collection keeps the pages of the young generation, which may be tens of MB more or less.
+      globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })
       await sleep(150)
     }
   }
   const { user, system } = process.cpuUsage()
   const { rss, heapUsed } = process.memoryUsage()
-  const young = getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space')
   const usage: Usage = {
     cpuSeconds: (user + system) / 1e6,
     residentBytes: rss,
     heapBytes: heapUsed,
-    youngBytes: young?.physical_space_size ?? 0,
   }
   process.send?.(usage)
 }

@@ -58,8 +58,8 @@ const NOTE = `Median (least-most) of the rounds; a ratio is taken within its rou
 side where desktops are played. All processes share the cores with whatever else runs: a figure alone says little, and a
 gateway/bare ratio only what lies outside of bare/bare, which is a second bare relay measured the same way. CPU is the
 relay's own, user and kernel, per GB on the wire both ways, where a ratio per message is the same; kB and GB are decimal.
-Memory is that of tunnels opened beside as many others; the young generation grows by tens of MB while they are opened, up
-to a bound and not again. For a decision, bare is as much HTTP on which nothing is decided.`
+Memory is that of tunnels opened beside as many others, after a collection that gives empty pages back. For a decision, bare
+is as much HTTP on which nothing is decided.`
 
 async function measureTraffic(bench: Bench): Promise<Row[]> {
   const gateway = await bench.relays.startGateway()
@@ -188,13 +188,12 @@ function costOf(before: Reading, after: Reading): number {
 async function measureMemory({ relays, client }: Bench): Promise<Row[]> {
   say('memory …')
   const resident = { bare: [] as number[], gateway: [] as number[] }
-  const withoutYoung = { bare: [] as number[], gateway: [] as number[] }
   const heap = { bare: [] as number[], gateway: [] as number[] }
   for (let round = 0; round < MEMORY_ROUNDS; round += 1) {
     for (const name of ['bare', 'gateway'] as const) {
       const relay = await (name === 'bare' ? relays.startBare() : relays.startGateway())
       const { door } = relay
-      // What grows once, the young generation above all, has grown by then and is not counted to tunnels.
+      // What grows once has grown by then and is not counted to tunnels.
       await tell(client, { do: 'open', door, traffic: 'idle', tunnels: IDLE_TUNNELS })
       await sleep(LINGER_MS)
       const before = await relay.usage({ collect: true })
@@ -205,17 +204,11 @@ async function measureMemory({ relays, client }: Bench): Promise<Row[]> {
       await relay.stop()
       const perTunnel = (bytes: number): number => bytes / IDLE_TUNNELS / BYTES_PER_KB
       resident[name].push(perTunnel(after.residentBytes - before.residentBytes))
-      withoutYoung[name].push(
-        perTunnel(
-          after.residentBytes - after.youngBytes - (before.residentBytes - before.youngBytes),
-        ),
-      )
       heap[name].push(perTunnel(after.heapBytes - before.heapBytes))
     }
   }
   return [
     { name: 'idle tunnel, resident memory', unit: 'kB', digits: 1, ...resident },
-    { name: 'idle tunnel, without young generation', unit: 'kB', digits: 1, ...withoutYoung },
     { name: 'idle tunnel, JavaScript heap', unit: 'kB', digits: 1, ...heap },
   ]
 }
