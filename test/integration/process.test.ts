@@ -1,6 +1,5 @@
 // The gateway as a process: what it prints, what it exits with, how it goes.
 
-import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import { createServer as createTcpServer, type AddressInfo } from 'node:net'
@@ -8,7 +7,8 @@ import type { Duplex } from 'node:stream'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { RunningProvider } from '../../demo/provider.ts'
 import { eventually } from '../support/eventually.ts'
-import { environmentFor, freePort, type Environment, type Line } from '../support/gateway.ts'
+import { spawnGateway, type SpawnedGateway } from '../support/gateway-process.ts'
+import { environmentFor, freePort, type Environment } from '../support/gateway.ts'
 import { startTestProvider } from '../support/op.ts'
 import { signIn } from '../support/signed-in.ts'
 import { acceptFor } from '../support/websocket-wire.ts'
@@ -42,60 +42,19 @@ afterAll(async () => {
   await provider.stop()
 })
 
-const running = new Set<ChildProcessWithoutNullStreams>()
+const running = new Set<SpawnedGateway>()
 afterEach(() => {
-  for (const child of running) child.kill('SIGKILL')
+  for (const gateway of running) gateway.kill('SIGKILL')
+  running.clear()
   waiting.length = 0
 })
 
-interface GatewayProcess {
-  readonly stdout: () => string
-  readonly stderr: () => string
-  /** What it printed, as log lines; fails on anything else. */
-  readonly lines: () => Line[]
-  readonly exited: Promise<{ readonly code: number | null; readonly signal: string | null }>
-  /** Resolves when it listens, with its ports. */
-  readonly listening: () => Promise<{ origin: string; publicPort: number; admin: string }>
-  readonly kill: (signal: NodeJS.Signals) => void
+function start(environment: Environment = {}, ...args: string[]): SpawnedGateway {
+  const good = environmentFor(origins.gateway, provider.issuer, origins.desktop)
+  const gateway = spawnGateway({ ...good, ...environment }, ...args)
+  running.add(gateway)
+  return gateway
 }
-
-function start(environment: Environment = {}, ...args: string[]): GatewayProcess {
-  const child = spawn(process.execPath, ['src/main.ts', ...args], {
-    // Nothing of the machine's own: an unknown GATEWAY_… would be a problem to report.
-    env: { PATH: process.env['PATH'], ...good(), ...environment },
-  })
-  running.add(child)
-  let stdout = ''
-  let stderr = ''
-  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
-  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
-  const lines = (): Line[] =>
-    stdout
-      .split('\n')
-      .slice(0, -1)
-      .map((line) => JSON.parse(line) as Line)
-  const exited = once(child, 'close').then(([code, signal]) => {
-    running.delete(child)
-    return { code: code as number | null, signal: signal as string | null }
-  })
-  return {
-    stdout: () => stdout,
-    stderr: () => stderr,
-    lines,
-    exited,
-    kill: (signal) => child.kill(signal),
-    listening: () =>
-      eventually(async () => {
-        const line = lines().find(({ msg }) => msg === 'listening')
-        expect(line).toBeDefined()
-        const admin = `http://127.0.0.1:${Number(line?.['adminPort'])}`
-        expect((await fetch(`${admin}/readyz`)).status).toBe(200)
-        return { origin: origins.gateway, publicPort: Number(line?.['port']), admin }
-      }),
-  }
-}
-
-const good = (): Environment => environmentFor(origins.gateway, provider.issuer, origins.desktop)
 
 const BAD: Environment = {
   GATEWAY_PUBLIC_URL: 'ftp://desk.example.com',
@@ -171,9 +130,9 @@ describe('SIGTERM', () => {
   it('ends tunnels with a word, answers what is under way, and exits with 0', async () => {
     const startedAt = performance.now()
     const gateway = start({ GATEWAY_DRAIN_DELAY: '500ms', GATEWAY_DRAIN_TIMEOUT: '10s' })
-    const ports = await gateway.listening()
+    const ports = await gateway.ready()
     console.log(`from start to ready: ${Math.round(performance.now() - startedAt)} ms`)
-    const visitor = await signIn(ports)
+    const visitor = await signIn({ origin: origins.gateway, ...ports })
     const client = await visitor.open()
     expect(client.status).toBe(101)
     const asked = visitor.send(visitor.text('GET /slow'), { timeoutMs: 10_000 })
@@ -202,7 +161,7 @@ describe('SIGTERM', () => {
 
   it('does not wait for ever for an answer that never comes', async () => {
     const gateway = start({ GATEWAY_DRAIN_TIMEOUT: '1s' })
-    const visitor = await signIn(await gateway.listening())
+    const visitor = await signIn({ origin: origins.gateway, ...(await gateway.ready()) })
     const asked = visitor.send(visitor.text('GET /never'), { timeoutMs: 10_000 })
     await eventually(() => expect(waiting).toHaveLength(1))
     const since = performance.now()
@@ -215,7 +174,7 @@ describe('SIGTERM', () => {
 
   it.each(['SIGTERM', 'SIGINT'] as const)('twice (then %s) exits at once', async (second) => {
     const gateway = start({ GATEWAY_DRAIN_DELAY: '1m' })
-    await gateway.listening()
+    await gateway.ready()
     gateway.kill('SIGTERM')
     await eventually(() => expect(gateway.stdout()).toContain('draining'))
     const since = performance.now()
