@@ -1,7 +1,6 @@
 // The gateway's own endpoints, as a table. Everything under /oauth2/ is ours; nothing of it reaches the desktop.
 
 import { Hono } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import { GatewayError } from '../lib/errors.ts'
 import { newRequestId } from '../net/request-id.ts'
 import { createAuthRequest } from './auth-request.ts'
@@ -17,9 +16,6 @@ import { createStart } from './start.ts'
 import { createStay } from './stay.ts'
 import { createUserinfo } from './userinfo.ts'
 
-/** No form of ours is larger. */
-const MOST_BODY_BYTES = 16_384
-
 export function createApp(parts: HttpParts): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>()
   const { ask, signOut } = createSignOut(parts)
@@ -28,12 +24,6 @@ export function createApp(parts: HttpParts): Hono<HttpEnv> {
     context.set('requestId', newRequestId())
     await next()
   })
-  app.use(
-    bodyLimit({
-      maxSize: MOST_BODY_BYTES,
-      onError: (context) => sendFailure(context, 'bad-request'),
-    }),
-  )
 
   app.get('/oauth2/sign_in', createSignIn(parts))
   app.get('/oauth2/start', createStart(parts))

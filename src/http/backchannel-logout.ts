@@ -1,6 +1,10 @@
 // POST /oauth2/backchannel_logout (OpenID Connect Back-Channel Logout 1.0, 2.5 and 2.8): the provider ends sessions here.
 
+import { readBody } from '../net/request-body.ts'
 import type { Handle, HttpContext, HttpParts } from './context.ts'
+
+/** A logout token is a few hundred bytes of claims, and a signature. */
+const MOST_BODY_BYTES = 16_384
 
 export function createBackchannelLogout({
   checkLogoutToken,
@@ -46,9 +50,12 @@ export function createBackchannelLogout({
   }
 }
 
+/** The connection is at the next request only where the body was read to its end. */
 async function readToken(context: HttpContext): Promise<string | undefined> {
   const type = context.req.header('content-type') ?? ''
   if (!type.toLowerCase().startsWith('application/x-www-form-urlencoded')) return undefined
-  const token = new URLSearchParams(await context.req.text()).get('logout_token')
+  const body = await readBody(context.env.incoming, MOST_BODY_BYTES)
+  if (typeof body === 'string') return undefined
+  const token = new URLSearchParams(body.toString()).get('logout_token')
   return token === null || token === '' ? undefined : token
 }

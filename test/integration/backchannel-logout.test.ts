@@ -1,5 +1,6 @@
 // OpenID Connect Back-Channel Logout 1.0, section by section, with tokens of every kind that is not one.
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Person } from '../support/person.ts'
 import { TOKEN_PREFIX, type Json, type Signature } from '../support/scripted-op.ts'
@@ -19,6 +20,16 @@ async function post(body: string, type = 'application/x-www-form-urlencoded'): P
     method: 'POST',
     headers: { 'content-type': type },
     body,
+  })
+}
+
+/** `Transfer-Encoding: chunked`, as a proxy sends on what came to it by HTTP/2. */
+async function postStream(body: ReadableStream<Uint8Array>): Promise<Response> {
+  return fetch(stack.at('/oauth2/backchannel_logout'), {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body,
+    duplex: 'half',
   })
 }
 
@@ -46,6 +57,15 @@ describe('a logout token', () => {
     expect(answer.headers.get('cache-control')).toBe('no-store')
     expect([await isSignedIn(mine), await isSignedIn(other)]).toEqual([false, true])
     expect(stack.gateway.audit('session_ended').at(-1)).toMatchObject({ reason: 'provider-logout' })
+  })
+
+  it('in pieces of no announced length counts as any other', async () => {
+    const person = await arrive({ sid: 'in-pieces' })
+    const token = await stack.op.logoutToken({ sid: 'in-pieces' })
+    const body = new URLSearchParams({ logout_token: token }).toString()
+    const pieces = new Blob([body]).stream()
+    expect((await postStream(pieces)).status).toBe(200)
+    expect(await isSignedIn(person)).toBe(false)
   })
 
   it('that names a person alone ends all that they have', async () => {
@@ -116,6 +136,16 @@ describe('what is no logout token', () => {
     ['far too much', `logout_token=${'x'.repeat(20_000)}`, 'application/x-www-form-urlencoded'],
   ])('%s is refused', async (_, body, type) => {
     expect((await post(body, type)).status).toBe(400)
+  })
+
+  it('far too much of no announced length is refused before its end', async () => {
+    const endless = new ReadableStream<Uint8Array>({
+      async pull(to) {
+        await sleep(1)
+        to.enqueue(new Uint8Array(4_096).fill(0x78))
+      },
+    })
+    expect((await postStream(endless)).status).toBe(400)
   })
 })
 

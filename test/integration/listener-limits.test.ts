@@ -74,6 +74,33 @@ describe('a header', () => {
   })
 })
 
+describe('a body of an endpoint of ours', () => {
+  const CHUNK = 'x'.repeat(0x5000)
+  it.each([
+    ['none, and no length', [], ''],
+    ['none, by its length', ['Content-Length: 0'], ''],
+    ['with a length', ['Content-Length: 3'], 'a=b'],
+    ['in chunks', ['Transfer-Encoding: chunked'], '3\r\na=b\r\n0\r\n\r\n'],
+    ['too large, and never sent', ['Content-Length: 99999'], ''],
+    ['too large, in chunks', ['Transfer-Encoding: chunked'], `5000\r\n${CHUNK}\r\n0\r\n\r\n`],
+  ])('%s, changes no answer where none is wanted', async (_, lines, body) => {
+    const person = await signIn(stack.gateway)
+    const form = [
+      `Origin: ${stack.gateway.origin}`,
+      'Content-Type: application/x-www-form-urlencoded',
+    ]
+    for (const [path, status] of [
+      ['/oauth2/stay', 204],
+      ['/oauth2/nothing-of-ours', 404],
+      ['/oauth2/backchannel_logout', 400],
+      ['/oauth2/sign_out', 302],
+    ] as const) {
+      const answer = await person.send(person.text(`POST ${path}`, ...form, ...lines) + body)
+      expect([path, answer.status]).toEqual([path, status])
+    }
+  })
+})
+
 describe('what is no HTTP', () => {
   it.each([
     ['rubbish', '\x00\x01\x02\xff\xfe rubbish\r\n\r\n'],
