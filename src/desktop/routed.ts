@@ -13,7 +13,6 @@ export const routed: KindOfDesktop = {
     'Accept-Encoding',
     'Accept-Language',
     'Content-Type',
-    'Content-Length',
     'If-Modified-Since',
     'If-None-Match',
     'Range',

@@ -232,9 +232,12 @@ export function createWeb(parts: WebParts): HandleWeb {
       host: upstream.url.host,
     })
     if (body !== undefined) request.headers['Content-Length'] = String(body.length)
-    else if (headers['transfer-encoding'] !== undefined) {
-      request.headers['Transfer-Encoding'] = 'chunked'
-    } else if (mode === 'streamed') request.headers['Content-Length'] ??= '0'
+    // In lower case, as httpxy looks for it: to a DELETE in which it finds neither it gives a length of 0 beside the body.
+    else if (mode === 'streamed' && headers['transfer-encoding'] !== undefined) {
+      request.headers['transfer-encoding'] = 'chunked'
+    } else if (mode === 'streamed') {
+      request.headers['content-length'] = headers['content-length'] ?? '0'
+    }
     await proxy
       .web(request, response, {
         target: { protocol: upstream.url.protocol, ...upstream.address },

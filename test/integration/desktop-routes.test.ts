@@ -189,20 +189,27 @@ describe('a request', () => {
     expect(audio.heard[0]?.headers.authorization).toBeUndefined()
   })
 
-  it.each([
-    ['with a length', (body: string) => `Content-Length: ${body.length}\r\n\r\n${body}`],
-    [
-      'in chunks',
-      (body: string) =>
-        `Transfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`,
-    ],
-  ])('brings its body %s, of any size', async (_, frame) => {
-    const body = 'file '.repeat(100_000)
-    const head = visitor.text('POST /upload/file', ours, 'Content-Type: text/plain')
-    const answer = await visitor.send(head.replace(/\r\n\r\n$/, '\r\n') + frame(body))
-    expect(answer.status).toBe(200)
-    expect(upload.heard).toMatchObject([{ method: 'POST', url: '/file', body }])
-    expect(upload.heard[0]?.headers['content-type']).toBe('text/plain')
+  describe.each(['POST', 'PUT', 'PATCH', 'DELETE'])('by %s', (method) => {
+    it.each([
+      ['with a length', 'content-length', (body: string) => body],
+      [
+        'in chunks',
+        'transfer-encoding',
+        (body: string) => `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`,
+      ],
+    ])('brings its body %s, of any size, and says once how long it is', async (_, name, frame) => {
+      const body = 'GET /admin HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(10_000)
+      const value = name === 'content-length' ? body.length : 'chunked'
+      const framing = `${name}: ${value}`
+      const head = visitor.text(`${method} /upload/file`, ours, 'Content-Type: text/plain', framing)
+      expect((await visitor.send(head + frame(body))).status).toBe(200)
+      expect(upload.heard).toMatchObject([{ method, url: '/file', body }])
+      expect(upload.heard[0]?.headers['content-type']).toBe('text/plain')
+      const framings = upload.heard[0]?.raw.filter((field) =>
+        /^(content-length|transfer-encoding)$/i.test(field),
+      )
+      expect(framings).toEqual([name])
+    })
   })
 
   it('without a body says so', async () => {
