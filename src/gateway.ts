@@ -22,6 +22,7 @@ import { endSessionUrl } from './oidc/logout.ts'
 import { createCheckLogoutToken } from './oidc/logout-token.ts'
 import { createRefresh } from './oidc/refresh.ts'
 import { createRelyingParty } from './oidc/relying-party.ts'
+import { withRightsBy } from './policy/policy.ts'
 import { createRefuse } from './proxy/refuse.ts'
 import { Tunnels } from './proxy/tunnels.ts'
 import { createUpgrade } from './proxy/upgrade.ts'
@@ -78,7 +79,9 @@ export async function startGateway(
     onRecovered: () => log.info('the session store answers again'),
   })
   const presence = new PresenceBook(holder, store, now)
-  const sessions = new Sessions(holder, store, presence, now)
+  const sessions = new Sessions(holder, store, presence, now, (session) =>
+    withRightsBy(holder.current.access, session),
+  )
   const loginStates = createLoginStates(settings.session.secrets, cookies, now)
 
   const relyingParty = await createRelyingParty(holder, log, metrics)

@@ -2,7 +2,7 @@
 // so that the audit can say why.
 
 import type { AccessRule, Permission, Role, RuleMatch } from '../config/config.ts'
-import type { Identity } from '../session/session.ts'
+import type { Identity, Session } from '../session/session.ts'
 
 export type Decision =
   | {
@@ -26,6 +26,17 @@ export function decide(identity: Identity, rules: readonly AccessRule[]): Decisi
   const vouchedFor = { ...identity, emailCounts: true }
   const wouldMatch = rules.some(({ match }) => match !== undefined && matches(match, vouchedFor))
   return { allowed: false, reason: wouldMatch ? 'email-not-verified' : 'no-rule-matches' }
+}
+
+/**
+ * The session with the rights that these rules give it, where they give any: what its record says was decided by the
+ * rules of that day, perhaps by another replica's.
+ */
+export function withRightsBy(rules: readonly AccessRule[], session: Session): Session {
+  const decision = decide(session.identity, rules)
+  if (!decision.allowed) return session
+  const { role, clipboardIn, rule } = decision
+  return { ...session, role, clipboardIn, rule }
 }
 
 const ROLES: readonly Role[] = ['view', 'control', 'owner']

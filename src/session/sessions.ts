@@ -69,6 +69,7 @@ export class Sessions {
   readonly #store: SessionStore
   readonly #presence: PresenceBook
   readonly #now: () => number
+  readonly #judge: (session: Session) => Session
   readonly #envelopes: Sealer
   readonly #index: SessionIndex
   readonly #endedHere: EndedHereListener[] = []
@@ -78,16 +79,19 @@ export class Sessions {
   readonly #recollection: Recollection
   #held: () => readonly Session[] = () => []
 
+  /** `judge` gives a session that was read the rights that the rules give it now. */
   constructor(
     settings: SettingsHolder,
     store: SessionStore,
     presence: PresenceBook,
     now: () => number,
+    judge: (session: Session) => Session,
   ) {
     this.#settings = settings
     this.#store = store
     this.#presence = presence
     this.#now = now
+    this.#judge = judge
     this.#envelopes = createSealer(settings.current.session.secrets, 'session envelope')
     this.#index = createSessionIndex(settings.current.session.secrets)
     this.#recollection = new Recollection({
@@ -438,7 +442,7 @@ export class Sessions {
   async #open(id: string, record: SessionRecord): Promise<Session | undefined> {
     const envelope = (await this.#envelopes.open(record.envelope)) as Envelope | undefined
     if (envelope === undefined) return undefined
-    const session = { id, ...envelope }
+    const session = this.#judge({ id, ...envelope })
     this.#recollection.noteRecord(session, record)
     return session
   }

@@ -1,10 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import { freePort, startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { Person, type Answer } from '../support/person.ts'
+import { openWebSocket } from '../support/raw-client.ts'
 import { startRedis, type RedisServer } from '../support/redis-server.ts'
+import { signIn } from '../support/signed-in.ts'
 import { startStack, type Stack } from '../support/stack.ts'
 import { until } from '../support/until.ts'
 
@@ -118,5 +121,34 @@ describe('a gateway with an SQLite file', () => {
     await stack.gateway.stop()
     const again = await startReplica(stack)
     expect(await statusOf(again, person)).toBe(200)
+  })
+
+  it('gives people of before the rights of today’s rules, in streams that last', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'ghostwire-gateway-'))
+    endings.push(async () => rmSync(folder, { recursive: true }))
+    const stack = await start(`sqlite:${join(folder, 'sessions.db')}`)
+    const { cookie } = await signIn(stack.gateway)
+    await stack.gateway.stop()
+    const gateway = await startReplica({
+      ...stack,
+      environment: {
+        ...stack.environment,
+        GATEWAY_ALLOW_GROUPS: 'somebody-else',
+        GATEWAY_VIEW_GROUPS: stack.environment['GATEWAY_ALLOW_GROUPS'],
+        GATEWAY_DESKTOP_VIEWER_USERNAME: 'kasm_viewer',
+        GATEWAY_DESKTOP_VIEWER_PASSWORD: 'kasm-password',
+      },
+    })
+    const { origin, publicPort } = gateway
+    const { status, closed } = await openWebSocket(publicPort, { origin, cookie })
+    expect(status).toBe(101)
+    const host = new URL(origin).host
+    const about = await fetch(`http://localhost:${publicPort}/oauth2/userinfo`, {
+      headers: { cookie, host },
+    })
+    expect(await about.json()).toMatchObject({ sub: 'alice', role: 'view' })
+    // Longer than until the sessions of open streams are read again.
+    expect(await Promise.race([closed, sleep(11_000, 'open')])).toBe('open')
+    expect(gateway.audit('tunnel_opened')).toMatchObject([{ role: 'view' }])
   })
 })

@@ -20,7 +20,7 @@ it('asks the provider when a session is due, though the timer that says so is ea
   const settings = { current: { session } as unknown as Settings }
   const store = createMemoryStore(now)
   const presence = new PresenceBook(settings, store, now)
-  const sessions = new Sessions(settings, store, presence, now)
+  const sessions = new Sessions(settings, store, presence, now, (session) => session)
   const held = { id: 'one', createdAt: now(), expiresAt: now() + 3_600_000 } as Session
   const due = now() + 1_000
   const asked: number[] = []

@@ -80,7 +80,7 @@ function setUp({ idleTimeout = 0 } = {}) {
       },
     })
     const presence = new PresenceBook(settings, store, now)
-    const sessions = new Sessions(settings, store, presence, now)
+    const sessions = new Sessions(settings, store, presence, now, (session) => session)
     const held: Session[] = []
     sessions.restoreFrom(() => held)
     const heard: string[] = []

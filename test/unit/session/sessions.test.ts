@@ -59,7 +59,7 @@ function setUp({
   const session = { secrets, maxLifetime: 12 * HOUR, idleTimeout, idleReauth }
   const settings = { current: { session } as unknown as Settings }
   const presence = new PresenceBook(settings, store, now)
-  const sessions = new Sessions(settings, store, presence, now)
+  const sessions = new Sessions(settings, store, presence, now, (session) => session)
   const ended: string[] = []
   sessions.onEndedHere(({ id }, reason) => ended.push(`${id} ${reason}`))
   const heard: string[] = []
