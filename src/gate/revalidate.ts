@@ -127,13 +127,11 @@ export function createRevalidation(parts: RevalidateParts): Revalidation {
       return end(id, 'refresh-refused')
     }
     if (outcome.outcome === 'unavailable') {
-      log.warn(
-        { session: id, err: outcome.cause },
-        'the provider could not be asked about a session',
-      )
+      warn(id, outcome.cause)
       return outlive(session)
     }
-    const { vault, tokensExpireAt, identity } = outcome
+    const { vault, tokensExpireAt, identity, cause } = outcome
+    if (identity === undefined) warn(id, cause)
     const decision = decide(identity ?? session.identity, settings.current.access)
     // The cause is known: nothing is waited for.
     if (!decision.allowed) return end(id, 'access-withdrawn')
@@ -152,6 +150,10 @@ export function createRevalidation(parts: RevalidateParts): Revalidation {
     if (identity === undefined) return outlive(renewed)
     waiting.delete(id)
     return { state: 'live', session: renewed }
+  }
+
+  function warn(session: string, cause: unknown): void {
+    log.warn({ session, err: cause }, 'the provider could not be asked about a session')
   }
 
   /** An outage of the provider is no logout, for as long as the operator says. */

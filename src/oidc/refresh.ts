@@ -13,8 +13,9 @@ export type RefreshOutcome =
       readonly vault: Vault
       /** Of the access token, ms since the epoch; undefined where the provider does not say. */
       readonly tokensExpireAt: number | undefined
-      /** Undefined: the tokens are new, but who this is could not be asked. */
+      /** Undefined: the tokens are new, but who this is could not be asked, for that `cause`. */
       readonly identity: Identity | undefined
+      readonly cause?: unknown
     }
   | { readonly outcome: 'refused'; readonly cause: unknown }
   | { readonly outcome: 'unavailable'; readonly cause: unknown }
@@ -31,12 +32,27 @@ export function createRefresh(
     if (configuration === undefined || refreshToken === undefined) {
       return { outcome: 'unavailable', cause: 'the provider has not been discovered' }
     }
+    let rotated: string | undefined
     let tokens
     try {
-      tokens = await oidc.refreshTokenGrant(configuration, refreshToken)
-    } catch (error) {
-      const isRefused = error instanceof oidc.ResponseBodyError && error.error === 'invalid_grant'
-      return { outcome: isRefused ? 'refused' : 'unavailable', cause: error }
+      tokens = await relyingParty.overhear(
+        () => oidc.refreshTokenGrant(configuration, refreshToken),
+        (body) => (rotated = refreshTokenIn(body)),
+      )
+    } catch (cause) {
+      // The answer could not be verified (the keys are not to be had, say), and the old token is used up all the same.
+      if (rotated !== undefined) {
+        const vault = { idToken, refreshToken: rotated }
+        return {
+          outcome: 'refreshed',
+          vault,
+          tokensExpireAt: undefined,
+          identity: undefined,
+          cause,
+        }
+      }
+      const isRefused = cause instanceof oidc.ResponseBodyError && cause.error === 'invalid_grant'
+      return { outcome: isRefused ? 'refused' : 'unavailable', cause }
     }
     const expiresIn = tokens.expiresIn()
     const renewed = {
@@ -66,8 +82,13 @@ export function createRefresh(
         preferredUsername: fresh.preferredUsername ?? old.preferredUsername,
       }
       return { ...renewed, identity: { ...fresh, ...names } }
-    } catch {
-      return { ...renewed, identity: undefined }
+    } catch (cause) {
+      return { ...renewed, identity: undefined, cause }
     }
   }
+}
+
+function refreshTokenIn(body: unknown): string | undefined {
+  const { refresh_token: token } = (body ?? {}) as { refresh_token?: unknown }
+  return typeof token === 'string' && token !== '' ? token : undefined
 }

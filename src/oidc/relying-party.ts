@@ -1,6 +1,7 @@
 // This gateway as an OpenID Connect relying party: discovery (OpenID Connect Discovery 1.0) kept up in the background,
 // client authentication, and every request to the provider under one deadline, counted and timed.
 
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { createPrivateKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { rootCertificates } from 'node:tls'
@@ -34,6 +35,11 @@ export interface RelyingParty {
   start(): void
   /** For further requests to the provider, under the same trust, deadline and count. */
   readonly fetch: oidc.CustomFetch
+  /**
+   * Does `work`, in which one refresh is asked for; `onGranted` is given the body of the answer that grants it (undefined:
+   * no JSON), before the library takes it or throws.
+   */
+  overhear<T>(work: () => Promise<T>, onGranted: (body: unknown) => void): Promise<T>
   stop(): Promise<void>
 }
 
@@ -57,6 +63,7 @@ export async function createRelyingParty(
   const isPlainHttp = wanted.issuer.protocol === 'http:'
   const answered = Promise.withResolvers<void>()
 
+  const overhearing = new AsyncLocalStorage<(body: unknown) => void>()
   let loading: Promise<HttpClient> | undefined
   let configuration: oidc.Configuration | undefined
   let isUp = false
@@ -68,15 +75,23 @@ export async function createRelyingParty(
   const customFetch: oidc.CustomFetch = async (url, options) => {
     const operation = operationOf(url, configuration)
     const stopTimer = metrics.oidcRequestDuration.startTimer({ operation })
+    const asksForRefresh = isRefresh(options.body)
     try {
       const { fetch, agent } = await httpClient()
-      const patient = isRefresh(options.body)
+      const patient = asksForRefresh
         ? { signal: AbortSignal.timeout(REFRESH_DEADLINE_S * 1_000) }
         : {}
       const init = { ...options, ...patient, dispatcher: agent } as Parameters<typeof fetch>[1]
       const response = await fetch(url, init)
       stopTimer({ outcome: response.ok ? 'ok' : 'refused' })
       setUp(response.status < 500)
+      if (asksForRefresh && response.ok) {
+        const body = await response
+          .clone()
+          .json()
+          .catch(() => {})
+        overhearing.getStore()?.(body)
+      }
       return response
     } catch (error) {
       stopTimer({ outcome: 'unreachable' })
@@ -146,6 +161,7 @@ export async function createRelyingParty(
     ready: answered.promise,
     start: () => void discover(),
     fetch: customFetch,
+    overhear: (work, onGranted) => overhearing.run(onGranted, work),
     async stop() {
       isStopped = true
       clearTimeout(timer)

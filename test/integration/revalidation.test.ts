@@ -6,8 +6,8 @@ import { freePort, startTestGateway, type TestGateway } from '../support/gateway
 import { startTestProvider } from '../support/op.ts'
 import { Person } from '../support/person.ts'
 import { startRedis } from '../support/redis-server.ts'
-import { TOKEN_PREFIX } from '../support/scripted-op.ts'
-import { signIn, startScriptedStack } from '../support/scripted-stack.ts'
+import { TOKEN_PREFIX, type Bend, type Json } from '../support/scripted-op.ts'
+import { signIn, startScriptedStack, type ScriptedStack } from '../support/scripted-stack.ts'
 import { startStack, type Stack, type StackOptions } from '../support/stack.ts'
 import { expectEnd, isOpen, openStream } from '../support/stream.ts'
 
@@ -178,6 +178,79 @@ describe('while the provider', () => {
     await pause(1_100)
     expect((await person.request(stack.at('/oauth2/auth'))).status).toBe(401)
     expect(stack.gateway.audit('session_ended').at(-1)).toMatchObject({ reason: 'refresh-refused' })
+  })
+})
+
+describe('a provider that rotates', () => {
+  async function startRotating(): Promise<{
+    readonly stack: ScriptedStack
+    readonly ask: () => Promise<number>
+    /** Rotates, and refuses whoever comes with a token that was used; what else is to be made of the answer. */
+    readonly rotating: (and?: Json) => Bend
+  }> {
+    let count = 1
+    let idToken: unknown
+    const current = (): string => `${TOKEN_PREFIX}r${count}`
+    const stack = await startScriptedStack({
+      environment: { GATEWAY_SESSION_REVALIDATE_EVERY: '1s' },
+      op: {
+        script: {
+          token: (usual) => {
+            idToken = usual.body['id_token']
+            return { ...usual, body: { ...usual.body, refresh_token: current() } }
+          },
+        },
+      },
+    })
+    endings.push(() => stack.stop())
+    const person = new Person()
+    await signIn(stack, '/', person)
+    return {
+      stack,
+      ask: async () => (await person.request(stack.at('/oauth2/auth'))).status,
+      rotating: (and) => (usual) => {
+        const used = stack.op.asked('token').at(-1)?.form.get('refresh_token')
+        if (used !== current()) return { status: 400, body: { error: 'invalid_grant' } }
+        count += 1
+        const body = { ...usual.body, id_token: idToken, refresh_token: current(), ...and }
+        return { ...usual, body }
+      },
+    }
+  }
+
+  it.each([
+    ['that nobody signed', 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.bm9ib2R5'],
+    ['that is none', 'nonsense'],
+    ['of no text', 7],
+  ])('and sends an ID token %s has its refresh token kept', async (_, id_token) => {
+    const { stack, ask, rotating } = await startRotating()
+    stack.op.script({ token: rotating({ id_token }) })
+    await pause(1_100)
+    expect(await ask()).toBe(202)
+    expect(stack.gateway.lines).toContainEqual(
+      expect.objectContaining({ msg: 'the provider could not be asked about a session' }),
+    )
+    stack.op.script({ token: rotating() })
+    await pause(1_100)
+    expect(await ask()).toBe(202)
+    expect(stack.op.asked('token')).toHaveLength(3)
+    expect(stack.gateway.audit('session_ended')).toEqual([])
+  })
+
+  it('while its keys are not to be had has its refresh token kept', async () => {
+    const { stack, ask, rotating } = await startRotating()
+    // After an outage everything is asked for anew, the keys at the first refresh.
+    stack.op.script({ token: () => ({ status: 503 }) })
+    await pause(1_100)
+    expect(await ask()).toBe(202)
+    await pause(2_500)
+    stack.op.script({ token: rotating(), jwks: () => ({ status: 503 }) })
+    expect(await ask()).toBe(202)
+    expect(stack.op.asked('jwks').length).toBeGreaterThan(1)
+    stack.op.script({ token: rotating(), jwks: (usual) => usual })
+    await pause(1_500)
+    expect(await ask()).toBe(202)
+    expect(stack.gateway.audit('session_ended')).toEqual([])
   })
 })
 
