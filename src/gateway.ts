@@ -194,6 +194,7 @@ export async function startGateway(
       authorize,
       desktop,
       presence,
+      tunnels,
       refuse,
       metrics,
       log,

@@ -1,4 +1,4 @@
-// The open tunnels of this replica, by the session they belong to and end with.
+// What is open on this replica, by the session it belongs to and ends with: tunnels, and the plain requests beside them.
 
 import type { Permission, Role } from '../config/config.ts'
 import { subjectOf, type Audit } from '../observability/audit.ts'
@@ -7,10 +7,12 @@ import type { PresenceBook } from '../session/presence.ts'
 import type { Session } from '../session/session.ts'
 import { Tunnel, type CloseReason, type Link } from './tunnel.ts'
 
-/** What a tunnel, or the handshake that will become one, can be asked and told. */
+/** What a tunnel, the handshake that will become one, or a request can be asked and told. */
 interface Closable {
   readonly role: Role
   readonly clipboardIn: Permission
+  /** Comes to its end by itself, and is waited for while draining. */
+  readonly isRequest?: boolean
   close(reason: CloseReason): void
 }
 
@@ -87,7 +89,18 @@ export class Tunnels {
     }
   }
 
-  /** Ends every tunnel of a session, and every handshake that would become one. */
+  /**
+   * Registers a plain request that the desktop is to answer, perhaps for hours: `abort` is called when its session ends,
+   * or has another role; perhaps at once. The answer is called when the request is over.
+   */
+  enterRequest(session: Session, cookie: string, abort: () => void): () => void {
+    const { role, clipboardIn } = session
+    const letGo = this.#add(session, cookie, { role, clipboardIn, isRequest: true, close: abort })
+    if (this.#recentlyEnded.has(session.id)) abort()
+    return letGo
+  }
+
+  /** Ends everything of a session. */
   closeSession(sessionId: string, reason: CloseReason): void {
     // A store that was away may say "live" again the next moment.
     if (reason !== 'store-lost') this.#recentlyEnded.set(sessionId, reason)
@@ -105,11 +118,11 @@ export class Tunnels {
     }
   }
 
-  /** Ends them all, and whatever comes after. */
+  /** Ends the tunnels, and whatever tunnel comes after. */
   drain(): void {
     this.#isDraining = true
     for (const members of this.#bySession.values()) {
-      for (const member of members) member.close('draining')
+      for (const member of members) if (member.isRequest !== true) member.close('draining')
     }
     for (const timer of this.#timers) clearInterval(timer)
   }

@@ -20,6 +20,7 @@ import type { Asked, Refuse } from './refuse.ts'
 import { readBody } from '../net/request-body.ts'
 import { bodyModeOf, methodsOf, unacceptable } from './request-rules.ts'
 import { createStaticFiles, sendFile } from './static-files.ts'
+import type { Tunnels } from './tunnels.ts'
 import { ANSWER_WITHIN_MS, failureOf, restrain, turnedAway } from './upstream-request.ts'
 
 /** KasmVNC takes 16,383 bytes, the header included. */
@@ -30,6 +31,7 @@ export interface WebParts {
   readonly authorize: Authorize
   readonly desktop: Desktop
   readonly presence: PresenceBook
+  readonly tunnels: Pick<Tunnels, 'enterRequest'>
   readonly refuse: Refuse
   readonly metrics: Metrics
   readonly log: Log
@@ -59,7 +61,7 @@ interface Exchange {
 }
 
 export function createWeb(parts: WebParts): HandleWeb {
-  const { settings, authorize, desktop, presence, refuse, metrics, log } = parts
+  const { settings, authorize, desktop, presence, tunnels, refuse, metrics, log } = parts
   const exchanges = new WeakMap<ServerResponse, Exchange>()
   const staticFiles = createStaticFiles(parts)
   desktop.onGone(() => staticFiles.flush())
@@ -209,7 +211,14 @@ export function createWeb(parts: WebParts): HandleWeb {
     if (!upstream.acquire()) {
       return refuse.failed(request, response, 'desktop-busy', { retryAfter: 1 })
     }
-    response.once('close', () => upstream.release())
+    const leave = tunnels.enterRequest(authorization.session, authorization.cookie, () =>
+      response.destroy(),
+    )
+    response.once('close', () => {
+      upstream.release()
+      leave()
+    })
+    if (response.destroyed) return undefined
 
     const { url, headers } = request
     const forPanel = !place.isRoute && wantsPanel(settings, request, path)

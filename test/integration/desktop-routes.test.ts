@@ -6,8 +6,10 @@ import {
   type IncomingHttpHeaders,
   type IncomingMessage,
   type Server,
+  type ServerResponse,
 } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocketServer, type WebSocket } from 'ws'
 import { alice, mallory } from '../../demo/people.ts'
@@ -34,11 +36,20 @@ class Neighbour {
   readonly sockets: WebSocket[] = []
   readonly handshakes: IncomingMessage[] = []
   readonly messages: { text: string; isBinary: boolean }[] = []
+  /** Under way: requests to `/endless`, whose answers have begun. */
+  readonly endless = new Set<ServerResponse>()
   answer: { status: number; headers: Record<string, string> } = { status: 200, headers: {} }
   readonly #server: Server
 
   constructor() {
     this.#server = createServer((request, response) => {
+      if (request.url === '/endless') {
+        this.endless.add(response)
+        response.on('close', () => this.endless.delete(response))
+        response.writeHead(200).write('sound')
+        request.on('error', () => {}).resume()
+        return
+      }
       const chunks: Buffer[] = []
       request.on('data', (chunk: Buffer) => chunks.push(chunk))
       request.on('end', () => {
@@ -266,6 +277,35 @@ describe('a request', () => {
     expect(page.body).not.toContain('<script')
     expect(await visitor.ask('GET /gone/')).toMatchObject({ status: 503 })
     expect(await visitor.open({ path: '/gone/' })).toMatchObject({ status: 503 })
+  })
+})
+
+describe('a request that goes on for hours', () => {
+  it.each([
+    ['an answer', 'GET /audio/endless', '', ''],
+    ['a body', 'POST /upload/endless', 'Transfer-Encoding: chunked', '5\r\nsound\r\n'],
+  ])('for want of the end of %s ends with its session', async (_, start, line, body) => {
+    const person = await signIn(stack.gateway)
+    const lines = line === '' ? [ours] : [ours, line]
+    const asked = person.send(person.text(start, ...lines) + body, { timeoutMs: 10_000 })
+    const neighbour = start.includes('audio') ? audio : upload
+    await eventually(() => expect(neighbour.endless.size).toBe(1))
+    await sleep(50)
+    const at = Date.now()
+    await person.signOut()
+    const answer = await asked
+    expect(Date.now() - at).toBeLessThan(2_000)
+    expect(answer.ended).not.toBe('timeout')
+    expect(answer.body).toContain('sound')
+    await eventually(() => expect(neighbour.endless.size).toBe(0))
+  })
+
+  it('outlives other people’s sessions', async () => {
+    const [one, other] = [await signIn(stack.gateway), await signIn(stack.gateway)]
+    const asked = other.send(other.text('GET /audio/endless'), { timeoutMs: 1_000 })
+    await eventually(() => expect(audio.endless.size).toBe(1))
+    await one.signOut()
+    expect((await asked).ended).toBe('timeout')
   })
 })
 
