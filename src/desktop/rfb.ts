@@ -93,8 +93,12 @@ export class RfbClientReader {
     return this.#unknown
   }
 
-  /** What the bytes mean is not known, and somebody may not send all that there is. */
+  /**
+   * What the bytes mean is not known, and somebody may not send all that there is. Nobody needs another version at a
+   * KasmVNC, which takes one all the same: it would be a way for everybody around what nobody may.
+   */
   get isBeyondControl(): boolean {
+    if (this.#isKasm && this.#unknown === 'version') return true
     return this.#unknown !== undefined && this.#restrictions.isRestricting
   }
 

@@ -224,6 +224,18 @@ describe('at a desktop that reads as KasmVNC does', () => {
     expect(await client.closed).toMatchObject({ code: 1002, reason: 'protocol-error' })
   })
 
+  it.each(['RFB 003.003\n', 'RFB 003.889\n', 'RFB 004.000\n'])(
+    'nobody takes a version that hides what follows: %j',
+    async (version) => {
+      const client = await as('alice').open()
+      clients.push(client)
+      client.sendFrame(version)
+      client.sendFrame(Buffer.from([0]))
+      expect(await client.closed).toMatchObject({ code: 1002, reason: 'protocol-error' })
+      expect(lastTunnel().messages).toEqual([])
+    },
+  )
+
   it('the audit says in what role a stream was opened', async () => {
     await enter(as('victor'))
     expect(stack.gateway.audit('tunnel_opened').at(-1)).toMatchObject({ role: 'view' })
