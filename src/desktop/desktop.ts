@@ -48,7 +48,8 @@ export function createDesktop(settings: SettingsHolder, now: () => number): Desk
       // Plain RFB knows neither viewers nor owners: the gateway's own restrictions are what makes a viewer.
       return basic(credentials[role] ?? (kind === 'rfb' ? credentials.control : undefined))
     },
-    pauseAfterRefusal: PAUSE_AFTER_REFUSAL_MS,
+    // A web server beside plain RFB bans nobody, and refuses perhaps one path of many.
+    pauseAfterRefusal: kind === 'kasmvnc' ? PAUSE_AFTER_REFUSAL_MS : 0,
     now,
   })
   const places = routes
