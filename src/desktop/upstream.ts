@@ -6,11 +6,15 @@ import { reuseReads } from '../net/reused-reads.ts'
 import type { KindOfDesktop } from './desktop-kind.ts'
 import type { SocketAddress } from './probe.ts'
 import { createAgent } from './tls.ts'
+import { Turns } from './turns.ts'
 
 /** KasmVNC's listen backlog is 5; more at once and connects are reset or wait for SYN retries. */
 const MOST_REQUESTS_AT_ONCE = 16
-/** Requests that may wait for one of those places. */
+/** One person's slow downloads leave the others a way in. */
+const MOST_OF_ONE_SESSION = 12
+/** Requests that may wait for their turn, and how long (ms). */
 const MOST_WAITING = 1_024
+const PATIENCE_MS = 30_000
 
 export interface Upstream {
   readonly url: URL
@@ -24,9 +28,8 @@ export interface Upstream {
   readonly tunnelAgent: Agent
   /** The `Authorization` value for a role, or undefined where none is set. */
   authorizationFor(role: Role): string | undefined
-  /** A place among the waiting requests; false when all are taken. Give it back with `release`. */
-  acquire(): boolean
-  release(): void
+  /** Whose turn it is to send one of those requests. */
+  readonly turns: Turns
   /** It refused the gateway's credentials: it is left alone for a while. */
   markRefused(): void
   /** Seconds until it is asked again, or undefined when it may be asked now. */
@@ -59,7 +62,6 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     createAgent(url, tls, { keepAlive: false, maxSockets: MOST_REQUESTS_AT_ONCE }),
   )
   const goneListeners: (() => void)[] = []
-  let taken = 0
   let pausedUntil = 0
 
   return {
@@ -73,14 +75,12 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     requestAgent,
     tunnelAgent,
     authorizationFor,
-    acquire() {
-      if (taken >= MOST_REQUESTS_AT_ONCE + MOST_WAITING) return false
-      taken += 1
-      return true
-    },
-    release() {
-      taken -= 1
-    },
+    turns: new Turns({
+      atOnce: MOST_REQUESTS_AT_ONCE,
+      atOnceOfOne: MOST_OF_ONE_SESSION,
+      waiting: MOST_WAITING,
+      patience: PATIENCE_MS,
+    }),
     markRefused() {
       pausedUntil = now() + pauseAfterRefusal
     },

@@ -71,7 +71,10 @@ export function createStaticFiles(parts: StaticFilesParts): StaticFiles {
   const send = desktop.url.protocol === 'https:' ? httpsRequest : httpRequest
 
   async function fetch(wanted: Wanted): Promise<Kept<StaticFile | undefined>> {
-    if (!desktop.acquire()) throw new GatewayError('desktop-busy', 'too many wait for the desktop')
+    // For everybody, and in nobody's share.
+    if (!(await desktop.turns.take(undefined))) {
+      throw new GatewayError('desktop-busy', 'too many wait for the desktop')
+    }
     try {
       const answer = await ask(wanted)
       const isGood = answer.statusCode === 200
@@ -85,7 +88,7 @@ export function createStaticFiles(parts: StaticFilesParts): StaticFiles {
       const file = await keepable(wanted, answer, body)
       return { value: file, bytes: file.body.length + (file.zipped?.length ?? 0) }
     } finally {
-      desktop.release()
+      desktop.turns.done(undefined)
     }
   }
 

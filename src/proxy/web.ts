@@ -206,19 +206,21 @@ export function createWeb(parts: WebParts): HandleWeb {
     if (type !== undefined && target.query === '' && request.headers.range === undefined) {
       if (await answerFromMemory(request, response, place, type, role, client)) return undefined
     }
-    // Gone while the gate looked: no 'close' will come to give a place back.
-    if (response.destroyed) return undefined
-    if (!upstream.acquire()) {
+    const { session } = authorization
+    const leave = tunnels.enterRequest(session, authorization.cookie, () => response.destroy())
+    // Gone while the gate looked: no 'close' will come.
+    if (response.destroyed) return leave()
+    response.once('close', leave)
+    const isOurTurn = await upstream.turns.take(
+      session.id,
+      (giveUp) => void response.once('close', giveUp),
+    )
+    if (!isOurTurn) {
+      if (response.destroyed) return undefined
       return refuse.failed(request, response, 'desktop-busy', { retryAfter: 1 })
     }
-    const leave = tunnels.enterRequest(authorization.session, authorization.cookie, () =>
-      response.destroy(),
-    )
-    response.once('close', () => {
-      upstream.release()
-      leave()
-    })
-    if (response.destroyed) return undefined
+    if (response.destroyed) return upstream.turns.done(session.id)
+    response.once('close', () => upstream.turns.done(session.id))
 
     const { url, headers } = request
     const forPanel = !place.isRoute && wantsPanel(settings, request, path)

@@ -330,8 +330,9 @@ describe('the answer', () => {
 describe('many requests at once', () => {
   it('are all answered, sixteen at a time, and never two on one connection', async () => {
     const { gateway, visitor, waiting, connections, stop } = await startSlowDesktop()
-    const asked = Array.from({ length: 600 }, () =>
-      visitor.send(visitor.text('GET /vnc.html'), { timeoutMs: 15_000 }),
+    const visitors = [visitor, await signIn(gateway)]
+    const asked = Array.from({ length: 300 }, () => visitors).flatMap((both) =>
+      both.map((one) => one.send(one.text('GET /vnc.html'), { timeoutMs: 15_000 })),
     )
     await eventually(async () => expect(await granted(gateway)).toBe(600))
     await eventually(() => expect(waiting).toHaveLength(16))
@@ -351,7 +352,7 @@ describe('many requests at once', () => {
     const sockets = Array.from({ length: 200 }, () => connect(gateway.publicPort, '127.0.0.1'))
     for (const socket of sockets) socket.write(visitor.text('GET /given-up'))
     await eventually(async () => expect(await granted(gateway)).toBe(200))
-    await eventually(() => expect(waiting).toHaveLength(16))
+    await eventually(() => expect(waiting).toHaveLength(12))
     for (const socket of sockets) socket.destroy()
     await eventually(() => expect(waiting.every(({ destroyed }) => destroyed)).toBe(true))
 
@@ -359,7 +360,21 @@ describe('many requests at once', () => {
     await eventually(() => expect(waiting.at(-1)?.req.url).toBe('/late'))
     waiting.at(-1)?.end('ok')
     expect(await late).toMatchObject({ status: 200 })
-    expect(waiting).toHaveLength(17)
+    expect(waiting).toHaveLength(13)
+    await stop()
+  })
+
+  it('of one person leave a way in for the others', async () => {
+    const { gateway, visitor, waiting, stop } = await startSlowDesktop()
+    const sockets = Array.from({ length: 100 }, () => connect(gateway.publicPort, '127.0.0.1'))
+    for (const socket of sockets) socket.write(visitor.text('GET /slow'))
+    await eventually(() => expect(waiting).toHaveLength(12))
+    const other = await signIn(gateway)
+    const asked = other.ask('GET /vnc.html')
+    await eventually(() => expect(waiting.at(-1)?.req.url).toBe('/vnc.html'))
+    waiting.at(-1)?.end('ok')
+    expect(await asked).toMatchObject({ status: 200 })
+    for (const socket of sockets) socket.destroy()
     await stop()
   })
 
@@ -449,11 +464,11 @@ describe('a desktop that refuses the gateway’s credentials', () => {
     const { gateway, visitor, waiting, stop } = await startSlowDesktop()
     const asked = Array.from({ length: 100 }, () => visitor.ask('GET /'))
     await eventually(async () => expect(await granted(gateway)).toBe(100))
-    await eventually(() => expect(waiting).toHaveLength(16))
+    await eventually(() => expect(waiting).toHaveLength(12))
     for (const response of waiting) response.writeHead(401).end()
     const answers = await Promise.all(asked)
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([502]))
-    expect(waiting).toHaveLength(16)
+    expect(waiting).toHaveLength(12)
     await stop()
   })
 })
@@ -488,6 +503,26 @@ describe('a desktop of kind rfb', () => {
       { method: 'HEAD', url: '/vnc.html', raw: [...raw, 'Range', 'bytes=0-1', ...end] },
       { method: 'GET', url: '/api/x', raw: [...raw, ...end] },
     ])
+    await plain.stop()
+    files.close()
+  })
+
+  it('that refuses one path is not left alone for it', async () => {
+    const files = createServer(({ url }, response) => {
+      response.writeHead(url === '/private' ? 401 : 200).end('file')
+    })
+    await new Promise<void>((resolve) => files.listen(0, '127.0.0.1', resolve))
+    const { port } = files.address() as AddressInfo
+    const plain = await startStack({
+      environment: {
+        ...ENVIRONMENT,
+        GATEWAY_DESKTOP_URL: `http://127.0.0.1:${port}`,
+        GATEWAY_DESKTOP_KIND: 'rfb',
+      },
+    })
+    const [one, other] = [await signIn(plain.gateway), await signIn(plain.gateway)]
+    expect((await one.ask('GET /private')).status).toBe(502)
+    expect((await other.ask('GET /vnc.html')).status).toBe(200)
     await plain.stop()
     files.close()
   })

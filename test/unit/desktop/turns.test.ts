@@ -1,0 +1,73 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { Turns } from '../../../src/desktop/turns.ts'
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+const create = (): Turns => new Turns({ atOnce: 4, atOnceOfOne: 3, waiting: 2, patience: 1_000 })
+
+/** What came of waiting so far. */
+function watch(waiting: Promise<boolean> | boolean): { readonly granted?: boolean } {
+  const seen: { granted?: boolean } = {}
+  void Promise.resolve(waiting).then((granted) => (seen.granted = granted))
+  return seen
+}
+const settle = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0)
+
+it('gives everybody a turn at once while there are some', () => {
+  const turns = create()
+  expect(['a', 'a', 'a', 'b'].map((who) => turns.take(who))).toEqual([true, true, true, true])
+})
+
+it('lets nobody have them all, but the gateway itself', async () => {
+  const turns = create()
+  for (const who of ['a', 'a', 'a']) turns.take(who)
+  const fourth = watch(turns.take('a'))
+  expect(turns.take('b')).toBe(true)
+  turns.done('b')
+  await settle()
+  expect(fourth).toEqual({})
+  turns.done('a')
+  await settle()
+  expect(fourth).toEqual({ granted: true })
+
+  const others = create()
+  expect([1, 2, 3, 4].map(() => others.take(undefined))).toEqual([true, true, true, true])
+})
+
+it('calls who waits in their order, but for those who have their share', async () => {
+  const turns = create()
+  for (const who of ['a', 'a', 'a', 'b']) turns.take(who)
+  const [a, c] = [watch(turns.take('a')), watch(turns.take('c'))]
+  turns.done('b')
+  await settle()
+  expect([a, c]).toEqual([{}, { granted: true }])
+  turns.done('a')
+  await settle()
+  expect([a, c]).toEqual([{ granted: true }, { granted: true }])
+})
+
+it('turns away who would wait too long, or behind too many', async () => {
+  const turns = create()
+  for (const who of ['a', 'a', 'a', 'b']) turns.take(who)
+  const waiting = [watch(turns.take('b')), watch(turns.take('b'))]
+  expect(turns.take('b')).toBe(false)
+  await vi.advanceTimersByTimeAsync(999)
+  expect(waiting).toEqual([{}, {}])
+  await vi.advanceTimersByTimeAsync(1)
+  expect(waiting).toEqual([{ granted: false }, { granted: false }])
+  turns.done('b')
+  expect(turns.take('b')).toBe(true)
+})
+
+it('forgets who gives up', async () => {
+  const turns = create()
+  for (const who of ['a', 'a', 'a', 'b']) turns.take(who)
+  let giveUp = (): void => {}
+  const first = watch(turns.take('b', (given) => (giveUp = given)))
+  const second = watch(turns.take('c'))
+  giveUp()
+  turns.done('b')
+  await settle()
+  expect([first, second]).toEqual([{ granted: false }, { granted: true }])
+})
