@@ -31,9 +31,11 @@ export function createSignOut(parts: HttpParts): { ask: Handle; signOut: Handle 
     if (!isSameOrigin(context.env.incoming.headers, settings.current.publicUrl.origin)) {
       return sendFailure(context, 'cross-site')
     }
-    const forget = [cookies.clear(cookies.sessionName), loginStates.clearRounds()]
     const cookie = readCookie(context.req.header('cookie'), cookies.sessionName)
     const found = cookie === undefined ? undefined : await sessions.find(cookie)
+    // Its cookie is how the next sign-in knows that nobody was there, and asks who is (session.idleReauth).
+    if (found?.state === 'ended') return sendTo('/oauth2/sign_in?reason=signed-out')
+    const forget = [cookies.clear(cookies.sessionName), loginStates.clearRounds()]
     if (cookie === undefined || found?.state !== 'live') {
       return sendTo('/oauth2/sign_in?reason=signed-out', forget)
     }

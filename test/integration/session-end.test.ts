@@ -145,6 +145,13 @@ describe('without human input', () => {
     const { person, stream } = await arrive(idle)
     await Promise.all([keepSending(stream, FENCE, 1_500), expectEnd(stream, 4401, 'idle')])
     await expectReason(person, 'idle', idle)
+    // Nor does a sign-out, from a page that was left open, make them forget to ask.
+    const { origin } = idle.gateway
+    const out = await person.request(`${origin}/oauth2/sign_out`, {
+      method: 'POST',
+      headers: { origin },
+    })
+    expect(out.status).toBe(302)
     const start = await person.visit(`${idle.gateway.origin}/oauth2/start`)
     // The provider still knows this person, and asks all the same.
     const form = await person.follow(start.location as URL)
