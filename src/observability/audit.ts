@@ -40,20 +40,36 @@ export interface Audit {
   close(): Promise<void>
 }
 
+/** After a failure, a full disk perhaps, the file is left alone for so long. */
+const OPEN_AGAIN_MS = 10_000
+
 export function createAudit(
   output: NodeJS.WritableStream,
   file: string | undefined,
   now: () => number,
   onError: (error: Error) => void,
 ): Audit {
-  const sink: WriteStream | undefined =
-    file === undefined ? undefined : createWriteStream(file, { flags: 'a', mode: 0o640 })
-  sink?.on('error', onError)
+  let sink: WriteStream | undefined
+  let openAgainAt = 0
+
+  function sinkNow(): WriteStream | undefined {
+    if (file === undefined || sink !== undefined || now() < openAgainAt) return sink
+    const opened = createWriteStream(file, { flags: 'a', mode: 0o640 })
+    opened.on('error', (error) => {
+      sink = undefined
+      openAgainAt = now() + OPEN_AGAIN_MS
+      onError(error)
+    })
+    sink = opened
+    return sink
+  }
+
+  sinkNow()
   return {
     write(event) {
       const line = `${JSON.stringify({ audit: true, time: new Date(now()).toISOString(), ...event })}\n`
       output.write(line)
-      sink?.write(line)
+      sinkNow()?.write(line)
     },
     close: () =>
       new Promise((resolve) => {

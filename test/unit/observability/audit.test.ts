@@ -1,0 +1,31 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { expect, it } from 'vitest'
+import { createAudit } from '../../../src/observability/audit.ts'
+
+it('a file that could not be written is tried again, not at once, and every trouble is told', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ghostwire-audit-'))
+  const file = join(folder, 'later', 'audit.log')
+  const failed: string[] = []
+  let time = 0
+  const audit = createAudit(
+    new PassThrough().resume(),
+    file,
+    () => time,
+    (error) => failed.push(error.message),
+  )
+  try {
+    await expect.poll(() => failed).toHaveLength(1)
+    mkdirSync(join(folder, 'later'))
+    audit.write({ event: 'login', sub: 'too soon' })
+    time += 10_000
+    audit.write({ event: 'login', sub: 'alice' })
+    await audit.close()
+    expect(readFileSync(file, 'utf8')).toMatch(/^\{[^\n]*"sub":"alice"\}\n$/)
+    expect(failed).toHaveLength(1)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
