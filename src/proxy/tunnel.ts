@@ -85,11 +85,11 @@ export class Tunnel {
   readonly #events: TunnelEvents
   #bytesToBrowser = 0
   #bytesToDesktop = 0
-  /** Since when (ms since the epoch) a side takes nothing; 0 while it does. */
+  /** Since when (`performance.now()`: the clock on the wall may be put right) a side takes nothing; 0 while it does. */
   #clientBlockedAt = 0
   #upstreamBlockedAt = 0
-  /** What the browser had sent when it was last looked at, and when that was (ms since the epoch). */
-  #heard = { bytes: 0, at: Date.now() }
+  /** What the browser had sent when it was last looked at, and when that was (`performance.now()`). */
+  #heard = { bytes: 0, at: performance.now() }
   #owesPing = false
   /** The first cause seen, which is the one that counts. */
   #reason: CloseReason | undefined
@@ -183,7 +183,7 @@ export class Tunnel {
     this.#pingWhereItFits()
   }
 
-  /** Ends a tunnel one of whose sides has vanished. `now` is ms since the epoch. */
+  /** Ends a tunnel one of whose sides has vanished. `now` is `performance.now()`. */
   checkLife(now: number, stalledAfter: number, silentAfter: number): void {
     const isStalled = (blockedAt: number): boolean =>
       blockedAt > 0 && now - blockedAt >= stalledAfter
@@ -221,7 +221,7 @@ export class Tunnel {
     this.#bytesToDesktop += bytes.length
     if (this.#upstream.write(bytes)) return
     this.#client.pause()
-    this.#upstreamBlockedAt = Date.now()
+    this.#upstreamBlockedAt = performance.now()
   }
 
   /** True when nothing refers to the chunk's memory any more. */
@@ -241,7 +241,7 @@ export class Tunnel {
       chunk.length < WORTH_HOLDING && (client.writableLength > 0 || client instanceof TLSSocket)
     if (!client.write(isCopied ? Buffer.from(chunk) : chunk)) {
       this.#upstream.pause()
-      this.#clientBlockedAt = Date.now()
+      this.#clientBlockedAt = performance.now()
     }
     return isCopied || client.writableLength === 0
   }
@@ -255,7 +255,8 @@ export class Tunnel {
   }
 
   #pingWhereItFits(): void {
-    if (!this.#serverFrames.isAtBoundary || this.#client.writableNeedDrain) return
+    const { isAtBoundary, hasClosed } = this.#serverFrames
+    if (!isAtBoundary || hasClosed || this.#client.writableNeedDrain) return
     this.#owesPing = false
     this.#client.write(pingFrame())
   }

@@ -208,7 +208,7 @@ export class Tunnels {
   }
 
   #look(): void {
-    const time = Date.now()
+    const time = performance.now()
     for (const tunnel of this.#open) tunnel.checkLife(time, STALLED_MS, SILENT_MS)
   }
 
