@@ -35,7 +35,7 @@ export function createBackchannelLogout({
       const ended = await sessions.endByProvider(checked.token, requestId)
       if (ended === undefined) return refuse('jti')
       // Last, so that a token which could not be honoured may come again.
-      await sessions.markSeen(checked.token.jti)
+      await sessions.markSeen(checked.token)
       log.info({ request: requestId, ended }, 'the provider signed somebody out')
       return context.body(null, 200)
     } catch (error) {

@@ -20,6 +20,8 @@ const TYPES: readonly (string | undefined)[] = [
 
 export interface LogoutToken extends LogoutOrder {
   readonly jti: string
+  /** Seconds since the epoch. */
+  readonly exp: number
 }
 
 export type LogoutTokenCheck =
@@ -91,7 +93,7 @@ export function createCheckLogoutToken(
 }
 
 function readClaims(payload: JWTPayload, now: number): LogoutTokenCheck {
-  const { iss = '', sub, jti, iat = 0, events } = payload
+  const { iss = '', sub, jti, iat = 0, exp = 0, events } = payload
   const { sid, nonce } = payload
   if (iat > now / 1_000 + CLOCK_TOLERANCE_S) return invalid('iat')
   if (typeof jti !== 'string' || jti === '') return invalid('jti')
@@ -102,7 +104,7 @@ function readClaims(payload: JWTPayload, now: number): LogoutTokenCheck {
   if (sid !== undefined && (typeof sid !== 'string' || sid === '')) return invalid('sid')
   if (sub !== undefined && (typeof sub !== 'string' || sub === '')) return invalid('sub')
   if (sub === undefined && sid === undefined) return invalid('sub')
-  return { outcome: 'valid', token: { iss, sub, sid, jti, iat } }
+  return { outcome: 'valid', token: { iss, sub, sid, jti, iat, exp } }
 }
 
 function invalid(problem: string): LogoutTokenCheck {

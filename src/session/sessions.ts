@@ -22,6 +22,9 @@ import {
 const TOMBSTONE_MS = 60 * 60_000
 /** How long the provider's word that somebody is signed out holds against a login that was under way. */
 const LOGOUT_MARK_MS = 10 * 60_000
+/** A token that is good for longer than a day is remembered for a day. */
+const LONGEST_MARK_MS = 24 * 60 * 60_000
+const CLOCK_TOLERANCE_MS = 60_000
 /** An idle end asks for a new sign-in also after a night, a weekend, a holiday. */
 const REMEMBER_IDLE_MS = 14 * 24 * 60 * 60_000
 const RETRY_END_MS = 2_000
@@ -261,9 +264,10 @@ export class Sessions {
     }
   }
 
-  /** A logout token of this `jti` was honoured. */
-  async markSeen(jti: string): Promise<void> {
-    await this.#mark(this.#seen(jti), 1)
+  /** A logout token was honoured; for as long as it is good (`exp`, seconds since the epoch) it is not again. */
+  async markSeen({ jti, exp }: { readonly jti: string; readonly exp: number }): Promise<void> {
+    const left = exp * 1_000 - this.#now() + CLOCK_TOLERANCE_MS
+    await this.#mark(this.#seen(jti), 1, Math.min(Math.max(left, LOGOUT_MARK_MS), LONGEST_MARK_MS))
   }
 
   /** Every live session there is, for administrators. */
@@ -365,9 +369,9 @@ export class Sessions {
     }
   }
 
-  async #mark(key: string, number: number): Promise<void> {
-    this.#recollection.noteMark(key, number, LOGOUT_MARK_MS)
-    await this.#store.raise(key, number, LOGOUT_MARK_MS)
+  async #mark(key: string, number: number, ms = LOGOUT_MARK_MS): Promise<void> {
+    this.#recollection.noteMark(key, number, ms)
+    await this.#store.raise(key, number, ms)
   }
 
   #doLater(work: () => Promise<unknown>, until: number): void {

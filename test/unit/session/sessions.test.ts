@@ -345,3 +345,22 @@ it('ends a session here even when the store cannot take it, and there once it ca
     vi.useRealTimers()
   }
 })
+
+describe('a logout token that was honoured', () => {
+  const TEN_MINUTES = 10 * 60_000
+  it.each([
+    ['is known again for as long as it is good', HOUR, HOUR],
+    ['of a moment is known for ten minutes', 1_000, TEN_MINUTES],
+    ['of a year is known for a day', 365 * 24 * HOUR, 24 * HOUR],
+  ])('%s', async (_, lifeMs, knownMs) => {
+    const { sessions, clock } = setUp()
+    const iat = clock.time / 1_000
+    const order = { iss: 'https://op.example', sub: 'alice', sid: undefined, iat, jti: 'one' }
+    expect(await sessions.endByProvider(order, 'r')).toBe(0)
+    await sessions.markSeen({ jti: 'one', exp: iat + lifeMs / 1_000 })
+    clock.time += knownMs - 1
+    expect(await sessions.endByProvider(order, 'r')).toBeUndefined()
+    clock.time += 60_001
+    expect(await sessions.endByProvider(order, 'r')).toBe(0)
+  })
+})
