@@ -9,6 +9,7 @@ import { eventually } from '../support/eventually.ts'
 import { startHostileUpstream } from '../support/hostile-upstream.ts'
 import type { Tunnel } from '../support/kasmvnc-stand-in.ts'
 import { upgradeRequest, type RawWebSocket } from '../support/raw-client.ts'
+import { HANDSHAKE } from '../support/rfb-client.ts'
 import { metric } from '../support/scripted-stack.ts'
 import { signIn, type SignedIn } from '../support/signed-in.ts'
 import { startStack, type Stack } from '../support/stack.ts'
@@ -165,6 +166,7 @@ describe('a reader that stops', () => {
     desktop.switchProtocols()
     const client = await asked
     desktop.socket.pause()
+    client.sendFrame(HANDSHAKE)
     const frame = encodeFrame(Buffer.alloc(60_000), { masked: true })
     let isBlocked = false
     for (let sent = 0; sent < 2_000 && !isBlocked; sent += 1) {
