@@ -21,7 +21,7 @@ it('gives everybody a turn at once while there are some', () => {
 
 it('lets nobody have them all, but the gateway itself', async () => {
   const turns = create()
-  for (const who of ['a', 'a', 'a']) turns.take(who)
+  for (const who of ['a', 'a', 'a']) expect(turns.take(who)).toBe(true)
   const fourth = watch(turns.take('a'))
   expect(turns.take('b')).toBe(true)
   turns.done('b')
@@ -37,7 +37,7 @@ it('lets nobody have them all, but the gateway itself', async () => {
 
 it('calls who waits in their order, but for those who have their share', async () => {
   const turns = create()
-  for (const who of ['a', 'a', 'a', 'b']) turns.take(who)
+  for (const who of ['a', 'a', 'a', 'b']) expect(turns.take(who)).toBe(true)
   const [a, c] = [watch(turns.take('a')), watch(turns.take('c'))]
   turns.done('b')
   await settle()
@@ -49,7 +49,7 @@ it('calls who waits in their order, but for those who have their share', async (
 
 it('turns away who would wait too long, or behind too many', async () => {
   const turns = create()
-  for (const who of ['a', 'a', 'a', 'b']) turns.take(who)
+  for (const who of ['a', 'a', 'a', 'b']) expect(turns.take(who)).toBe(true)
   const waiting = [watch(turns.take('b')), watch(turns.take('b'))]
   expect(turns.take('b')).toBe(false)
   await vi.advanceTimersByTimeAsync(999)
@@ -62,7 +62,7 @@ it('turns away who would wait too long, or behind too many', async () => {
 
 it('forgets who gives up', async () => {
   const turns = create()
-  for (const who of ['a', 'a', 'a', 'b']) turns.take(who)
+  for (const who of ['a', 'a', 'a', 'b']) expect(turns.take(who)).toBe(true)
   let giveUp = (): void => {}
   const first = watch(turns.take('b', (given) => (giveUp = given)))
   const second = watch(turns.take('c'))
