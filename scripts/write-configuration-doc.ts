@@ -63,7 +63,8 @@ suggestion. Only the variables that Kubernetes adds for a Service called \`gatew
 alone. A setting that restricts somebody and that this version does not enforce yet is refused as well; the tables say *not in
 force yet* where that is so. Its default does nothing yet either.
 
-**All problems at once.** The gateway does not start with a mistake in its settings, and lists every one of them.
+**All problems at once.** The gateway does not start with a mistake in its settings, and lists every one of them. The files that
+they name are looked into: certificates that can be read, a key that is the certificate's, a folder that can be written to.
 \`npm start -- --check-config\` does the same without starting, and prints the settings in effect with the secrets hidden.
 
 **Durations** are a whole number and a unit: \`500ms\`, \`90s\`, \`30m\`, \`12h\`, \`7d\`. \`0\` needs no unit.

@@ -27,7 +27,8 @@ const UNUSABLE: Readonly<Record<Exclude<TakenLogin['outcome'], 'taken'>, Failure
 
 export function createCallback(parts: HttpParts): Handle {
   const { settings, cookies, sessions, loginStates, finishLogin, reportFailedLogin } = parts
-  const { clientOf, metrics, audit } = parts
+  const { clientOf, metrics, audit, log } = parts
+  let hasWarned = false
 
   return async function callback(context: HttpContext): Promise<Response> {
     // The library answers HEAD as GET; a link checker must not use a code up.
@@ -116,6 +117,7 @@ export function createCallback(parts: HttpParts): Handle {
       })
       return sendTo(`/oauth2/sign_in?reason=${reason}`, done)
     }
+    if (!opened.session.refreshable) warnOfNoRefresh()
     metrics.logins.inc({ outcome: 'ok', reason: rule })
     audit.write({
       event: 'login',
@@ -127,6 +129,15 @@ export function createCallback(parts: HttpParts): Handle {
     })
     const round = await loginStates.countRound(context.req.header('cookie'))
     return sendTo(login.returnTo, [...done, round, cookies.set(cookies.sessionName, opened.cookie)])
+  }
+
+  /** Once: it is the provider's way, or the scopes', and the next person's sign-in is no different. */
+  function warnOfNoRefresh(): void {
+    if (hasWarned) return
+    hasWarned = true
+    log.warn(
+      'the provider gave no refresh token: it is asked about nobody again before session.maxLifetime is over, and who loses access meanwhile stays; most providers give one for the scope offline_access (oidc.scopes)',
+    )
   }
 
   async function isSignedIn(cookieHeader: string | undefined): Promise<boolean> {

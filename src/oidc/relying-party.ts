@@ -10,6 +10,7 @@ import { importPKCS8 } from 'jose'
 import type { Agent, fetch as undiciFetch } from 'undici'
 import type { ClientAuth, Settings, SettingsHolder } from '../config/config.ts'
 import { GatewayError } from '../lib/errors.ts'
+import { signatureAlgorithm } from '../lib/signature-algorithm.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 
@@ -215,29 +216,14 @@ async function clientAuthentication(wanted: Settings['oidc']): Promise<oidc.Clie
 
 async function readPrivateKey(file: string): Promise<oidc.CryptoKey> {
   const key = createPrivateKey(readFileSync(file, 'utf8'))
-  const pem = key.export({ type: 'pkcs8', format: 'pem' }) as string
-  return importPKCS8(
-    pem,
-    signatureAlgorithm(key.asymmetricKeyType, key.asymmetricKeyDetails?.namedCurve),
-  )
-}
-
-function signatureAlgorithm(type: string | undefined, curve: string | undefined): string {
-  if (type === 'rsa') return 'RS256'
-  if (type === 'ed25519') return 'EdDSA'
-  const byCurve: Record<string, string> = {
-    prime256v1: 'ES256',
-    secp384r1: 'ES384',
-    secp521r1: 'ES512',
-  }
-  const algorithm = byCurve[curve ?? '']
+  const algorithm = signatureAlgorithm(key)
   if (algorithm === undefined) {
     throw new GatewayError(
       'settings-invalid',
-      `oidc.privateKeyFile: no signature algorithm for this ${type ?? ''} key`,
+      `oidc.privateKeyFile: no signature algorithm for this ${key.asymmetricKeyType ?? ''} key`,
     )
   }
-  return algorithm
+  return importPKCS8(key.export({ type: 'pkcs8', format: 'pem' }) as string, algorithm)
 }
 
 /** RFC 6749 6. */

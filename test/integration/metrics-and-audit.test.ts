@@ -99,7 +99,7 @@ it('the audit goes to its file as well, line for line, and nothing else does', a
 })
 
 it('a file for the audit that cannot be written is an error in the log, and people sign in all the same', async () => {
-  const environment = { GATEWAY_AUDIT_FILE: '/proc/nowhere/audit.log' }
+  const environment = { GATEWAY_AUDIT_FILE: '/dev/full' }
   await withScriptedStack({ environment }, async (stack) => {
     expect((await signIn(stack)).status).toBe(302)
     expect(stack.gateway.audit('login')).toHaveLength(1)

@@ -181,6 +181,44 @@ describe('while the provider', () => {
   })
 })
 
+describe('a provider that gives no refresh token', () => {
+  const warnings = ({ gateway }: ScriptedStack): readonly unknown[] =>
+    gateway.lines
+      .filter(({ msg }) => String(msg).includes('refresh token'))
+      .map(({ level }) => level)
+
+  it('is not asked about anybody again, and a single warning names what to change', async () => {
+    const stack = await startScriptedStack({
+      environment: { GATEWAY_SESSION_REVALIDATE_EVERY: '1s' },
+    })
+    endings.push(() => stack.stop())
+    const person = new Person()
+    await signIn(stack, '/', person)
+    await signIn(stack)
+    await pause(1_100)
+    expect((await person.request(stack.at('/oauth2/auth'))).status).toBe(202)
+    expect(stack.op.asked('token')).toHaveLength(2)
+    expect(warnings(stack)).toEqual(['warn'])
+    expect(JSON.stringify(stack.gateway.lines)).toContain('offline_access (oidc.scopes)')
+  })
+
+  it('is not suspected where it gives one', async () => {
+    const stack = await startScriptedStack({
+      op: {
+        script: {
+          token: (usual) => ({
+            ...usual,
+            body: { ...usual.body, refresh_token: `${TOKEN_PREFIX}r` },
+          }),
+        },
+      },
+    })
+    endings.push(() => stack.stop())
+    await signIn(stack)
+    expect(warnings(stack)).toEqual([])
+  })
+})
+
 describe('a provider that rotates', () => {
   async function startRotating(): Promise<{
     readonly stack: ScriptedStack

@@ -39,7 +39,7 @@ export const oidcSchema: z.ZodType<WrittenSettings['oidc']> = map({
   scopes: byDefault(scopes, 'openid profile email', {
     env: 'GATEWAY_OIDC_SCOPES',
     meaning:
-      'Scopes to ask for, separated by spaces, `openid` among them. Add `offline_access` only where the provider needs it: Google refuses it.',
+      'Scopes to ask for, separated by spaces, `openid` among them. Add `offline_access` where the provider gives no refresh token without it (`session.revalidateEvery` needs one); Google refuses it and wants `access_type: offline` in `oidc.authorizationParams`.',
   }),
   authorizationParams: optional(authorizationParams, 'none', {
     env: undefined,

@@ -39,11 +39,12 @@ export const sessionSchema: z.ZodType<WrittenSettings['session']> = map({
   revalidateEvery: byDefault(duration(), '5m', {
     env: 'GATEWAY_SESSION_REVALIDATE_EVERY',
     meaning:
-      'How often the provider is asked again and the access rules are decided again, open streams included.',
+      'How often the provider is asked again and the access rules are decided again, open streams included. It takes a refresh token (`oidc.scopes`): who has none is asked about no more, and stays until `maxLifetime` or a logout from the provider.',
   }),
   providerGrace: byDefault(duration(), '1h', {
     env: 'GATEWAY_SESSION_PROVIDER_GRACE',
-    meaning: 'How long sessions outlive an unreachable provider; `0` fails closed.',
+    meaning:
+      'How long sessions outlive an unreachable provider; `0` fails closed. It counts for sessions that are asked about at all (`revalidateEvery`).',
   }),
   storeGrace: byDefault(duration(), '10m', {
     env: 'GATEWAY_SESSION_STORE_GRACE',

@@ -3,7 +3,7 @@ import { parse } from 'yaml'
 
 import { describeSettings } from '../../../src/config/describe-settings.ts'
 import { SETTINGS } from '../../../src/config/schema/schema.ts'
-import { COMPLETE, NO_RULES, SECRET, settingsFrom, VIEWER } from './loading.ts'
+import { CERT_FILE, COMPLETE, KEY_FILE, NO_RULES, SECRET, VIEWER, settingsFrom } from './loading.ts'
 
 /** One entry for each setting that has an environment name and a value other than its default. */
 const FULL = {
@@ -14,8 +14,8 @@ const FULL = {
   GATEWAY_ADMIN_TOKEN: 'hunter2-token',
   GATEWAY_TRUSTED_PROXIES: '10.0.0.0/8',
   GATEWAY_LOGIN_LIMIT: '5/h',
-  GATEWAY_TLS_CERT_FILE: '/dev/null',
-  GATEWAY_TLS_KEY_FILE: '/dev/null',
+  GATEWAY_TLS_CERT_FILE: CERT_FILE,
+  GATEWAY_TLS_KEY_FILE: KEY_FILE,
   GATEWAY_OIDC_CLIENT_SECRET: 'hunter2-client',
   GATEWAY_SESSION_SECRET: `${SECRET}-hunter2\n${SECRET}-hunter2-older`,
   GATEWAY_SESSION_MAX_LIFETIME: '90m',
@@ -36,7 +36,7 @@ describe('the effective settings as text', () => {
       adminListen: '[::1]:9090',
       trustedProxies: ['10.0.0.0/8'],
       loginLimit: '5/h',
-      tls: { certFile: '/dev/null', keyFile: '/dev/null' },
+      tls: { certFile: CERT_FILE, keyFile: KEY_FILE },
       oidc: { issuer: 'https://login.example.com/realms/staff', caFile: null },
       session: { secret: ['(hidden)', '(hidden)'], maxLifetime: '90m', store: 'memory' },
       access: [
@@ -80,7 +80,7 @@ describe('the effective settings as text', () => {
       'redis+sentinel://(hidden)@a:1,b:2/main?sentinelPassword=(hidden)&db=1',
     ],
     ['redis://redis:6379', 'redis://redis:6379'],
-    ['sqlite:/data/a@b.db', 'sqlite:/data/a@b.db'],
+    ['sqlite:/tmp/a@b.db', 'sqlite:/tmp/a@b.db'],
   ])('hide the password in a store: %s', (store, shown) => {
     const settings = settingsFrom(COMPLETE)
     const text = describeSettings({ ...settings, session: { ...settings.session, store } })

@@ -2,11 +2,12 @@ import { describe, expect, it } from 'vitest'
 
 import { loadSettings } from '../../../src/config/load.ts'
 import {
+  CERT_FILE,
   COMPLETE,
-  load,
   NO_RULES,
-  problemsFrom,
   SECRET,
+  load,
+  problemsFrom,
   settingsFrom,
   warningsFrom,
   writeFile,
@@ -147,7 +148,7 @@ describe('loading the settings', () => {
       GATEWAY_PUBLIC_URL: 'http://desk.example.com',
       GATEWAY_PUBLIC_ULR: 'https://desk.example.com',
       GATEWAY_ADMIN_TOKEN_FILE: '/nowhere/token',
-      GATEWAY_TLS_CERT_FILE: '/dev/null',
+      GATEWAY_TLS_CERT_FILE: CERT_FILE,
       GATEWAY_ALLOW_EMAILS: 'anna',
     }
     const yaml = `
@@ -175,7 +176,7 @@ access:
     const env = { ...COMPLETE, GATEWAY_OIDC_ISSUER: 'nonsense', GATEWAY_ALLOW_GROUPS: '\n' }
     const problems = problemsFrom({
       ...env,
-      GATEWAY_TLS_CERT_FILE: '/dev/null',
+      GATEWAY_TLS_CERT_FILE: CERT_FILE,
       GATEWAY_TLS_KEY_FILE: ' ',
     })
     expect(problems).toHaveLength(3)

@@ -9,6 +9,7 @@ import { afterAll, expect } from 'vitest'
 import type { Settings } from '../../../src/config/config.ts'
 import type { Environment } from '../../../src/config/read/environment.ts'
 import { loadSettings, type SettingsResult } from '../../../src/config/load.ts'
+import { createCertificate } from '../../support/certificate.ts'
 
 export const SECRET = 'session-secret-of-thirty-two-bytes'
 
@@ -38,6 +39,10 @@ export function writeFile(name: string, content: string | Uint8Array): string {
   writeFileSync(file, content)
   return file
 }
+
+const { cert, key } = createCertificate()
+export const CERT_FILE = writeFile('tls.crt', cert)
+export const KEY_FILE = writeFile('tls.key', key)
 
 /** Over a complete environment; `yaml` is the text of the file. */
 export function load(env: Environment, yaml?: string): SettingsResult {

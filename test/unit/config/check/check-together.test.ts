@@ -1,37 +1,37 @@
 import { describe, expect, it } from 'vitest'
 
-import { COMPLETE, problemsFrom, settingsFrom, VIEWER } from '../loading.ts'
+import { CERT_FILE, COMPLETE, KEY_FILE, VIEWER, problemsFrom, settingsFrom } from '../loading.ts'
 
 const withEnv = (env: Record<string, string>): readonly string[] =>
   problemsFrom({ ...COMPLETE, ...env })
 
 describe('TLS on the public listener', () => {
   it('has certificate and key', () => {
-    const env = { GATEWAY_TLS_CERT_FILE: '/dev/null', GATEWAY_TLS_KEY_FILE: '/dev/null' }
+    const env = { GATEWAY_TLS_CERT_FILE: CERT_FILE, GATEWAY_TLS_KEY_FILE: KEY_FILE }
     expect(settingsFrom({ ...COMPLETE, ...env }).tls).toEqual({
-      certFile: '/dev/null',
-      keyFile: '/dev/null',
+      certFile: CERT_FILE,
+      keyFile: KEY_FILE,
     })
   })
 
   it('has not one without the other', () => {
-    expect(withEnv({ GATEWAY_TLS_CERT_FILE: '/dev/null' })).toEqual([
+    expect(withEnv({ GATEWAY_TLS_CERT_FILE: CERT_FILE })).toEqual([
       'GATEWAY_TLS_KEY_FILE (tls.keyFile): must be set as well, or GATEWAY_TLS_CERT_FILE (tls.certFile) removed',
     ])
-    expect(withEnv({ GATEWAY_TLS_KEY_FILE: '/dev/null' })).toEqual([
+    expect(withEnv({ GATEWAY_TLS_KEY_FILE: KEY_FILE })).toEqual([
       'GATEWAY_TLS_CERT_FILE (tls.certFile): must be set as well, or GATEWAY_TLS_KEY_FILE (tls.keyFile) removed',
     ])
   })
 })
 
 describe('a CA for the store', () => {
-  const ca = { GATEWAY_SESSION_STORE_CA_FILE: '/dev/null' }
+  const ca = { GATEWAY_SESSION_STORE_CA_FILE: CERT_FILE }
 
   it.each(['rediss://redis', 'rediss+sentinel://a,b/main'])('is for TLS: %s', (store) => {
     expect(withEnv({ ...ca, GATEWAY_SESSION_STORE: store })).toEqual([])
   })
 
-  it.each(['memory', 'sqlite:/data/a.db', 'redis://redis', 'redis+sentinel://a,b/main'])(
+  it.each(['memory', 'sqlite:/tmp/a.db', 'redis://redis', 'redis+sentinel://a,b/main'])(
     'is not for a store without TLS, which would pass for it: %s',
     (store) => {
       expect(withEnv({ ...ca, GATEWAY_SESSION_STORE: store })).toEqual([
@@ -43,7 +43,7 @@ describe('a CA for the store', () => {
 
 describe('how the client proves itself', () => {
   const secret = { GATEWAY_OIDC_CLIENT_SECRET: 'client-secret' }
-  const key = { GATEWAY_OIDC_PRIVATE_KEY_FILE: '/dev/null' }
+  const key = { GATEWAY_OIDC_PRIVATE_KEY_FILE: KEY_FILE }
 
   it.each([
     ['client_secret_basic', secret],
@@ -115,7 +115,7 @@ describe('credentials for the desktop', () => {
 describe('the certificate of the desktop', () => {
   const https = { GATEWAY_DESKTOP_URL: 'https://desktop:6901' }
   const fingerprint = { GATEWAY_DESKTOP_TLS_FINGERPRINT: 'ab'.repeat(32) }
-  const caFile = { GATEWAY_DESKTOP_CA_FILE: '/dev/null' }
+  const caFile = { GATEWAY_DESKTOP_CA_FILE: CERT_FILE }
   const insecure = { GATEWAY_DESKTOP_TLS_INSECURE: 'true' }
 
   it('is checked one way', () => {
