@@ -2,8 +2,13 @@
 {{- define "ghostwire.provider" -}}
 {{- $given := .Values.oauth2proxy -}}
 {{- $known := get (.Files.Get "providers.yaml" | fromYaml) $given.provider | default dict -}}
+{{- $issuer := $given.issuer | default (get $known "issuer") | default "" -}}
+{{- $ownServer := get $known "ownServer" | default dict -}}
+{{- if and $ownServer (regexMatch (get $ownServer "shape") $issuer) -}}
+{{- $known = merge (omit $ownServer "shape") $known -}}
+{{- end -}}
 {{- $result := dict
-  "issuer" ($given.issuer | default (get $known "issuer") | default "")
+  "issuer" $issuer
   "scopes" ($given.scopes | default (get $known "scopes") | default "openid profile email")
   "authorizationParams" (merge (dict) $given.authorizationParams (get $known "authorizationParams" | default dict))
   "groupsClaim" ($given.groupsClaim | default (get $known "groupsClaim") | default "groups")
