@@ -18,6 +18,8 @@ export interface DemoDesktop {
   readonly fingerprint: string | undefined
   /** What it is, for the person at the terminal. */
   readonly description: string
+  /** What the demo's people, whose passwords everybody knows, are let into; undefined: nothing that is anybody's. */
+  readonly caution: string | undefined
   stop(): Promise<void>
 }
 
@@ -28,31 +30,35 @@ export async function startDemoDesktop(kasmvnc: KasmVnc | undefined): Promise<De
   if (kasmvnc !== undefined) return reachKasmVnc(kasmvnc)
   // As in life, the desktop has a password that the gateway knows and nobody else.
   const credentials = { username: 'gateway', password: randomBytes(24).toString('base64url') }
-  const { description, ...desktop } = await startOwnDesktop(credentials)
-  return { ...desktop, ...OWN, credentials, description }
+  return { ...(await startOwnDesktop(credentials)), ...OWN, credentials }
 }
 
 async function reachKasmVnc({ url, credentials, viewer }: KasmVnc): Promise<DemoDesktop> {
   const fingerprint = url.protocol === 'https:' ? await untrustedCertificate(url) : undefined
   const pin = fingerprint === undefined ? '' : `, its certificate pinned as found: ${fingerprint}`
   const description = `your KasmVNC at ${url.origin}${pin}`
+  const caution = 'whoever uses this machine can sign in as alice, and is at your KasmVNC'
   const stop = async (): Promise<void> => {}
-  return { url, kind: 'kasmvnc', credentials, viewer, fingerprint, description, stop }
+  return { url, kind: 'kasmvnc', credentials, viewer, fingerprint, description, caution, stop }
 }
 
 async function startOwnDesktop(
   credentials: Credentials,
-): Promise<Pick<DemoDesktop, 'url' | 'description' | 'stop'>> {
+): Promise<Pick<DemoDesktop, 'url' | 'description' | 'caution' | 'stop'>> {
   let why = 'no Xtigervnc or Xvnc on the PATH'
   const server = findXServer()
   if (server !== undefined) {
     try {
       const desktop = await startXDesktop({ credentials })
-      return { ...desktop, description: `a real X desktop (${server}, display ${desktop.display})` }
+      return {
+        ...desktop,
+        description: `a real X desktop (${server}, display ${desktop.display})`,
+        caution: 'whoever uses this machine can sign in as alice, and has a shell of yours',
+      }
     } catch (error) {
       why = (error as Error).message
     }
   }
   const desktop = await startPaintedDesktop({ credentials })
-  return { ...desktop, description: `painted by this process (${why})` }
+  return { ...desktop, description: `painted by this process (${why})`, caution: undefined }
 }

@@ -16,6 +16,8 @@ export interface Demo {
   readonly publicUrl: string
   readonly issuer: string
   readonly desktop: string
+  /** What letting these people in gives away; undefined: nothing. */
+  readonly caution: string | undefined
   /** False before a KasmVNC for which no viewer's credentials were given. */
   readonly isForViewers: boolean
   stop(): Promise<void>
@@ -76,8 +78,8 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
     const gateway = await startGateway(loaded.settings)
     parts.push(gateway)
     await gateway.ready()
-    const { description } = desktop
-    return { publicUrl, issuer: provider.issuer, desktop: description, isForViewers, stop }
+    const { description, caution } = desktop
+    return { publicUrl, issuer: provider.issuer, desktop: description, caution, isForViewers, stop }
   } catch (error) {
     await stop()
     throw error

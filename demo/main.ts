@@ -37,7 +37,7 @@ function run(options: DemoOptions): void {
   })
 }
 
-function introduce({ publicUrl, issuer, desktop, isForViewers }: Demo): void {
+function introduce({ publicUrl, issuer, desktop, caution, isForViewers }: Demo): void {
   const bobMay = isForViewers
     ? 'may watch it'
     : 'may not enter: your KasmVNC needs --viewer-username and --viewer-password for him'
@@ -48,7 +48,7 @@ function introduce({ publicUrl, issuer, desktop, isForViewers }: Demo): void {
              ${credentials(mallory)}  may sign in, may not enter
   Provider   ${issuer}
   Desktop    ${desktop}
-  Stop       Ctrl-C
+${caution === undefined ? '' : `  Caution    ${caution}\n`}  Stop       Ctrl-C
 
 What follows is the audit, one line for each decision.
 `)

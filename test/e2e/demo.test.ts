@@ -78,6 +78,12 @@ describe('with a real X desktop', () => {
     expect(demo.output(), `install them: ${hint}`).toContain('a real X desktop')
   })
 
+  it('says whose shell that is, as everybody knows the passwords', () => {
+    expect(demo.output()).toMatch(
+      /^ {2}Caution .* can sign in as alice, and has a shell of yours$/m,
+    )
+  })
+
   it('alice signs in, types in the terminal and sees it', async () => {
     const page = await browser.newPage({ viewport: { width: 1100, height: 800 } })
     const problems: string[] = []
@@ -179,6 +185,7 @@ describe('without X', () => {
     const demo = await startDemoProcess([], withoutX)
     try {
       expect(demo.output()).not.toContain('a real X desktop')
+      expect(demo.output()).not.toContain('Caution')
       const page = await browser.newPage({ viewport: { width: 1100, height: 800 } })
       await reachDesktop(page, demo.url)
       const before = await screenshot(page)
