@@ -12,7 +12,7 @@ export const sessionSchema: z.ZodType<WrittenSettings['session']> = map({
     env: 'GATEWAY_SESSION_SECRET',
     secret: true,
     meaning:
-      'At least 32 bytes, from which the session keys are derived. Several (one a line, or a YAML list) rotate: the first seals, all open.',
+      'At least 32 bytes, from which the session keys are derived. Several (one a line, or a YAML list) rotate: the first seals, all open. With several gateways add the new one last, restart all, then make it the first.',
   }),
   store: byDefault(sessionStore, 'memory', {
     env: 'GATEWAY_SESSION_STORE',

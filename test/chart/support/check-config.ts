@@ -20,7 +20,7 @@ interface Data {
 
 /** What a Secret that the release expects to find holds where its value does not matter. */
 const SOME_SECRET = 'a-secret-that-somebody-else-put-there-before-the-release'
-const SOME_STORE = 'redis://:password@redis:6379'
+const SOME_STORE = 'rediss://:password@redis:6379'
 const { cert: CERTIFICATE, key: PRIVATE_KEY } = createCertificate()
 
 /**
@@ -88,7 +88,9 @@ function run(words: readonly string[], env: Record<string, string>): Promise<Out
 
 function contentFor(path: string): string {
   if (/key/i.test(path)) return PRIVATE_KEY
-  return /\.(?:crt|pem)$|\bca\b/i.test(path) ? CERTIFICATE : SOME_SECRET
+  // What a `.pem` is, its name does not say.
+  if (path.endsWith('.pem')) return PRIVATE_KEY + CERTIFICATE
+  return /\.crt$|\bca\b/i.test(path) ? CERTIFICATE : SOME_SECRET
 }
 
 function filesOf(volume: IVolume, objects: Objects): Record<string, string> {
