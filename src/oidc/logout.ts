@@ -9,7 +9,8 @@ import type { RelyingParty } from './relying-party.ts'
 const LONGEST_URL = 2_048
 
 /**
- * `state` comes back with the person, who thereby shows that the provider is done with this very sign-out. Undefined where the provider has no `end_session_endpoint`, or has not answered yet.
+ * `state` comes back with the person, who thereby shows that the provider is done with this very sign-out. Undefined where the
+ * provider has no `end_session_endpoint`, or has not answered yet.
  */
 export function endSessionUrl(
   settings: SettingsHolder,

@@ -10,7 +10,9 @@ import {
   chartReadme,
   securityDoc,
 } from '../../scripts/write-chart-docs.ts'
-import { CHART } from './support/helm.ts'
+import { checkConfig } from './support/check-config.ts'
+import { CHART, helm, ROOT } from './support/helm.ts'
+import { ofKind, parseObjects, type KubernetesObject } from './support/objects.ts'
 
 describe('chart/README.md', () => {
   it('is what `npm run docs` writes', async () => {
@@ -32,5 +34,25 @@ describe('chart/README.md', () => {
 describe('docs/security-hardening.md', () => {
   it('has the table that `npm run docs` writes', async () => {
     expect(readFileSync(SECURITY_DOC, 'utf8')).toBe(await securityDoc())
+  })
+})
+
+describe('README.md', () => {
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
+  const [command = ''] = /^helm install (?:[^\\\n]|\\\n)*/m.exec(readme) ?? []
+  const words = [...command.replaceAll('\\\n', ' ').matchAll(/'([^']*)'|(\S+)/g)].map(
+    ([, quoted, plain]) => quoted ?? plain ?? '',
+  )
+
+  it('has a command that installs a gateway which starts, with a way in', async () => {
+    const [program, install, release, chart, ...more] = words
+    expect([program, install, chart]).toEqual(['helm', 'install', './chart'])
+    const { code, stdout, stderr } = await helm(['template', release ?? '', CHART, ...more])
+    expect(code, stderr).toBe(0)
+    const objects = parseObjects(stdout)
+    expect(ofKind<KubernetesObject>(objects, 'Ingress')).toHaveLength(1)
+    const checked = await checkConfig(objects)
+    expect(checked).toMatchObject({ code: 0, stderr: '' })
+    expect(checked.stdout).toContain('clientSecret: (hidden)')
   })
 })

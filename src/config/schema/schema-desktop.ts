@@ -41,7 +41,7 @@ export const desktopSchema: z.ZodType<WrittenSettings['desktop']> = map({
   owner: map({
     username: optional(username, 'none', {
       env: 'GATEWAY_DESKTOP_OWNER_USERNAME',
-      meaning: "User name for role `owner` and for reading KasmVNC's own figures.",
+      meaning: 'User name for role `owner`.',
     }),
     password: optional(line, 'none', {
       env: 'GATEWAY_DESKTOP_OWNER_PASSWORD',
