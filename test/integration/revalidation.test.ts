@@ -109,6 +109,11 @@ describe('somebody who', () => {
   })
 })
 
+const withRefreshToken: Bend = (usual) => ({
+  ...usual,
+  body: { ...usual.body, refresh_token: `${TOKEN_PREFIX}r` },
+})
+
 describe('while the provider', () => {
   it('is away, people stay, and it is asked again when it is back', async () => {
     const people = somebody()
@@ -158,14 +163,7 @@ describe('while the provider', () => {
   ])('says %s (%i), nobody is signed out', async (error, status) => {
     const stack = await startScriptedStack({
       environment: { GATEWAY_SESSION_REVALIDATE_EVERY: '1s' },
-      op: {
-        script: {
-          token: (usual) => ({
-            ...usual,
-            body: { ...usual.body, refresh_token: `${TOKEN_PREFIX}r` },
-          }),
-        },
-      },
+      op: { script: { token: withRefreshToken } },
     })
     endings.push(() => stack.stop())
     const person = new Person()
@@ -204,14 +202,7 @@ describe('a provider that gives no refresh token', () => {
 
   it('is not suspected where it gives one', async () => {
     const stack = await startScriptedStack({
-      op: {
-        script: {
-          token: (usual) => ({
-            ...usual,
-            body: { ...usual.body, refresh_token: `${TOKEN_PREFIX}r` },
-          }),
-        },
-      },
+      op: { script: { token: withRefreshToken } },
     })
     endings.push(() => stack.stop())
     await signIn(stack)
