@@ -7,8 +7,9 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { parse } from 'yaml'
 import { template, valuesFiles, CHART, MINIMAL, ROOT } from '../test/chart/support/helm.ts'
-import { parseObjects } from '../test/chart/support/objects.ts'
+import { isMap, parseObjects } from '../test/chart/support/objects.ts'
 import { reachabilityTable, type Table } from '../test/chart/support/reachability.ts'
 
 const run = promisify(execFile)
@@ -34,10 +35,24 @@ export async function chartReadme(values: string = join(CHART, 'values.yaml')): 
         throw new Error(`chart/values.yaml:\n${stdout}`)
       },
     )
-    return readFileSync(readme, 'utf8')
+    return withDefaultsOf(parse(readFileSync(values, 'utf8')), readFileSync(readme, 'utf8'))
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** The generator shows what is documented as a whole as if it were empty. */
+function withDefaultsOf(values: unknown, readme: string): string {
+  return readme.replaceAll(
+    /^(\| `([\w.]+)` .*\| )`(?:\{\}|\[\])`( *\|)$/gm,
+    (row: string, start: string, path: string, end: string) => {
+      const value = path
+        .split('.')
+        .reduce<unknown>((at, key) => (isMap(at) ? at[key] : undefined), values)
+      const isEmpty = isMap(value) || Array.isArray(value) ? Object.keys(value).length === 0 : true
+      return isEmpty ? row : `${start}\`${JSON.stringify(value)}\`${end}`
+    },
+  )
 }
 
 /** The page with the table between its two marks anew. */

@@ -19,9 +19,9 @@ name. Empty: the cluster's default, whichever that is.
 {{- end -}}
 {{- end }}
 
-{{/* The preset: the one given; else that of the class which was found in the cluster. */}}
+{{/* The preset: the one given; else, where there is a cluster to ask, that of the class. */}}
 {{- define "ghostwire.ingress.controller" -}}
-{{- if or .Values.ingress.controller .Values.ingress.className -}}
+{{- if .Values.ingress.controller -}}
 {{- .Values.ingress.controller -}}
 {{- else -}}
 {{- with include "ghostwire.ingress.className" . -}}
@@ -38,7 +38,7 @@ name. Empty: the cluster's default, whichever that is.
 {{- end }}
 
 {{/*
-What each controller needs to be told so that a stream lives: long time-outs and no buffering. The gateway pings browsers
+What each controller needs to be told so that a stream lives and an upload passes: long time-outs, no buffering, no limit of its own. The gateway pings browsers
 every 30 seconds, so an hour is a wide margin.
 */}}
 {{- define "ghostwire.ingress.annotations" -}}
@@ -53,6 +53,7 @@ every 30 seconds, so an hour is a wide margin.
   "nginx.ingress.kubernetes.io/proxy-read-timeout" "3600"
   "nginx.ingress.kubernetes.io/proxy-send-timeout" "3600"
   "nginx.ingress.kubernetes.io/proxy-buffering" "off"
+  "nginx.ingress.kubernetes.io/proxy-body-size" "0"
 -}}
 {{- if and $hasTls (not $isExternal) -}}{{- $_ := set $preset "nginx.ingress.kubernetes.io/backend-protocol" "HTTPS" -}}{{- end -}}
 {{- if $isExternal -}}
@@ -66,6 +67,7 @@ every 30 seconds, so an hour is a wide margin.
   "nginx.org/proxy-read-timeout" "1h"
   "nginx.org/proxy-send-timeout" "1h"
   "nginx.org/proxy-buffering" "False"
+  "nginx.org/client-max-body-size" "0"
   "nginx.org/websocket-services" $service
 -}}
 {{- if $hasTls -}}{{- $_ := set $preset "nginx.org/ssl-services" $service -}}{{- end -}}

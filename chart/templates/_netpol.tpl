@@ -101,6 +101,22 @@ v6:
 {{- end -}}
 {{- end }}
 
+{{/* In ambient mode the node asks as these addresses whether a pod lives, and not as itself. `ports`: what is probed. */}}
+{{- define "ghostwire.netpol.ambientProbes" -}}
+{{- with .ctx.Values.serviceMesh -}}
+{{- if and .enabled .inject (eq .name "istio") (eq .mode "ambient") -}}
+- from:
+    - ipBlock:
+        cidr: 169.254.7.127/32
+    - ipBlock:
+        cidr: fd16:9254:7127:1337:ffff:ffff:ffff:ffff/128
+  ports:
+    - port: {{ $.port }}
+      protocol: TCP
+{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{/* Where a sidecar gets its identity and its routes; in ambient mode the node does that. */}}
 {{- define "ghostwire.netpol.meshControlPlane" -}}
 {{- with .Values.serviceMesh -}}
@@ -117,6 +133,25 @@ v6:
     {{- end }}
 {{- end -}}
 {{- end -}}
+{{- end }}
+
+{{/* The API server: its Service says 443, the packet on the wire often another port of a node. */}}
+{{- define "ghostwire.netpol.apiServer" -}}
+{{- $apiServer := .Values.networkPolicy.apiServer -}}
+- to:
+    {{- with $apiServer.cidrs }}
+    {{- range . }}
+    - ipBlock:
+        cidr: {{ . | quote }}
+    {{- end }}
+    {{- else }}
+    {{- include "ghostwire.netpol.anywhereBut" (dict "but" (include "ghostwire.netpol.metadata" $ | fromYaml)) | nindent 4 }}
+    {{- end }}
+  ports:
+    {{- range $apiServer.ports }}
+    - port: {{ . }}
+      protocol: TCP
+    {{- end }}
 {{- end }}
 
 {{/* Ports of the desktop: KasmVNC's own, and those that `desktop.extraPorts` adds. */}}

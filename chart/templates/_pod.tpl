@@ -68,7 +68,7 @@ resources:
 
 {{/* A digest wins over the tag, and the parent's registry over ours. */}}
 {{- define "ghostwire.image" -}}
-{{- $registry := .ctx.Values.global.imageRegistry | default .image.registry -}}
+{{- $registry := .ctx.Values.global.imageRegistry | default .image.registry | trimSuffix "/" -}}
 {{- $tag := .image.digest | empty | ternary (printf ":%s" (.image.tag | default .ctx.Chart.AppVersion)) (printf "@%s" .image.digest) -}}
 {{- printf "%s%s%s" (empty $registry | ternary "" (printf "%s/" $registry)) .image.repository $tag | quote -}}
 {{- end }}

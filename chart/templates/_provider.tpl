@@ -20,3 +20,9 @@
 -}}
 {{- toYaml $result -}}
 {{- end }}
+
+{{/* Where the provider listens, by its issuer. */}}
+{{- define "ghostwire.issuerPort" -}}
+{{- $issuer := (include "ghostwire.provider" . | fromYaml).issuer -}}
+{{- regexFind ":[0-9]+$" (urlParse $issuer).host | trimPrefix ":" | default "443" -}}
+{{- end }}

@@ -35,6 +35,160 @@ const BAD: readonly (readonly [
     ['gateway.publicUrl'],
   ],
   [
+    'an issuer in plain HTTP',
+    { oauth2proxy: { issuer: 'http://keycloak.sso.svc:8080/realms/staff' } },
+    ['oauth2proxy.issuer', 'https'],
+  ],
+  [
+    'owners, and no user for them',
+    {
+      oauth2proxy: {
+        allowed: { groups: [] },
+        rules: [{ match: { groups: ['a'] }, role: 'owner' }],
+      },
+      desktop: { auth: { ownerUsername: '' } },
+    },
+    ['desktop.auth.ownerUsername'],
+  ],
+  [
+    'an address in place of a name, for an ingress',
+    { gateway: { publicUrl: 'https://10.1.2.3' }, ingress: { enabled: true, tlsElsewhere: true } },
+    ['gateway.publicUrl', '10.1.2.3'],
+  ],
+  [
+    'an IPv6 address in place of a name, for a route',
+    {
+      gateway: { publicUrl: 'https://[fd00::1]' },
+      httpRoute: { enabled: true, parentRefs: [{ name: 'web' }] },
+    },
+    ['gateway.publicUrl', 'fd00::1'],
+  ],
+  [
+    'a Redis whose port the policy keeps shut',
+    {
+      sessionStore: {
+        type: 'redis',
+        redis: { url: 'rediss://:password@redis.example.com:6380/0' },
+      },
+    },
+    ['sessionStore.redis.ports', '6380'],
+  ],
+  [
+    'sentinels whose port the policy keeps shut',
+    {
+      sessionStore: {
+        type: 'redis',
+        redis: { url: 'redis+sentinel://:password@one,two:26380/main', ports: [6379, 26379] },
+      },
+    },
+    ['sessionStore.redis.ports', '26380', 'two'],
+  ],
+  [
+    'a gateway with TLS that Traefik would not trust',
+    {
+      gateway: { tls: { existingSecret: 'tls' } },
+      ingress: { enabled: true, controller: 'traefik', ...TLS },
+    },
+    ['gateway.service.annotations', 'serverstransport'],
+  ],
+  [
+    'a gateway with TLS, which a controller nobody named is not told of',
+    {
+      gateway: { tls: { existingSecret: 'tls' } },
+      ingress: { enabled: true, className: 'x', ...TLS },
+    },
+    ['ingress.controller', 'gateway.tls'],
+  ],
+  [
+    'a certificate that the ingress does not use',
+    {
+      certificate: { enabled: true, issuerRef: { name: 'ca' } },
+      ingress: { enabled: true, tls: [{ secretName: 'mine' }] },
+    },
+    ['certificate.secretName', 'mine'],
+  ],
+  [
+    'a policy of external traffic without any',
+    { gateway: { service: { externalTrafficPolicy: 'Local' } } },
+    ['gateway.service.externalTrafficPolicy'],
+  ],
+  [
+    'source ranges without a load balancer',
+    { gateway: { service: { type: 'NodePort', loadBalancerSourceRanges: ['10.0.0.0/8'] } } },
+    ['gateway.service.loadBalancerSourceRanges'],
+  ],
+  [
+    'a redirect in place of the gateway',
+    {
+      httpRoute: {
+        enabled: true,
+        parentRefs: [{ name: 'web' }],
+        filters: [{ type: 'RequestRedirect', requestRedirect: {} }],
+      },
+    },
+    ['httpRoute.filters'],
+  ],
+  [
+    'a Gateway without a name',
+    { httpRoute: { enabled: true, parentRefs: [{ namespace: 'web' }] } },
+    ['parentRefs', 'name'],
+  ],
+  [
+    'a duration that cert-manager cannot read',
+    { certificate: { duration: '90d' } },
+    ['/certificate/duration'],
+  ],
+  [
+    'a probe of life that has to succeed twice',
+    { desktop: { livenessProbe: { successThreshold: 2 } } },
+    ['successThreshold'],
+  ],
+  [
+    'a folder in the claim from the root',
+    { persistence: { subPath: '/a' } },
+    ['/persistence/subPath'],
+  ],
+  [
+    'everything as a network of the cluster',
+    { networkPolicy: { clusterCIDRs: ['0.0.0.0/0'] } },
+    ['/networkPolicy/clusterCIDRs/0'],
+  ],
+  [
+    'nobody who answers DNS',
+    { networkPolicy: { dns: { peers: [], cidrs: [] } } },
+    ['networkPolicy.dns'],
+  ],
+  [
+    'two things at one place',
+    { desktop: { extraVolumeMounts: [{ name: 'mine', mountPath: '/dev/shm/' }] } },
+    ['desktop.extraVolumeMounts', '/dev/shm'],
+  ],
+  [
+    'a scrape that takes longer than until the next one',
+    { servicemonitor: { enabled: true, interval: '10s', scrapeTimeout: '1m' } },
+    ['servicemonitor.scrapeTimeout', '10s'],
+  ],
+  [
+    'a kill before the gateway has drained',
+    { gateway: { config: { drain: { timeout: '5m' } } } },
+    ['gateway.terminationGracePeriodSeconds', '305'],
+  ],
+  [
+    'a budget for the desktop in none',
+    { podDisruptionBudget: { desktop: true } },
+    ['podDisruptionBudget.desktop'],
+  ],
+  [
+    'a budget that lets nobody go',
+    { podDisruptionBudget: { enabled: true, maxUnavailable: 0 } },
+    ['podDisruptionBudget.maxUnavailable'],
+  ],
+  [
+    'a share that is everybody',
+    { podDisruptionBudget: { enabled: true, minAvailable: '50%' } },
+    ['podDisruptionBudget.minAvailable'],
+  ],
+  [
     'a public URL with a path',
     { gateway: { publicUrl: 'https://example.com/desk' } },
     ['gateway.publicUrl'],

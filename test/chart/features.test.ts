@@ -158,6 +158,7 @@ const CHANGES: Readonly<Record<string, readonly string[]>> = {
     '+ ServiceAccount/desk-account',
     '- ServiceAccount/desk-ghostwire-gateway',
     '~ Deployment/desk-ghostwire-gateway',
+    '~ NetworkPolicy/desk-ghostwire-gateway',
   ],
   'chart/ci/redis-values.yaml': [
     '~ ConfigMap/desk-ghostwire-gateway',

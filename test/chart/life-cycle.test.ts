@@ -136,6 +136,26 @@ describe('a release', () => {
     expect([desktop(), secrets()]).toEqual(before)
   })
 
+  it('comes back by a rollback from a desktop that never gets ready', async () => {
+    await succeed('install', [MINIMAL], '--wait')
+    const extraVolumes = [{ name: 'more', secret: { secretName: 'not-there' } }]
+    await succeed('upgrade', [MINIMAL, { desktop: { extraVolumes } }])
+    expect(get('Pod', 'desktop')).toMatchObject({ status: { phase: 'Pending' } })
+    await succeed('rollback', [], '--wait')
+    expect(get('Pod', 'desktop')).toMatchObject({ status: { phase: 'Running' } })
+  })
+
+  it('leaves the desktop running when it is to be updated another way', async () => {
+    await succeed('install', [MINIMAL], '--wait')
+    const { uid } = get('Pod', 'desktop').metadata
+    await succeed('upgrade', [MINIMAL, { desktop: { updateStrategy: 'OnDelete' } }], '--wait')
+    expect(get('StatefulSet', 'desktop')['spec']).toMatchObject({
+      updateStrategy: { type: 'OnDelete' },
+    })
+    await succeed('upgrade', [MINIMAL], '--wait')
+    expect(get('Pod', 'desktop').metadata.uid).toBe(uid)
+  })
+
   it('passes helm test, and the pods of the test go away', async () => {
     await succeed('install', [MINIMAL], '--wait')
     const said = await succeed('test', [], '--logs')

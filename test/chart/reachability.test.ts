@@ -78,6 +78,7 @@ const CHANGES: Readonly<Record<string, readonly string[]>> = {
     '+ Traefik → gateway, mesh :15008',
     '+ gateway → desktop, mesh :15008',
   ],
+  'chart/ci/rbac-rules-values.yaml': ['+ gateway → API server'],
   'chart/ci/linkerd-values.yaml': [
     ...closedBut('Traefik'),
     '+ Traefik → gateway, mesh :4143',

@@ -60,6 +60,20 @@ it('refuses unknown keys wherever the keys are the chart’s own', () => {
   expect([...openPlaces(schema, values, '')]).toEqual([])
 })
 
+it('says of each value what values.yaml says', () => {
+  const text = readFileSync(join(CHART, 'values.yaml'), 'utf8')
+  const said = [...text.matchAll(/^ *## @param (\S+) (?:\[\w+\] )?(.*)$/gm)]
+  // What several share has no words of its own there.
+  const pairs = said.flatMap(([, path = '', words]) => {
+    const node = path
+      .split('.')
+      .reduce<Schema | undefined>((at, key) => at && resolved(at).properties?.[key], schema)
+    return node?.['description'] === undefined ? [] : [{ path, known: node['description'], words }]
+  })
+  expect(pairs.length).toBeGreaterThan(100)
+  for (const { path, known, words } of pairs) expect(known, path).toBe(words)
+})
+
 // helm would fetch the rest, and an air-gapped cluster has nowhere to fetch it from.
 it('refers to nothing outside itself', () => {
   const references = [...leaves(schema)].filter(([path]) => path.endsWith('.$ref'))

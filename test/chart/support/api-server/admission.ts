@@ -74,6 +74,22 @@ export function immutabilityRefusal(
   return undefined
 }
 
+/** What belongs to one way of updating, beside another one: the server itself adds it to the default way. */
+export function strategyRefusal(object: KubernetesObject): Refusal | undefined {
+  const [field, type] =
+    object.kind === 'StatefulSet'
+      ? ['spec.updateStrategy', 'RollingUpdate']
+      : ['spec.strategy', 'RollingUpdate']
+  const strategy = at(object, field)
+  if (!isMap(strategy) || strategy['type'] === type || strategy['rollingUpdate'] === undefined) {
+    return undefined
+  }
+  return invalid(
+    object,
+    `${field}.rollingUpdate: Forbidden: may not be specified when strategy \`type\` is '${String(strategy['type'])}'`,
+  )
+}
+
 /** @see https://kubernetes.io/docs/concepts/security/pod-security-admission/ */
 export function podSecurityRefusal(
   pod: KubernetesObject,

@@ -70,7 +70,9 @@ function runStatefulSet(store: Store, set: As<IStatefulSet>): void {
     })
     const pod = find(store, 'Pod', set, name)
     const isOld = pod !== undefined && pod.metadata.labels?.[REVISION] !== revision
-    if (isOld && spec.updateStrategy?.type !== 'OnDelete') store.remove(pod)
+    // In order, the controller waits for a broken pod to get well, and replaces it never (kubernetes#67250).
+    const isStuck = pod !== undefined && !isReady(pod) && spec.podManagementPolicy !== 'Parallel'
+    if (isOld && !isStuck && spec.updateStrategy?.type !== 'OnDelete') store.remove(pod)
     const template = spec.template.spec
     create(
       store,

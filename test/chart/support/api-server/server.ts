@@ -16,6 +16,7 @@ import {
   decodingRefusal,
   immutabilityRefusal,
   podSecurityRefusal,
+  strategyRefusal,
   type Refusal,
 } from './admission.ts'
 import { reconcile, type Verdict } from './controllers.ts'
@@ -313,11 +314,12 @@ async function write(
   const object = placed(whole, resource, namespace, name, stored?.object)
   const home = store.get(resourceOf('Namespace'), '', namespace)?.object
   const forbidden =
-    stored === undefined
+    strategyRefusal(object) ??
+    (stored === undefined
       ? resource.kind === 'Pod'
         ? podSecurityRefusal(object, home)
         : undefined
-      : immutabilityRefusal(stored.object, object)
+      : immutabilityRefusal(stored.object, object))
   if (forbidden !== undefined) return refusal(forbidden.code, forbidden.reason, forbidden.message)
   if (query.get('dryRun') === 'All') return { code: 200, body: object }
   return { code: stored === undefined ? 201 : 200, body: store.put(object, after.owners) }
