@@ -19,9 +19,12 @@ name. Empty: the cluster's default, whichever that is.
 {{- end -}}
 {{- end }}
 
-{{/* The preset: the one given; else, where there is a cluster to ask, that of the class. */}}
+{{/*
+The preset: the one given; else that of the class which was found in the cluster. A class that is named is not looked up:
+not everybody who installs may read classes, and naming theirs is the way out.
+*/}}
 {{- define "ghostwire.ingress.controller" -}}
-{{- if .Values.ingress.controller -}}
+{{- if or .Values.ingress.controller .Values.ingress.className -}}
 {{- .Values.ingress.controller -}}
 {{- else -}}
 {{- with include "ghostwire.ingress.className" . -}}

@@ -90,6 +90,26 @@ it('a route says what the API server would add, and keeps what was said', async 
   })
 })
 
+it('an oauth2-proxy at Traefik leads to a desktop with TLS by TLS', async () => {
+  const transport = {
+    'traefik.ingress.kubernetes.io/service.serverstransport': 'home-mine@kubernetescrd',
+  }
+  const objects = await withValues({
+    oauth2proxy: {
+      enabled: false,
+      external: { enabled: true, middleware: 'home-mine@kubernetescrd' },
+    },
+    desktop: { tls: { mode: 'image' }, service: { annotations: transport } },
+    ingress: { enabled: true, controller: 'traefik', tlsElsewhere: true },
+    networkPolicy: { ingress: [{ from: [{ podSelector: { matchLabels: { app: 'front' } } }] }] },
+  })
+  const [service] = ofKind<KubernetesObject>(objects, 'Service')
+  expect(service?.metadata.annotations).toEqual({
+    'traefik.ingress.kubernetes.io/service.serversscheme': 'https',
+    ...transport,
+  })
+})
+
 it('a registry may end in a slash', async () => {
   const objects = JSON.stringify(await withValues({ global: { imageRegistry: 'r.example.com/' } }))
   expect(objects).toContain('"r.example.com/kasmweb/signal:')
