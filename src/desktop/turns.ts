@@ -10,6 +10,7 @@ export interface TurnLimits {
   readonly atOnce: number
   readonly atOnceOfOne: number
   readonly waiting: number
+  readonly waitingOfOne: number
   /** Milliseconds. */
   readonly patience: number
 }
@@ -18,6 +19,7 @@ export class Turns {
   readonly #limits: TurnLimits
   readonly #waiting = new Set<Waiting>()
   readonly #running = new Map<string | undefined, number>()
+  readonly #waitingOf = new Map<string | undefined, number>()
   #total = 0
 
   constructor(limits: TurnLimits) {
@@ -25,8 +27,8 @@ export class Turns {
   }
 
   /**
-   * True when it is the turn of `who`, a session, or the gateway itself (undefined), which no share of its own bounds; give
-   * it back with `done`. False when too many wait, it did not come in time, or it was given up by what `onWait` was given.
+   * True when it is the turn of `who`, a session, or the gateway itself (undefined); give it back with `done`. False when too
+   * many wait, of all or of this one, it did not come in time, or it was given up by what `onWait` was given.
    */
   take(
     who: string | undefined,
@@ -36,13 +38,15 @@ export class Turns {
       this.#begin(who)
       return true
     }
-    if (this.#waiting.size >= this.#limits.waiting) return false
+    const { waiting: most, waitingOfOne } = this.#limits
+    if (this.#waiting.size >= most || (this.#waitingOf.get(who) ?? 0) >= waitingOfOne) return false
+    add(this.#waitingOf, who, 1)
     return new Promise((resolve) => {
       const waiting: Waiting = {
         who,
         grant: (isGranted) => {
           clearTimeout(timer)
-          this.#waiting.delete(waiting)
+          if (this.#waiting.delete(waiting)) add(this.#waitingOf, who, -1)
           resolve(isGranted)
         },
       }
@@ -54,9 +58,7 @@ export class Turns {
 
   done(who: string | undefined): void {
     this.#total -= 1
-    const left = (this.#running.get(who) ?? 0) - 1
-    if (left > 0) this.#running.set(who, left)
-    else this.#running.delete(who)
+    add(this.#running, who, -1)
     for (const waiting of this.#waiting) {
       if (this.#total >= this.#limits.atOnce) return
       if (!this.#isFree(waiting.who)) continue
@@ -67,12 +69,17 @@ export class Turns {
 
   #isFree(who: string | undefined): boolean {
     const { atOnce, atOnceOfOne } = this.#limits
-    if (this.#total >= atOnce) return false
-    return who === undefined || (this.#running.get(who) ?? 0) < atOnceOfOne
+    return this.#total < atOnce && (this.#running.get(who) ?? 0) < atOnceOfOne
   }
 
   #begin(who: string | undefined): void {
     this.#total += 1
-    this.#running.set(who, (this.#running.get(who) ?? 0) + 1)
+    add(this.#running, who, 1)
   }
+}
+
+function add<Key>(counts: Map<Key, number>, key: Key, number: number): void {
+  const count = (counts.get(key) ?? 0) + number
+  if (count > 0) counts.set(key, count)
+  else counts.delete(key)
 }

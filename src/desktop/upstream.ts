@@ -14,6 +14,8 @@ const MOST_REQUESTS_AT_ONCE = 16
 const MOST_OF_ONE_SESSION = 12
 /** Requests that may wait for their turn, and how long (ms). */
 const MOST_WAITING = 1_024
+/** A page asks for hundreds of files at once; others find a place beside two of them. */
+const MOST_WAITING_OF_ONE = 640
 const PATIENCE_MS = 30_000
 
 export interface Upstream {
@@ -79,6 +81,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       atOnce: MOST_REQUESTS_AT_ONCE,
       atOnceOfOne: MOST_OF_ONE_SESSION,
       waiting: MOST_WAITING,
+      waitingOfOne: MOST_WAITING_OF_ONE,
       patience: PATIENCE_MS,
     }),
     markRefused() {

@@ -50,16 +50,20 @@ export function createAudit(
   onError: (error: Error) => void,
 ): Audit {
   let sink: WriteStream | undefined
-  let openAgainAt = 0
+  let failedAt: number | undefined
 
   function sinkNow(): WriteStream | undefined {
-    if (file === undefined || sink !== undefined || now() < openAgainAt) return sink
+    if (file === undefined || sink !== undefined) return sink
+    // Whichever way the clock was set meanwhile.
+    if (failedAt !== undefined && Math.abs(now() - failedAt) < OPEN_AGAIN_MS) return undefined
     const opened = createWriteStream(file, { flags: 'a', mode: 0o640 })
     opened.on('error', (error) => {
       sink = undefined
-      openAgainAt = now() + OPEN_AGAIN_MS
+      failedAt = now()
       onError(error)
     })
+    // What failed may have left half a line.
+    if (failedAt !== undefined) opened.write('\n')
     sink = opened
     return sink
   }

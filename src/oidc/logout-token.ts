@@ -20,7 +20,6 @@ const TYPES: readonly (string | undefined)[] = [
 
 export interface LogoutToken extends LogoutOrder {
   readonly jti: string
-  /** Seconds since the epoch. */
   readonly exp: number
 }
 

@@ -71,7 +71,7 @@ export function createStaticFiles(parts: StaticFilesParts): StaticFiles {
   const send = desktop.url.protocol === 'https:' ? httpsRequest : httpRequest
 
   async function fetch(wanted: Wanted): Promise<Kept<StaticFile | undefined>> {
-    // For everybody, and in nobody's share.
+    // For everybody, and so in the gateway's own share: as many names as somebody makes up fill no more than that.
     if (!(await desktop.turns.take(undefined))) {
       throw new GatewayError('desktop-busy', 'too many wait for the desktop')
     }

@@ -247,7 +247,8 @@ export function createWeb(parts: WebParts): HandleWeb {
     else if (mode === 'streamed' && headers['transfer-encoding'] !== undefined) {
       request.headers['transfer-encoding'] = 'chunked'
     } else if (mode === 'streamed') {
-      request.headers['content-length'] = headers['content-length'] ?? '0'
+      // As one number is written: some read leading zeros as octal.
+      request.headers['content-length'] = String(Number(headers['content-length'] ?? 0))
     }
     await proxy
       .web(request, response, {

@@ -55,8 +55,9 @@ export interface LogoutOrder {
   readonly sid: string | undefined
   /** Of the token, seconds since the epoch; logins that are not newer are refused. */
   readonly iat: number
-  /** Of the token: it counts once. */
+  /** Of the token: it counts once, while it is good (`exp`, seconds since the epoch). */
   readonly jti?: string
+  readonly exp?: number
 }
 
 /** `requestId` names the request that ended it, where one did. */
@@ -259,7 +260,12 @@ export class Sessions {
     } catch (error) {
       // Not every provider comes again when it is asked to.
       const until = this.#now() + LOGOUT_MARK_MS
-      this.#doLater(() => this.#endByProvider(order, requestId), until)
+      this.#doLater(async () => {
+        await this.#endByProvider(order, requestId)
+        // When it comes again all the same, it may find a newer session.
+        const { jti, exp } = order
+        if (jti !== undefined && exp !== undefined) await this.markSeen({ jti, exp })
+      }, until)
       throw error
     }
   }
@@ -267,7 +273,9 @@ export class Sessions {
   /** A logout token was honoured; for as long as it is good (`exp`, seconds since the epoch) it is not again. */
   async markSeen({ jti, exp }: { readonly jti: string; readonly exp: number }): Promise<void> {
     const left = exp * 1_000 - this.#now() + CLOCK_TOLERANCE_MS
-    await this.#mark(this.#seen(jti), 1, Math.min(Math.max(left, LOGOUT_MARK_MS), LONGEST_MARK_MS))
+    // A NumericDate need not be whole (RFC 7519 2), and Redis takes whole milliseconds.
+    const ms = Math.ceil(Math.min(Math.max(left, LOGOUT_MARK_MS), LONGEST_MARK_MS))
+    await this.#mark(this.#seen(jti), 1, ms)
   }
 
   /** Every live session there is, for administrators. */

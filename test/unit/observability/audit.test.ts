@@ -23,8 +23,31 @@ it('a file that could not be written is tried again, not at once, and every trou
     time += 10_000
     audit.write({ event: 'login', sub: 'alice' })
     await audit.close()
-    expect(readFileSync(file, 'utf8')).toMatch(/^\{[^\n]*"sub":"alice"\}\n$/)
+    expect(readFileSync(file, 'utf8')).toMatch(/^\n\{[^\n]*"sub":"alice"\}\n$/)
     expect(failed).toHaveLength(1)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+it('a file that failed is tried again also when the clock is set back', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ghostwire-audit-'))
+  const file = join(folder, 'later', 'audit.log')
+  const failed: Error[] = []
+  let time = 3_600_000
+  const audit = createAudit(
+    new PassThrough().resume(),
+    file,
+    () => time,
+    (error) => failed.push(error),
+  )
+  try {
+    await expect.poll(() => failed).toHaveLength(1)
+    mkdirSync(join(folder, 'later'))
+    time = 0
+    audit.write({ event: 'login', sub: 'alice' })
+    await audit.close()
+    expect(readFileSync(file, 'utf8')).toContain('"sub":"alice"')
   } finally {
     rmSync(folder, { recursive: true })
   }

@@ -363,4 +363,34 @@ describe('a logout token that was honoured', () => {
     clock.time += 60_001
     expect(await sessions.endByProvider(order, 'r')).toBe(0)
   })
+
+  it('until a moment between two milliseconds is marked for whole ones, as Redis takes no others', async () => {
+    const { sessions, clock, store } = setUp()
+    const raise = vi.spyOn(store, 'raise')
+    await sessions.markSeen({ jti: 'one', exp: clock.time / 1_000 + 3_600.123_456_7 })
+    expect(raise.mock.calls.map(([, , ms]) => Number.isInteger(ms))).toEqual([true])
+  })
+
+  it('later, when the store could take it, ends nobody who came since', async () => {
+    vi.useFakeTimers()
+    try {
+      const { sessions, open, store, clock } = setUp()
+      const { session, cookie } = await open()
+      const { iss, sub } = session.identity
+      const iat = clock.time / 1_000
+      const order = { iss, sub, sid: undefined, iat, jti: 'one', exp: iat + 600 }
+      const find = store.find.bind(store)
+      store.find = () => Promise.reject(new GatewayError('store-unavailable', 'away'))
+      await expect(sessions.endByProvider(order, 'r')).rejects.toThrow('away')
+      store.find = find
+      vi.advanceTimersByTime(2_000)
+      vi.useRealTimers()
+      await vi.waitFor(async () => {
+        expect(await sessions.find(cookie)).toMatchObject({ state: 'ended' })
+        expect(await sessions.endByProvider(order, 'r')).toBeUndefined()
+      })
+    } finally {
+      vi.useRealTimers()
+    }
+  })
 })
