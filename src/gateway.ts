@@ -29,7 +29,7 @@ import { createUpgrade } from './proxy/upgrade.ts'
 import { createWeb } from './proxy/web.ts'
 import { startAdminServer, startPublicServer } from './server.ts'
 import { createCookies, readCookie } from './session/cookie.ts'
-import { Leash } from './session/leash.ts'
+import { SessionMonitor } from './session/session-monitor.ts'
 import { createLoginStates } from './session/login-state.ts'
 import { openSessionStore } from './session/open-session-store.ts'
 import { PresenceBook } from './session/presence.ts'
@@ -119,14 +119,14 @@ export async function startGateway(
     metrics,
     log,
   })
-  const leash = new Leash(
+  const sessionMonitor = new SessionMonitor(
     holder,
     sessions,
     presence,
     revalidation,
     {
-      cut: (sessionId, reason) => tunnels.closeSession(sessionId, reason),
-      renew: (session) => tunnels.recycle(session),
+      onEnded: (sessionId, reason) => tunnels.closeSession(sessionId, reason),
+      onRenewed: (session) => tunnels.recycle(session),
     },
     now,
   )
@@ -134,7 +134,7 @@ export async function startGateway(
     metrics,
     audit,
     presence,
-    hold: (session, cookie) => leash.hold(session, cookie),
+    watch: (session, cookie) => sessionMonitor.watch(session, cookie),
     now,
   })
   sessions.onEndedHere((session, reason, request) => {
@@ -176,7 +176,7 @@ export async function startGateway(
       endSessionUrl(holder, relyingParty, session, vault, state),
     presence,
     desktopState: () => desktop.state(),
-    here: () => leash.sessions,
+    here: () => sessionMonitor.sessions,
     checkLogoutToken: createCheckLogoutToken(relyingParty, settings.oidc.clientId, now),
     issuer: () => relyingParty.configuration?.serverMetadata().issuer,
     now,
@@ -228,7 +228,7 @@ export async function startGateway(
       token: () => holder.current.adminToken,
       sessions,
       presence,
-      here: () => leash.sessions,
+      here: () => sessionMonitor.sessions,
       audit,
       log,
     }),
@@ -270,7 +270,7 @@ export async function startGateway(
     log.info({ delay, timeout, tunnels: tunnels.size }, 'draining')
     // Unready first: new people are sent elsewhere while this replica still answers those that come.
     await sleep(delay)
-    leash.stop()
+    sessionMonitor.stop()
     // An answer of the provider's that is in hand must be written: it has forgotten the old token.
     const answered = Promise.all([publicServer.drain(), revalidation.settled()])
     tunnels.drain()

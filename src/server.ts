@@ -28,9 +28,9 @@ const LIMITS = {
   keepAliveTimeout: 75_000,
 }
 /** Milliseconds without a byte either way, on anything but a tunnel. */
-const SILENT_MS = 120_000
+const SILENCE_TIMEOUT_MS = 120_000
 /** Where a route may take uploads; its silence still ends a connection, and any other body has a deadline of its own. */
-const UPLOAD_WITHIN_MS = 3_600_000
+const UPLOAD_TIMEOUT_MS = 3_600_000
 const CERTIFICATE_CHECK_MS = 5_000
 
 export interface ServerParts {
@@ -74,7 +74,7 @@ export async function startPublicServer(
 
   const options = {
     ...LIMITS,
-    ...(settings.desktop.routes.length === 0 ? {} : { requestTimeout: UPLOAD_WITHIN_MS }),
+    ...(settings.desktop.routes.length === 0 ? {} : { requestTimeout: UPLOAD_TIMEOUT_MS }),
     // Anything else that asks to be upgraded (h2c, our own endpoints behind auth_request) is a plain request.
     shouldUpgradeCallback: (request: IncomingMessage) =>
       request.headers.upgrade?.toLowerCase() === 'websocket' && !isOwn(request.url ?? ''),
@@ -84,7 +84,7 @@ export async function startPublicServer(
       ? createHttpServer(options, onRequest)
       : createTlsServer(settings.tls, options, onRequest, log)
   const answers = followAnswers(server)
-  server.setTimeout(SILENT_MS)
+  server.setTimeout(SILENCE_TIMEOUT_MS)
   server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     // Pipelined behind a request whose answer would end up in the tunnel.
     if (answers.isUnderWay(socket)) {

@@ -5,7 +5,7 @@ import type { CommandOutcome, Line, Span } from './terminal-commands.ts'
 
 /** Lines kept; more than any window shows. */
 const SCROLLBACK = 200
-const LONGEST_INPUT = 400
+const MAX_INPUT = 400
 
 const PROMPT: Line = [
   { text: 'guest@ghostwire', tone: 'prompt' },
@@ -42,7 +42,7 @@ export function createTerminal(
   let recalled = 0
 
   const edit = (text: string, at: number): void => {
-    input = text.slice(0, LONGEST_INPUT)
+    input = text.slice(0, MAX_INPUT)
     cursor = Math.min(at, input.length)
   }
 

@@ -10,7 +10,7 @@ import { errorPage, finishedPage, loginPage, PAGE_HEADERS } from './pages.ts'
 import type { LoginForm } from './pages.ts'
 
 const FORM_LIMIT = 4096
-const MOST_FINISHED = 1_000
+const MAX_FINISHED = 1_000
 
 export type LoginHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>
 
@@ -61,7 +61,7 @@ export function createLogin(provider: Provider, people: readonly Person[]): Logi
       return
     }
     for (const [oldest] of finished) {
-      if (finished.size < MOST_FINISHED) break
+      if (finished.size < MAX_FINISHED) break
       finished.delete(oldest)
     }
     finished.set(request.url ?? '', application)

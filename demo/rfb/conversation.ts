@@ -5,8 +5,8 @@ import { CLIENT_MESSAGE, PIXEL_FORMAT, SECURITY_NONE, SECURITY_OK } from './prot
 import { SECURITY_TYPES, serverInit, VERSION } from './protocol.ts'
 import type { Rectangle } from './rectangle.ts'
 
-const MOST_ENCODINGS = 1024
-const MOST_CUT_TEXT = 256 * 1024
+const MAX_ENCODINGS = 1024
+const MAX_CUT_TEXT = 256 * 1024
 
 /** The viewer speaks something else, or more than it may. */
 export class RfbError extends Error {}
@@ -57,7 +57,7 @@ function* converse(screen: RfbScreen, listener: RfbListener): Conversation {
         break
       case CLIENT_MESSAGE.setEncodings: {
         const count = (yield 3).readUInt16BE(1)
-        if (count > MOST_ENCODINGS) throw new RfbError(`${count} encodings`)
+        if (count > MAX_ENCODINGS) throw new RfbError(`${count} encodings`)
         const list = yield count * 4
         listener.onEncodings(
           new Set(Array.from({ length: count }, (_, i) => list.readInt32BE(i * 4))),
@@ -82,7 +82,7 @@ function* converse(screen: RfbScreen, listener: RfbListener): Conversation {
       }
       case CLIENT_MESSAGE.cutText: {
         const length = (yield 7).readUInt32BE(3)
-        if (length > MOST_CUT_TEXT) throw new RfbError(`cut text of ${length} bytes`)
+        if (length > MAX_CUT_TEXT) throw new RfbError(`cut text of ${length} bytes`)
         listener.onCutText((yield length).toString('latin1'))
         break
       }

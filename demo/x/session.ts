@@ -14,7 +14,7 @@ const run = promisify(execFile)
 const READY_TIMEOUT_MS = 5_000
 const PACE_MS = 20
 /** A terminal that ended sooner than this is broken, not closed. */
-const SHORTEST_TERMINAL_MS = 1_000
+const MIN_TERMINAL_MS = 1_000
 
 const BACKGROUND = '#33406b'
 const XTERM_ARGS = commandLine({
@@ -82,6 +82,6 @@ async function somethingHasFocus(env: NodeJS.ProcessEnv): Promise<void> {
 function keepTerminal(groups: ProcessGroups, xterm: string, env: NodeJS.ProcessEnv): void {
   const startedAt = Date.now()
   groups.start(xterm, XTERM_ARGS, { env }).on('exit', () => {
-    if (Date.now() - startedAt > SHORTEST_TERMINAL_MS) keepTerminal(groups, xterm, env)
+    if (Date.now() - startedAt > MIN_TERMINAL_MS) keepTerminal(groups, xterm, env)
   })
 }

@@ -9,7 +9,7 @@ export interface SocketAddress {
   readonly port: number
 }
 
-const ANSWER_WITHIN_MS = 1_000
+const ANSWER_TIMEOUT_MS = 1_000
 const FRESH_MS = 2_000
 
 export interface Probe {
@@ -24,7 +24,7 @@ export function createProbe({ host, port }: SocketAddress, now: () => number): P
 
   function ask(): Promise<boolean> {
     return new Promise((resolve) => {
-      const socket = connect({ host, port, timeout: ANSWER_WITHIN_MS })
+      const socket = connect({ host, port, timeout: ANSWER_TIMEOUT_MS })
       const settle = (up: boolean): void => {
         socket.destroy()
         resolve(up)

@@ -24,7 +24,7 @@ const SHARED = 1
 /** What the client that KasmVNC up to 1.4.0 ships "types" every 5 s, by itself. */
 const KEEP_ALIVE_KEYSYM = 1
 /** A longer name makes KasmVNC leave the message there, data unread (SR:420). */
-const LONGEST_RELAY_NAME = 63
+const MAX_RELAY_NAME = 63
 const QEMU = 255
 const QEMU_KEY = 0
 const QEMU_AUDIO = 1
@@ -224,7 +224,7 @@ export class RfbClientReader {
         }
         return this.#pass(this.#rest)
       case 'relay-name':
-        if (number > LONGEST_RELAY_NAME) return this.#pass(number)
+        if (number > MAX_RELAY_NAME) return this.#pass(number)
         return this.#expect(number, 4, 'bytes')
       case 'qemu-type':
         return this.#qemuMessage(number)

@@ -6,17 +6,17 @@ import { reuseReads } from '../net/reused-reads.ts'
 import type { KindOfDesktop } from './desktop-kind.ts'
 import type { SocketAddress } from './probe.ts'
 import { createAgent } from './tls.ts'
-import { Turns } from './turns.ts'
+import { FairQueue } from './fair-queue.ts'
 
 /** KasmVNC's listen backlog is 5; more at once and connects are reset or wait for SYN retries. */
-const MOST_REQUESTS_AT_ONCE = 16
+const MAX_REQUESTS_AT_ONCE = 16
 /** One person's slow downloads leave the others a way in. */
-const MOST_OF_ONE_SESSION = 12
+const MAX_OF_ONE_SESSION = 12
 /** Requests that may wait for their turn, and how long (ms). */
-const MOST_WAITING = 1_024
+const MAX_WAITING = 1_024
 /** A page asks for hundreds of files at once; others find a place beside two of them. */
-const MOST_WAITING_OF_ONE = 640
-const PATIENCE_MS = 30_000
+const MAX_WAITING_OF_ONE = 640
+const MAX_WAIT_MS = 30_000
 
 export interface Upstream {
   readonly url: URL
@@ -31,7 +31,7 @@ export interface Upstream {
   /** The `Authorization` value for a role, or undefined where none is set. */
   authorizationFor(role: Role): string | undefined
   /** Whose turn it is to send one of those requests. */
-  readonly turns: Turns
+  readonly queue: FairQueue
   /** It refused the gateway's credentials: it is left alone for a while. */
   markRefused(): void
   /** Seconds until it is asked again, or undefined when it may be asked now. */
@@ -57,11 +57,11 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   const { url, tls, kind, credentialSettings, authorizationFor, pauseAfterRefusal, now } = options
   const requestAgent = createAgent(url, tls, {
     keepAlive: false,
-    maxSockets: MOST_REQUESTS_AT_ONCE,
+    maxSockets: MAX_REQUESTS_AT_ONCE,
   })
   // An upgraded connection leaves its agent: this bounds handshakes, not tunnels.
   const tunnelAgent = reuseReads(
-    createAgent(url, tls, { keepAlive: false, maxSockets: MOST_REQUESTS_AT_ONCE }),
+    createAgent(url, tls, { keepAlive: false, maxSockets: MAX_REQUESTS_AT_ONCE }),
   )
   const goneListeners: (() => void)[] = []
   let pausedUntil = 0
@@ -77,12 +77,12 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     requestAgent,
     tunnelAgent,
     authorizationFor,
-    turns: new Turns({
-      atOnce: MOST_REQUESTS_AT_ONCE,
-      atOnceOfOne: MOST_OF_ONE_SESSION,
-      waiting: MOST_WAITING,
-      waitingOfOne: MOST_WAITING_OF_ONE,
-      patience: PATIENCE_MS,
+    queue: new FairQueue({
+      maxConcurrent: MAX_REQUESTS_AT_ONCE,
+      maxConcurrentOfOne: MAX_OF_ONE_SESSION,
+      maxWaiting: MAX_WAITING,
+      maxWaitingOfOne: MAX_WAITING_OF_ONE,
+      maxWait: MAX_WAIT_MS,
     }),
     markRefused() {
       pausedUntil = now() + pauseAfterRefusal

@@ -16,10 +16,10 @@ import type { SessionStore } from '../session/session-store.ts'
 const LEASE_MS = 15_000
 const RENEW_LEASE_MS = 5_000
 /** Nobody waits longer for the provider. Its answer is waited for all the same: it may have rotated the token by then. */
-const PATIENCE_MS = 10_000
+const MAX_WAIT_MS = 10_000
 /** After a try that came to nothing; also how soon a token that is always about to expire is renewed at most. */
-const AGAIN_MS = 30_000
-const WRITE_AGAIN_MS = 1_000
+const RETRY_MS = 30_000
+const WRITE_RETRY_MS = 1_000
 
 export interface RevalidateParts {
   readonly settings: SettingsHolder
@@ -47,7 +47,7 @@ export function createRevalidation(parts: RevalidateParts): Revalidation {
   const replica = randomBytes(8).toString('base64url')
   const underWay = new Map<
     string,
-    { readonly asking: Promise<Lookup>; readonly soon: Promise<Lookup> }
+    { readonly asking: Promise<Lookup>; readonly bounded: Promise<Lookup> }
   >()
   /** Sessions whose last try came to nothing, and when the next one may be made. */
   const waiting = new Map<string, number>()
@@ -55,7 +55,7 @@ export function createRevalidation(parts: RevalidateParts): Revalidation {
   function dueAt({ id, refreshable, validatedAt, tokensExpireAt }: Session): number | undefined {
     if (!refreshable) return undefined
     const { revalidateEvery } = settings.current.session
-    const byToken = Math.max(tokensExpireAt ?? Number.POSITIVE_INFINITY, validatedAt + AGAIN_MS)
+    const byToken = Math.max(tokensExpireAt ?? Number.POSITIVE_INFINITY, validatedAt + RETRY_MS)
     return Math.max(Math.min(validatedAt + revalidateEvery, byToken), waiting.get(id) ?? 0)
   }
 
@@ -67,27 +67,27 @@ export function createRevalidation(parts: RevalidateParts): Revalidation {
   async function revalidate(cookie: string, session: Session): Promise<Lookup> {
     if (!isDue(session)) return { state: 'live', session }
     const known = underWay.get(session.id)
-    if (known !== undefined) return known.soon
+    if (known !== undefined) return known.bounded
     const answered = new AbortController()
     const asking = ask(cookie, session).finally(() => {
       underWay.delete(session.id)
       answered.abort()
     })
-    const patience = sleep(PATIENCE_MS, undefined, { signal: answered.signal, ref: false })
-    const soon = Promise.race([
+    const timeLimit = sleep(MAX_WAIT_MS, undefined, { signal: answered.signal, ref: false })
+    const bounded = Promise.race([
       asking,
-      patience.then(
-        () => outlive(session),
+      timeLimit.then(
+        () => graceOrEnd(session),
         () => asking,
       ),
     ])
-    underWay.set(session.id, { asking, soon })
-    return soon
+    underWay.set(session.id, { asking, bounded })
+    return bounded
   }
 
   async function ask(cookie: string, session: Session): Promise<Lookup> {
     // Another replica may hold newer tokens than a restarted store has yet.
-    if (sessions.isUnsettled) return { state: 'live', session }
+    if (sessions.isRecovering) return { state: 'live', session }
     const lease = `refresh ${session.id}`
     const hold = (): Promise<boolean> => store.hold(lease, replica, LEASE_MS)
     // Somebody else is asking: this session is good until they are done. And without the store nobody asks at all, as
@@ -128,7 +128,7 @@ export function createRevalidation(parts: RevalidateParts): Revalidation {
     }
     if (outcome.outcome === 'unavailable') {
       warn(id, outcome.cause)
-      return outlive(session)
+      return graceOrEnd(session)
     }
     const { vault, tokensExpireAt, identity, cause } = outcome
     if (identity === undefined) warn(id, cause)
@@ -147,7 +147,7 @@ export function createRevalidation(parts: RevalidateParts): Revalidation {
     // The provider has forgotten the old tokens: these are written however long it takes.
     onRenewed(renewed)
     if (!(await write(cookie, renewed, vault, session.validatedAt))) return sessions.find(cookie)
-    if (identity === undefined) return outlive(renewed)
+    if (identity === undefined) return graceOrEnd(renewed)
     waiting.delete(id)
     return { state: 'live', session: renewed }
   }
@@ -157,13 +157,13 @@ export function createRevalidation(parts: RevalidateParts): Revalidation {
   }
 
   /** An outage of the provider is no logout, for as long as the operator says. */
-  async function outlive(session: Session): Promise<Lookup> {
+  async function graceOrEnd(session: Session): Promise<Lookup> {
     const { revalidateEvery, providerGrace } = settings.current.session
     if (now() - session.validatedAt >= revalidateEvery + providerGrace) {
       return end(session.id, 'provider-lost')
     }
     for (const [id, until] of waiting) if (until <= now()) waiting.delete(id)
-    waiting.set(session.id, now() + Math.min(AGAIN_MS, Math.max(1_000, revalidateEvery / 5)))
+    waiting.set(session.id, now() + Math.min(RETRY_MS, Math.max(1_000, revalidateEvery / 5)))
     return { state: 'live', session }
   }
 
@@ -188,7 +188,7 @@ export function createRevalidation(parts: RevalidateParts): Revalidation {
         return await sessions.renew(cookie, session, vault, since)
       } catch (error) {
         if (now() >= until) throw error
-        await new Promise((resolve) => setTimeout(resolve, WRITE_AGAIN_MS))
+        await new Promise((resolve) => setTimeout(resolve, WRITE_RETRY_MS))
       }
     }
   }

@@ -4,7 +4,7 @@ import { readBody } from '../net/request-body.ts'
 import type { Handle, HttpContext, HttpParts } from './context.ts'
 
 /** A logout token is a few hundred bytes of claims, and a signature. */
-const MOST_BODY_BYTES = 16_384
+const MAX_BODY_BYTES = 16_384
 
 export function createBackchannelLogout({
   checkLogoutToken,
@@ -54,7 +54,7 @@ export function createBackchannelLogout({
 async function readToken(context: HttpContext): Promise<string | undefined> {
   const type = context.req.header('content-type') ?? ''
   if (!type.toLowerCase().startsWith('application/x-www-form-urlencoded')) return undefined
-  const body = await readBody(context.env.incoming, MOST_BODY_BYTES)
+  const body = await readBody(context.env.incoming, MAX_BODY_BYTES)
   if (typeof body === 'string') return undefined
   const token = new URLSearchParams(body.toString()).get('logout_token')
   return token === null || token === '' ? undefined : token

@@ -6,7 +6,7 @@ import { sendFailure, type Handle, type HttpContext, type HttpParts } from './co
 
 /** Anybody may ask, and each time something is written down. */
 const LIMIT = { count: 60, windowMs: 60_000 }
-const LONGEST_SID = 255
+const MAX_SID = 255
 
 export function createFrontchannelLogout(parts: HttpParts): Handle {
   const { sessions, issuer, clientOf, now } = parts
@@ -16,7 +16,7 @@ export function createFrontchannelLogout(parts: HttpParts): Handle {
     const requestId = context.get('requestId')
     const { iss, sid } = context.req.query()
     // Both, always: either alone would let any page end somebody's session by guessing.
-    const isNamed = sid !== undefined && sid !== '' && sid.length <= LONGEST_SID
+    const isNamed = sid !== undefined && sid !== '' && sid.length <= MAX_SID
     if (iss === undefined || !isNamed || iss !== issuer()) {
       return sendFailure(context, 'bad-request')
     }

@@ -4,7 +4,7 @@ import { isIP } from 'node:net'
 import type { RateLimit } from '../config/config.ts'
 
 /** Addresses kept at once; the oldest window goes first. */
-const MOST_ADDRESSES = 10_000
+const MAX_ADDRESSES = 10_000
 
 export interface AttemptLimiter {
   /** Counts one attempt; the seconds to wait when it is one too many, else undefined. */
@@ -26,7 +26,7 @@ export function createAttemptLimiter(
       if (window === undefined || window.endsAt <= time) {
         windows.delete(key)
         const [oldest] = windows.keys()
-        if (windows.size >= MOST_ADDRESSES && oldest !== undefined) windows.delete(oldest)
+        if (windows.size >= MAX_ADDRESSES && oldest !== undefined) windows.delete(oldest)
         window = { endsAt: time + rate.windowMs, count: 0 }
         windows.set(key, window)
       }

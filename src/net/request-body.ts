@@ -2,7 +2,7 @@
 
 import type { IncomingMessage } from 'node:http'
 
-const BODY_WITHIN_MS = 30_000
+const BODY_TIMEOUT_MS = 30_000
 
 /** The whole body, `too-large` as soon as it is, `broken` where its end did not come within 30 s. */
 export async function readBody(
@@ -13,7 +13,7 @@ export async function readBody(
   if (announced > mostBytes) return 'too-large'
   const chunks: Buffer[] = []
   let length = 0
-  const deadline = setTimeout(() => request.destroy(), BODY_WITHIN_MS)
+  const deadline = setTimeout(() => request.destroy(), BODY_TIMEOUT_MS)
   try {
     // Left in the middle it must not be destroyed: an answer is still to go out on its connection.
     for await (const chunk of request.iterator({ destroyOnReturn: false })) {

@@ -11,7 +11,7 @@ const LARGE = 65_536
 /** So many small reads in a row make a connection quiet. A desktop's large updates come between small ones. */
 const QUIET_AFTER = 32
 /** So many pieces of either size are kept while nobody reads into them. */
-const MOST_SPARE = 32
+const MAX_SPARE = 32
 
 const spare: Readonly<Record<typeof SMALL | typeof LARGE, Buffer[]>> = { [SMALL]: [], [LARGE]: [] }
 
@@ -77,7 +77,7 @@ export class ReusedReads {
     const size = this.#smallReads < QUIET_AFTER ? LARGE : SMALL
     if (!isFree) this.#memory = borrow(size)
     else if (this.#memory.length !== size) {
-      giveBack(this.#memory)
+      restore(this.#memory)
       this.#memory = borrow(size)
     }
     return true
@@ -89,7 +89,7 @@ function borrow(size: typeof SMALL | typeof LARGE): Buffer {
   return spare[size].pop() ?? Buffer.allocUnsafe(size)
 }
 
-function giveBack(memory: Buffer): void {
+function restore(memory: Buffer): void {
   const pieces = memory.length === SMALL ? spare[SMALL] : spare[LARGE]
-  if (pieces.length < MOST_SPARE) pieces.push(memory)
+  if (pieces.length < MAX_SPARE) pieces.push(memory)
 }

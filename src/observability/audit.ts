@@ -41,7 +41,7 @@ export interface Audit {
 }
 
 /** After a failure, a full disk perhaps, the file is left alone for so long. */
-const OPEN_AGAIN_MS = 10_000
+const REOPEN_MS = 10_000
 
 export function createAudit(
   output: NodeJS.WritableStream,
@@ -55,7 +55,7 @@ export function createAudit(
   function sinkNow(): WriteStream | undefined {
     if (file === undefined || sink !== undefined) return sink
     // Whichever way the clock was set meanwhile.
-    if (failedAt !== undefined && Math.abs(now() - failedAt) < OPEN_AGAIN_MS) return undefined
+    if (failedAt !== undefined && Math.abs(now() - failedAt) < REOPEN_MS) return undefined
     const opened = createWriteStream(file, { flags: 'a', mode: 0o640 })
     opened.on('error', (error) => {
       sink = undefined

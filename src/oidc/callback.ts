@@ -11,7 +11,7 @@ import { CALLBACK_PATH, mostAge } from './login.ts'
 import type { RelyingParty } from './relying-party.ts'
 
 /** Seconds an ID token may claim to have been issued ahead of our clock. */
-const MOST_AHEAD_S = 60
+const MAX_AHEAD_S = 60
 
 export type LoginFinish =
   | {
@@ -50,7 +50,7 @@ export function createFinishLogin(
         ...(maxAge === undefined ? {} : { maxAge }),
       })
       const idToken = tokens.claims() as oidc.IDToken
-      if (idToken.iat > now() / 1_000 + MOST_AHEAD_S) {
+      if (idToken.iat > now() / 1_000 + MAX_AHEAD_S) {
         return {
           outcome: 'failed',
           failure: { kind: 'clock', cause: `iat ${idToken.iat} is ahead` },

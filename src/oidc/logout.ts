@@ -6,7 +6,7 @@ import type { Session, Vault } from '../session/session.ts'
 import type { RelyingParty } from './relying-party.ts'
 
 /** Ingress controllers buffer 4 to 8 kB of answer header, cookies included, and say 502 beyond. */
-const LONGEST_URL = 2_048
+const MAX_URL = 2_048
 
 /**
  * `state` comes back with the person, who thereby shows that the provider is done with this very sign-out. Undefined where the
@@ -28,7 +28,7 @@ export function endSessionUrl(
 
   if (vault?.idToken !== undefined) {
     const url = build({ id_token_hint: vault.idToken })
-    if (url.length <= LONGEST_URL) return url
+    if (url.length <= MAX_URL) return url
   }
   return build({ logout_hint: session.identity.email ?? session.identity.sub })
 }

@@ -35,7 +35,7 @@ export function createRefresh(
     let rotated: string | undefined
     let tokens
     try {
-      tokens = await relyingParty.overhear(
+      tokens = await relyingParty.captureTokenResponse(
         () => oidc.refreshTokenGrant(configuration, refreshToken),
         (body) => (rotated = refreshTokenIn(body)),
       )

@@ -19,11 +19,11 @@ const DEADLINE_S = 10
 /** The same for a refresh: it may have been done at the provider, and an answer given up is a token lost. */
 const REFRESH_DEADLINE_S = 60
 const CLOCK_TOLERANCE_S = 60
-const FIRST_RETRY_MS = 1_000
-const LONGEST_RETRY_MS = 30_000
+const INITIAL_RETRY_MS = 1_000
+const MAX_RETRY_MS = 30_000
 const REDISCOVER_MS = 60 * 60_000
 /** No answer of a provider needs more. */
-const MOST_BYTES = 1_048_576
+const MAX_BYTES = 1_048_576
 
 export interface RelyingParty {
   /** Undefined until the provider answered once. A later outage leaves the last known one in place. */
@@ -40,7 +40,7 @@ export interface RelyingParty {
    * Does `work`, in which one refresh is asked for; `onGranted` is given the body of the answer that grants it (undefined:
    * no JSON), before the library takes it or throws.
    */
-  overhear<T>(work: () => Promise<T>, onGranted: (body: unknown) => void): Promise<T>
+  captureTokenResponse<T>(work: () => Promise<T>, onGranted: (body: unknown) => void): Promise<T>
   stop(): Promise<void>
 }
 
@@ -56,7 +56,7 @@ export async function createRelyingParty(
     // A request's own signal comes first, all but a refresh's.
     headersTimeout: REFRESH_DEADLINE_S * 1_000,
     bodyTimeout: DEADLINE_S * 1_000,
-    maxResponseSize: MOST_BYTES,
+    maxResponseSize: MAX_BYTES,
   }
   const authenticate = await clientAuthentication(wanted)
   // A token just expired, by a clock a little off, is no attack.
@@ -64,13 +64,13 @@ export async function createRelyingParty(
   const isPlainHttp = wanted.issuer.protocol === 'http:'
   const answered = Promise.withResolvers<void>()
 
-  const overhearing = new AsyncLocalStorage<(body: unknown) => void>()
+  const tokenResponseCapture = new AsyncLocalStorage<(body: unknown) => void>()
   let loading: Promise<HttpClient> | undefined
   let configuration: oidc.Configuration | undefined
   let isUp = false
   let isStopped = false
   let timer: NodeJS.Timeout | undefined
-  let retryMs = FIRST_RETRY_MS
+  let retryMs = INITIAL_RETRY_MS
 
   // oauth4webapi hands a plain URL, headers object and body: exactly what undici's fetch takes.
   const customFetch: oidc.CustomFetch = async (url, options) => {
@@ -91,7 +91,7 @@ export async function createRelyingParty(
           .clone()
           .json()
           .catch(() => {})
-        overhearing.getStore()?.(body)
+        tokenResponseCapture.getStore()?.(body)
       }
       return response
     } catch (error) {
@@ -110,7 +110,7 @@ export async function createRelyingParty(
     const fell = isUp && !up
     isUp = up
     metrics.providerUp.set(up ? 1 : 0)
-    if (fell) scheduleDiscovery(FIRST_RETRY_MS)
+    if (fell) scheduleDiscovery(INITIAL_RETRY_MS)
   }
 
   function scheduleDiscovery(delay: number): void {
@@ -140,14 +140,14 @@ export async function createRelyingParty(
       }
       if (configuration === undefined) log.info({ issuer }, 'provider discovered')
       configuration = found
-      retryMs = FIRST_RETRY_MS
+      retryMs = INITIAL_RETRY_MS
       answered.resolve()
       scheduleDiscovery(REDISCOVER_MS)
     } catch (error) {
       if (isStopped) return
       log.warn({ cause: error, issuer: wanted.issuer.href, retryMs }, 'provider discovery failed')
       scheduleDiscovery(retryMs)
-      retryMs = Math.min(retryMs * 2, LONGEST_RETRY_MS)
+      retryMs = Math.min(retryMs * 2, MAX_RETRY_MS)
     }
   }
 
@@ -162,7 +162,7 @@ export async function createRelyingParty(
     ready: answered.promise,
     start: () => void discover(),
     fetch: customFetch,
-    overhear: (work, onGranted) => overhearing.run(onGranted, work),
+    captureTokenResponse: (work, onGranted) => tokenResponseCapture.run(onGranted, work),
     async stop() {
       isStopped = true
       clearTimeout(timer)

@@ -3,7 +3,7 @@
 
 import { html } from 'hono/html'
 import type { EndReason } from '../session/session.ts'
-import { AFTER_SESSION, AFTER_SIGN_OUT_AT_BOTH, type Words } from './end-words.ts'
+import { AFTER_SESSION, AFTER_SIGN_OUT_AT_BOTH, type Words } from '../messages/end-reasons.ts'
 import { FAILURES, type Failure, type FailureKind, type NextStep } from './failures.ts'
 import { layOut, type Markup, type Page } from './page-layout.ts'
 import { WAITING_SCRIPT } from './waiting-script.ts'

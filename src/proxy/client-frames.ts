@@ -5,13 +5,13 @@
 
 import { headerLength, payloadLength } from './frames.ts'
 
-const LONGEST_HEADER = 14
+const MAX_HEADER = 14
 const SHORT_HEADER = 6
 const HEADER_16 = 8
-const LONGEST_CONTROL = 125
+const MAX_CONTROL = 125
 /** What stands for a length in 16 bits, the longest of those, and what stands for one in 64. */
 const LENGTH_16 = 126
-const LONGEST_16 = 0xffff
+const MAX_16 = 0xffff
 const LENGTH_64 = 127
 /** Whole messages, no extension: the only first bytes there are. */
 const BINARY = 0x82
@@ -33,7 +33,7 @@ export interface PayloadReader {
 export class ClientFrames {
   readonly #limit: number
   readonly #reader: PayloadReader
-  readonly #header = Buffer.alloc(LONGEST_HEADER)
+  readonly #header = Buffer.alloc(MAX_HEADER)
   readonly #mask = new Uint8Array(4)
   /** Of the header under way; a wrong one stays under way for good. */
   #headerBytes = 0
@@ -151,7 +151,7 @@ export class ClientFrames {
     const header = Buffer.alloc(headerLengthFor(length))
     header[0] = BINARY
     if (length < LENGTH_16) header[1] = MASKED | length
-    else if (length <= LONGEST_16) {
+    else if (length <= MAX_16) {
       header[1] = MASKED | LENGTH_16
       header.writeUInt16BE(length, 2)
     } else {
@@ -215,8 +215,8 @@ export class ClientFrames {
       const second = this.#header[1] as number
       if (second < MASKED) return false
       const form = second & 0x7f
-      if (isControl) return form <= LONGEST_CONTROL
-      return form !== LENGTH_64 || this.#limit > LONGEST_16
+      if (isControl) return form <= MAX_CONTROL
+      return form !== LENGTH_64 || this.#limit > MAX_16
     }
     // A length written longer than it need be is what it says, to KasmVNC as to websockify; others hang up on it.
     return (
@@ -246,5 +246,5 @@ export class ClientFrames {
 /** Of a client's frame, in the shortest form. */
 function headerLengthFor(payload: number): number {
   if (payload < LENGTH_16) return SHORT_HEADER
-  return payload <= LONGEST_16 ? HEADER_16 : LONGEST_HEADER
+  return payload <= MAX_16 ? HEADER_16 : MAX_HEADER
 }

@@ -3,12 +3,12 @@
 
 import { randomBytes } from 'node:crypto'
 
-const LONGEST_HEADER = 14
+const MAX_HEADER = 14
 const CLOSE = 0x8
 
 /** Follows a stream of frames through any split into chunks. */
 export class FrameCounter {
-  readonly #header = Buffer.alloc(LONGEST_HEADER)
+  readonly #header = Buffer.alloc(MAX_HEADER)
   #headerBytes = 0
   #payloadLeft = 0
   #hasClosed = false

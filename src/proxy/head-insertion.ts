@@ -3,7 +3,7 @@
 // doctype, then perhaps <html>, then perhaps <head>. Anything else begins the head without saying so.
 
 /** So much is waited for. Behind it a comment is still open, and the head begins before that comment. */
-const MOST_HELD = 65_536
+const MAX_HELD = 65_536
 
 // A quote has a meaning behind `=` alone, and there it may hide a `>`.
 const ATTRIBUTES = String.raw`(?:[^>=]|=[\t\n\f\r ]*(?:"[^"]*"|'[^']*'|(?=[^"'\t\n\f\r ])))*`
@@ -34,7 +34,7 @@ export class HeadInsertion {
     if (this.#held === undefined) return [chunk]
     this.#held = Buffer.concat([this.#held, chunk])
     const { at, isCertain } = findHead(this.#held.toString('latin1'))
-    return isCertain || this.#held.length > MOST_HELD ? this.#insertAt(at) : []
+    return isCertain || this.#held.length > MAX_HELD ? this.#insertAt(at) : []
   }
 
   /** What is left to send at the end of the document. */

@@ -6,7 +6,7 @@ import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from '
 import type { KindOfDesktop, PathMeaning } from '../desktop/desktop-kind.ts'
 
 /** No field of a request to the desktop is longer (net/target.ts holds the target to the same). */
-const LONGEST_FIELD = 1_024
+const MAX_FIELD = 1_024
 
 export interface UpstreamIdentity {
   readonly authorization: string | undefined
@@ -24,7 +24,7 @@ export function requestHeaders(
   const headers = leadingHeaders(upstream)
   for (const name of kind.forwardedHeaders) {
     const value = client[name.toLowerCase()]
-    if (typeof value === 'string' && value.length <= LONGEST_FIELD) headers[name] = value
+    if (typeof value === 'string' && value.length <= MAX_FIELD) headers[name] = value
   }
   return headers
 }

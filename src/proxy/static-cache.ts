@@ -4,7 +4,7 @@
 /** How long a file is given out. A new image of the desktop mostly shows sooner: see `flush`. */
 const FRESH_MS = 60_000
 /** Of all files together. The client has some 850 kB, a third of it more compressed. */
-const MOST_BYTES = 33_554_432
+const MAX_BYTES = 33_554_432
 /** What an entry costs beside its bytes, so that many small ones are bounded too. */
 const ENTRY_BYTES = 2_048
 
@@ -68,7 +68,7 @@ export class StaticCache<T> {
     this.#entries.set(key, entry)
     this.#bytes += entry.bytes
     for (const [oldestKey, oldest] of this.#entries) {
-      if (this.#bytes <= MOST_BYTES) break
+      if (this.#bytes <= MAX_BYTES) break
       this.#drop(oldestKey, oldest)
     }
   }

@@ -21,16 +21,16 @@ import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { requestHeaders, responseHeaders } from './headers.ts'
 import { StaticCache, type Kept } from './static-cache.ts'
-import { ANSWER_WITHIN_MS, restrain, turnedAway } from './upstream-request.ts'
+import { ANSWER_TIMEOUT_MS, restrain, turnedAway } from './upstream-request.ts'
 
 const gzip = promisify(gzipWithCallback)
 
 /** A longer file is nobody's part of a client. */
-const LONGEST_FILE = 4_194_304
+const MAX_FILE = 4_194_304
 /** From the first byte of the answer to the last. */
-const BODY_WITHIN_MS = 60_000
+const BODY_TIMEOUT_MS = 60_000
 /** A packet: less does not get there any faster. */
-const WORTH_COMPRESSING = 1_024
+const MIN_COMPRESSED_BYTES = 1_024
 const COMPRESSIBLE = /^(?:text\/|application\/(?:json|wasm|manifest)|image\/svg)/
 /** `app.3f9c01ab.js`: hexadecimal, with a digit and a letter in it, so that neither a word nor a date passes for a hash. */
 const CONTENT_HASH = /[.-](?=[a-f]*\d)(?=\d*[a-f])[\da-f]{8,64}\.\w+$/
@@ -72,7 +72,7 @@ export function createStaticFiles(parts: StaticFilesParts): StaticFiles {
 
   async function fetch(wanted: Wanted): Promise<Kept<StaticFile | undefined>> {
     // For everybody, and so in the gateway's own share: as many names as somebody makes up fill no more than that.
-    if (!(await desktop.turns.take(undefined))) {
+    if (!(await desktop.queue.acquire(undefined))) {
       throw new GatewayError('desktop-busy', 'too many wait for the desktop')
     }
     try {
@@ -80,7 +80,7 @@ export function createStaticFiles(parts: StaticFilesParts): StaticFiles {
       const isGood = answer.statusCode === 200
       const length = Number(answer.headers['content-length'])
       // Without a length a file that was cut off could not be told from a whole one.
-      if (!isGood || !isForEverybody(answer.headers) || !(length <= LONGEST_FILE)) {
+      if (!isGood || !isForEverybody(answer.headers) || !(length <= MAX_FILE)) {
         answer.destroy()
         return { value: undefined, bytes: isGood ? 0 : undefined }
       }
@@ -88,7 +88,7 @@ export function createStaticFiles(parts: StaticFilesParts): StaticFiles {
       const file = await keepable(wanted, answer, body)
       return { value: file, bytes: file.body.length + (file.zipped?.length ?? 0) }
     } finally {
-      desktop.turns.done(undefined)
+      desktop.queue.release(undefined)
     }
   }
 
@@ -106,7 +106,7 @@ export function createStaticFiles(parts: StaticFilesParts): StaticFiles {
         ),
       })
       upstreamRequest.once('socket', () => restrain(upstreamRequest, desktop, reject))
-      upstreamRequest.setTimeout(ANSWER_WITHIN_MS, () => upstreamRequest.destroy())
+      upstreamRequest.setTimeout(ANSWER_TIMEOUT_MS, () => upstreamRequest.destroy())
       upstreamRequest.on('error', reject)
       upstreamRequest.once('response', (answer: IncomingMessage) => {
         stopTimer()
@@ -134,9 +134,9 @@ export function createStaticFiles(parts: StaticFilesParts): StaticFiles {
   ): Promise<StaticFile> {
     const csp = settings.current.desktop.csp ?? desktop.kind.csp
     const headers = responseHeaders(answer, 'client', csp, desktop.url)
-    for (const name of OURS_TO_SAY) delete headers[name]
+    for (const name of GATEWAY_OWNED_HEADERS) delete headers[name]
     const hash = createHash('sha256').update(body).digest('base64url')
-    const isWorthIt = body.length >= WORTH_COMPRESSING && COMPRESSIBLE.test(type)
+    const isWorthIt = body.length >= MIN_COMPRESSED_BYTES && COMPRESSIBLE.test(type)
     const zipped = isWorthIt ? await gzip(body, { level: 9 }) : undefined
     const isShorter = zipped !== undefined && zipped.length < body.length
     return {
@@ -184,7 +184,7 @@ export function sendFile(
   response.end(method === 'HEAD' ? undefined : body)
 }
 
-const OURS_TO_SAY = [
+const GATEWAY_OWNED_HEADERS = [
   'accept-ranges',
   'age',
   'content-length',
@@ -203,7 +203,7 @@ function isForEverybody(headers: IncomingHttpHeaders): boolean {
 
 /** Rejects where it ends before its length does. */
 async function readWhole(answer: IncomingMessage): Promise<Buffer> {
-  const deadline = setTimeout(() => answer.destroy(), BODY_WITHIN_MS)
+  const deadline = setTimeout(() => answer.destroy(), BODY_TIMEOUT_MS)
   try {
     const chunks: Buffer[] = []
     for await (const chunk of answer) chunks.push(chunk as Buffer)

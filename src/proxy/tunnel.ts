@@ -41,9 +41,9 @@ const NORMAL_CLOSURE = 1000
 /** TCP keep-alive begins after so long; the kernel gives up 10 s later, which tells a vanished peer. */
 const KEEP_ALIVE_MS = 30_000
 /** The frame under way has so long to come to its end, or the browser gets no Close. */
-const BOUNDARY_WITHIN_MS = 250
+const BOUNDARY_TIMEOUT_MS = 250
 /** Fewer bytes than these are copied when they have to wait. */
-const WORTH_HOLDING = 16_384
+const MIN_HELD_BYTES = 16_384
 /** After our FIN the browser has so long for its own. */
 const LINGER_MS = 500
 
@@ -173,7 +173,7 @@ export class Tunnel {
       return
     }
     this.#upstream.resume()
-    setTimeout(() => this.#sayClose(), BOUNDARY_WITHIN_MS).unref()
+    setTimeout(() => this.#sayClose(), BOUNDARY_TIMEOUT_MS).unref()
   }
 
   /** Lets the browser show that it is there, and every idle timer in between that the stream is. */
@@ -238,7 +238,7 @@ export class Tunnel {
     this.#bytesToBrowser += chunk.length
     // What has to wait holds its memory, and a few bytes are not to hold all that was read into.
     const isCopied =
-      chunk.length < WORTH_HOLDING && (client.writableLength > 0 || client instanceof TLSSocket)
+      chunk.length < MIN_HELD_BYTES && (client.writableLength > 0 || client instanceof TLSSocket)
     if (!client.write(isCopied ? Buffer.from(chunk) : chunk)) {
       this.#upstream.pause()
       this.#clientBlockedAt = performance.now()
@@ -273,7 +273,7 @@ export class Tunnel {
       else this.#client.resetAndDestroy()
       return
     }
-    if (!this.#serverFrames.hasClosed) this.#client.write(lastWord(reason))
+    if (!this.#serverFrames.hasClosed) this.#client.write(closeFrameFor(reason))
     this.#client.end()
     setTimeout(() => this.#finish(reason), LINGER_MS).unref()
   }
@@ -290,7 +290,7 @@ export class Tunnel {
   }
 }
 
-function lastWord(reason: CloseReason): Buffer {
+function closeFrameFor(reason: CloseReason): Buffer {
   if (reason === 'client-closed' || reason === 'client-gone') return closeFrame(NORMAL_CLOSURE, '')
   return closeFrame(CLOSE_CODES[reason], reason)
 }

@@ -17,7 +17,7 @@ interface Closable {
 }
 
 export interface Ticket {
-  /** Turns the handshake into a tunnel, unless its session ended meanwhile. */
+  /** FairQueue the handshake into a tunnel, unless its session ended meanwhile. */
   join(link: Link): void
   /** The handshake came to nothing. */
   discard(): void
@@ -26,7 +26,7 @@ export interface Ticket {
 /** A peer that takes nothing for so long while we have something for it has vanished. */
 const STALLED_MS = 60_000
 /** A browser answers a Ping; one that has sent nothing for so long has vanished. */
-const SILENT_MS = 90_000
+const SILENCE_TIMEOUT_MS = 90_000
 const PING_EVERY_MS = 30_000
 const LOOK_EVERY_MS = 10_000
 /** A session that ended is remembered so long, for handshakes that were under way. */
@@ -37,7 +37,7 @@ export interface TunnelsParts {
   readonly audit: Audit
   readonly presence: PresenceBook
   /** Called as a session's tunnel, or its handshake, begins; the answer is called when it is over. */
-  readonly hold: (session: Session, cookie: string) => () => void
+  readonly watch: (session: Session, cookie: string) => () => void
   readonly now: () => number
 }
 
@@ -73,18 +73,18 @@ export class Tunnels {
         abort(reason)
       },
     }
-    const letGo = this.#add(session, cookie, pending)
+    const unwatch = this.#add(session, cookie, pending)
     const ended = this.#isDraining ? 'draining' : this.#recentlyEnded.get(session.id)
     if (ended !== undefined) pending.close(ended)
     return {
       join: (link) => {
         if (!isOver) this.#join(session, cookie, link)
         isOver = true
-        letGo()
+        unwatch()
       },
       discard: () => {
         isOver = true
-        letGo()
+        unwatch()
       },
     }
   }
@@ -95,9 +95,9 @@ export class Tunnels {
    */
   enterRequest(session: Session, cookie: string, abort: () => void): () => void {
     const { role, clipboardIn } = session
-    const letGo = this.#add(session, cookie, { role, clipboardIn, isRequest: true, close: abort })
+    const unwatch = this.#add(session, cookie, { role, clipboardIn, isRequest: true, close: abort })
     if (this.#recentlyEnded.has(session.id)) abort()
-    return letGo
+    return unwatch
   }
 
   /** Ends everything of a session. */
@@ -152,12 +152,12 @@ export class Tunnels {
   }
 
   #add(session: Session, cookie: string, member: Closable): () => void {
-    const letGo = this.#parts.hold(session, cookie)
+    const unwatch = this.#parts.watch(session, cookie)
     const members = this.#bySession.get(session.id) ?? new Set()
     this.#bySession.set(session.id, members)
     members.add(member)
     return () => {
-      letGo()
+      unwatch()
       members.delete(member)
       if (members.size === 0 && this.#bySession.get(session.id) === members) {
         this.#bySession.delete(session.id)
@@ -181,7 +181,7 @@ export class Tunnels {
       onUnknown: (what) => metrics.rfbUnknown.inc({ what }),
       onClosed: (reason) => {
         this.#open.delete(tunnel)
-        letGo()
+        unwatch()
         presence.tunnelClosed(session.id)
         if (reason === 'desktop-gone') server.markGone()
         const seconds = (now() - startedAt) / 1_000
@@ -200,7 +200,7 @@ export class Tunnels {
         })
       },
     })
-    const letGo = this.#add(session, cookie, tunnel)
+    const unwatch = this.#add(session, cookie, tunnel)
     this.#open.add(tunnel)
     presence.tunnelOpened(session.id, link.role)
     audit.write({ event: 'tunnel_opened', ...about })
@@ -209,7 +209,7 @@ export class Tunnels {
 
   #look(): void {
     const time = performance.now()
-    for (const tunnel of this.#open) tunnel.checkLife(time, STALLED_MS, SILENT_MS)
+    for (const tunnel of this.#open) tunnel.checkLife(time, STALLED_MS, SILENCE_TIMEOUT_MS)
   }
 
   #ping(): void {

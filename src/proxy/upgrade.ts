@@ -28,7 +28,7 @@ import type { CloseReason } from './tunnel.ts'
 import type { Ticket, Tunnels } from './tunnels.ts'
 
 /** Milliseconds from our first byte to the desktop's whole 101, waiting for a place included. */
-const HANDSHAKE_WITHIN_MS = 10_000
+const HANDSHAKE_TIMEOUT_MS = 10_000
 const RETRY_AFTER_S = 5
 
 type RefusalReason =
@@ -172,7 +172,7 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
     const send = upstream.url.protocol === 'https:' ? httpsRequest : httpRequest
     let upstreamRequest: ClientRequest | undefined
     let isSettled = false
-    const deadline = setTimeout(() => settle('desktop-timeout'), HANDSHAKE_WITHIN_MS)
+    const deadline = setTimeout(() => settle('desktop-timeout'), HANDSHAKE_TIMEOUT_MS)
     const leave = (): void => {
       settle(undefined)
       socket.destroy()
@@ -283,7 +283,7 @@ interface Offer {
 
 /** RFC 9110 5.6.2, and no more of them than anybody means. */
 const SUBPROTOCOL = /^[\w!#$%&'*+\-.^`|~]{1,128}$/
-const MOST_SUBPROTOCOLS = 8
+const MAX_SUBPROTOCOLS = 8
 
 /** What the client offers, or undefined where it is no WebSocket handshake that the server could take. */
 function readHandshake(
@@ -295,7 +295,7 @@ function readHandshake(
   const protocols = list === '' ? [] : list.split(',').map((name) => name.trim())
   const isTaken =
     subprotocol === undefined
-      ? protocols.length <= MOST_SUBPROTOCOLS && protocols.every((name) => SUBPROTOCOL.test(name))
+      ? protocols.length <= MAX_SUBPROTOCOLS && protocols.every((name) => SUBPROTOCOL.test(name))
       : protocols.length === 0 || protocols.includes(subprotocol)
   const { 'content-length': length = '0', 'transfer-encoding': encoding } = headers
   const isHandshake =

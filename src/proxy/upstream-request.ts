@@ -7,7 +7,7 @@ import type { Log } from '../observability/log.ts'
 import type { FailureKind } from '../pages/pages.ts'
 
 /** Milliseconds until the desktop's answer must have begun, and between two pieces of it. */
-export const ANSWER_WITHIN_MS = 30_000
+export const ANSWER_TIMEOUT_MS = 30_000
 
 /** GET and HEAD: no body of theirs is passed on. */
 export const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD'])
@@ -37,7 +37,7 @@ export function restrain(
       upstreamRequest.destroy(
         new GatewayError('desktop-unreachable', 'the desktop did not answer in time'),
       )
-    }, ANSWER_WITHIN_MS)
+    }, ANSWER_TIMEOUT_MS)
   }
   // An answer to a body comes after it, and a large one takes its time.
   if (SAFE_METHODS.has(upstreamRequest.method)) mayTake()

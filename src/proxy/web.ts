@@ -15,16 +15,16 @@ import type { Metrics } from '../observability/metrics.ts'
 import type { FailureKind } from '../pages/pages.ts'
 import type { PresenceBook } from '../session/presence.ts'
 import { requestHeaders, responseHeaders } from './headers.ts'
-import { askForWholePage, insertPanel, wantsPanel } from './panel.ts'
+import { askForWholePage, insertPanel, wantsPanel } from './panel-injection.ts'
 import type { Asked, Refuse } from './refuse.ts'
 import { readBody } from '../net/request-body.ts'
 import { bodyModeOf, methodsOf, unacceptable } from './request-rules.ts'
 import { createStaticFiles, sendFile } from './static-files.ts'
 import type { Tunnels } from './tunnels.ts'
-import { ANSWER_WITHIN_MS, failureOf, restrain, turnedAway } from './upstream-request.ts'
+import { ANSWER_TIMEOUT_MS, failureOf, restrain, turnedAway } from './upstream-request.ts'
 
 /** KasmVNC takes 16,383 bytes, the header included. */
-const MOST_BODY_BYTES = 12_288
+const MAX_BODY_BYTES = 12_288
 
 export interface WebParts {
   readonly settings: SettingsHolder
@@ -67,7 +67,7 @@ export function createWeb(parts: WebParts): HandleWeb {
   desktop.onGone(() => staticFiles.flush())
   const proxy = createProxyServer({
     selfHandleResponse: true,
-    proxyTimeout: ANSWER_WITHIN_MS,
+    proxyTimeout: ANSWER_TIMEOUT_MS,
   })
 
   function fail(response: ServerResponse, error: Error): void {
@@ -195,7 +195,7 @@ export function createWeb(parts: WebParts): HandleWeb {
     const problem = unacceptable(request, mode, kind, path, settings.current.publicUrl.origin)
     if (problem === 'method-not-allowed') response.setHeader('allow', methodsOf(kind, path))
     if (problem !== undefined) return stop(problem)
-    const body = mode === 'whole' ? await readBody(request, MOST_BODY_BYTES) : undefined
+    const body = mode === 'whole' ? await readBody(request, MAX_BODY_BYTES) : undefined
     if (body === 'too-large') return stop(body)
     if (body === 'broken') return stop('bad-request')
     const paused = upstream.pausedFor()
@@ -211,16 +211,16 @@ export function createWeb(parts: WebParts): HandleWeb {
     // Gone while the gate looked: no 'close' will come.
     if (response.destroyed) return leave()
     response.once('close', leave)
-    const isOurTurn = await upstream.turns.take(
+    const isAdmitted = await upstream.queue.acquire(
       session.id,
       (giveUp) => void response.once('close', giveUp),
     )
-    if (!isOurTurn) {
+    if (!isAdmitted) {
       if (response.destroyed) return undefined
       return refuse.failed(request, response, 'desktop-busy', { retryAfter: 1 })
     }
-    if (response.destroyed) return upstream.turns.done(session.id)
-    response.once('close', () => upstream.turns.done(session.id))
+    if (response.destroyed) return upstream.queue.release(session.id)
+    response.once('close', () => upstream.queue.release(session.id))
 
     const { url, headers } = request
     const forPanel = !place.isRoute && wantsPanel(settings, request, path)

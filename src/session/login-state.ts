@@ -6,11 +6,11 @@ import { createSealer, type Sealer } from '../lib/seal.ts'
 import { eachCookie, readCookie, type Cookies } from './cookie.ts'
 
 const LIFETIME_S = 600
-const MOST_PENDING = 5
+const MAX_PENDING = 5
 const ROUNDS_WINDOW_MS = 60_000
-const MOST_ROUNDS = 3
+const MAX_ROUNDS = 3
 /** Attempts finished on this replica that are remembered, so that a reload cannot redeem a code twice. */
-const MOST_REMEMBERED = 10_000
+const MAX_REMEMBERED = 10_000
 
 export interface LoginState {
   readonly state: string
@@ -97,12 +97,12 @@ export function createLoginStates(
     finish: (state) => cookies.clear(cookieName(state)),
 
     async countRound(cookieHeader) {
-      const rounds = [...(await recentRounds(cookieHeader)), now()].slice(-MOST_ROUNDS)
+      const rounds = [...(await recentRounds(cookieHeader)), now()].slice(-MAX_ROUNDS)
       return cookies.set(roundsName, await sealer.seal({ rounds }), ROUNDS_WINDOW_MS / 1_000)
     },
 
     async isLooping(cookieHeader) {
-      return (await recentRounds(cookieHeader)).length >= MOST_ROUNDS
+      return (await recentRounds(cookieHeader)).length >= MAX_ROUNDS
     },
 
     clearRounds: () => cookies.clear(roundsName),
@@ -137,12 +137,12 @@ function surplus(cookieHeader: string | undefined, { loginPrefix }: Cookies): st
     if (name.startsWith(loginPrefix) && name.length === loginPrefix.length + ID_LENGTH)
       pending.push(name)
   }
-  return pending.sort().slice(0, Math.max(0, pending.length - MOST_PENDING + 1))
+  return pending.sort().slice(0, Math.max(0, pending.length - MAX_PENDING + 1))
 }
 
 function remember(used: Map<string, number>, state: string, until: number, now: number): void {
   for (const [old, end] of used) {
-    if (end > now && used.size < MOST_REMEMBERED) break
+    if (end > now && used.size < MAX_REMEMBERED) break
     used.delete(old)
   }
   used.set(state, until)

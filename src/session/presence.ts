@@ -5,9 +5,9 @@ import { randomBytes } from 'node:crypto'
 import type { Role, SettingsHolder } from '../config/config.ts'
 import type { SessionStore } from './session-store.ts'
 
-const LONGEST_FLUSH_MS = 30_000
+const MAX_FLUSH_MS = 30_000
 /** A replica that has not written for so long has no tunnels any more, whatever it said. */
-const TUNNELS_FADE_MS = 2 * LONGEST_FLUSH_MS
+const TUNNELS_FADE_MS = 2 * MAX_FLUSH_MS
 /** Of what was written about a person's input, beyond the time that it matters. */
 const MARGIN_MS = 60_000
 
@@ -94,7 +94,7 @@ export class PresenceBook {
   /** Writes what this replica knows; a store that is away gets it the next time. */
   async flush(): Promise<void> {
     const { idleTimeout } = this.#settings.current.session
-    const forgetBefore = this.#now() - Math.max(idleTimeout, LONGEST_FLUSH_MS)
+    const forgetBefore = this.#now() - Math.max(idleTimeout, MAX_FLUSH_MS)
     const entries = new Map<string, string>()
     for (const [id, entry] of this.#here) {
       if (entry.tunnels === 0 && (entry.lastInput ?? 0) < forgetBefore) this.#here.delete(id)
@@ -122,8 +122,7 @@ export class PresenceBook {
 
   #schedule(): void {
     const { idleTimeout } = this.#settings.current.session
-    const every =
-      idleTimeout === 0 ? LONGEST_FLUSH_MS : Math.min(LONGEST_FLUSH_MS, idleTimeout / 10)
+    const every = idleTimeout === 0 ? MAX_FLUSH_MS : Math.min(MAX_FLUSH_MS, idleTimeout / 10)
     this.#timer = setTimeout(() => {
       void this.flush()
         .catch(() => {})

@@ -12,7 +12,7 @@ import type { RedisAddress } from '../lib/store-address.ts'
 export const DEADLINE_MS = 1_000
 /** A connection on which nothing came for so long after a call is given up, and made anew. */
 const SILENCE_MS = 1_500
-const CONNECT_AGAIN_MS = 500
+const RECONNECT_MS = 500
 
 /** As ioredis takes them; replies keep the one shape it gives to every protocol. */
 export type ClientOptions = Omit<RedisOptions, 'replyMapping'>
@@ -44,7 +44,7 @@ export function redisOptions(address: RedisAddress, caFile: string | undefined):
           sentinels: [...hosts],
           name: master,
           // Without a number here a client gives up for good once no sentinel answers.
-          sentinelRetryStrategy: () => CONNECT_AGAIN_MS,
+          sentinelRetryStrategy: () => RECONNECT_MS,
           sentinelCommandTimeout: DEADLINE_MS,
           ...named('sentinelUsername', sentinelCredentials?.username),
           ...named('sentinelPassword', sentinelCredentials?.password),
@@ -69,7 +69,7 @@ export function redisOptions(address: RedisAddress, caFile: string | undefined):
     // compare-and-set would lose against itself, and a write whose caller was told that it failed would come late.
     maxRetriesPerRequest: 0,
     autoResubscribe: false,
-    retryStrategy: (times) => Math.min(50 * 2 ** times, CONNECT_AGAIN_MS) + Math.random() * 100,
+    retryStrategy: (times) => Math.min(50 * 2 ** times, RECONNECT_MS) + Math.random() * 100,
     // The master became a replica and kept the connection: its successor is found by connecting anew.
     reconnectOnError: ({ message }) => message.startsWith('READONLY '),
   }
@@ -108,7 +108,7 @@ export function connectRedis(options: ClientOptions, events: ConnectionEvents): 
   })
   client.on('end', () => {
     // Ended without being asked to: the client gives up when a disconnect meets a connection in the making.
-    if (!isClosing) again = setTimeout(connect, CONNECT_AGAIN_MS)
+    if (!isClosing) again = setTimeout(connect, RECONNECT_MS)
   })
   connect()
 

@@ -6,7 +6,7 @@ import { deriveKey, createSealer, type Sealer } from '../lib/seal.ts'
 import type { SettingsHolder } from '../config/config.ts'
 import { newSessionCookie } from './cookie.ts'
 import type { PresenceBook } from './presence.ts'
-import { Recollection } from './recollection.ts'
+import { StoreRecovery } from './store-recovery.ts'
 import { createSessionIndex, type SessionIndex } from './session-index.ts'
 import type { SessionRecord, SessionStore } from './session-store.ts'
 import {
@@ -23,7 +23,7 @@ const TOMBSTONE_MS = 60 * 60_000
 /** How long the provider's word that somebody is signed out holds against a login that was under way. */
 const LOGOUT_MARK_MS = 10 * 60_000
 /** A token that is good for longer than a day is remembered for a day. */
-const LONGEST_MARK_MS = 24 * 60 * 60_000
+const MAX_MARK_MS = 24 * 60 * 60_000
 const CLOCK_TOLERANCE_MS = 60_000
 /** An idle end asks for a new sign-in also after a night, a weekend, a holiday. */
 const REMEMBER_IDLE_MS = 14 * 24 * 60 * 60_000
@@ -80,7 +80,7 @@ export class Sessions {
   readonly #ended: EndedListener[] = []
   readonly #missed: (() => void)[] = []
   readonly #ending = new Map<string, Promise<boolean>>()
-  readonly #recollection: Recollection
+  readonly #recovery: StoreRecovery
   #held: () => readonly Session[] = () => []
 
   /** `judge` gives a session that was read the rights that the rules give it now. */
@@ -98,13 +98,13 @@ export class Sessions {
     this.#judge = judge
     this.#envelopes = createSealer(settings.current.session.secrets, 'session envelope')
     this.#index = createSessionIndex(settings.current.session.secrets)
-    this.#recollection = new Recollection({
+    this.#recovery = new StoreRecovery({
       store,
       held: () => this.#held().filter(({ id }) => !this.#ending.has(id)),
       isSignedOut: ({ identity, createdAt }) =>
         this.#isSignedOut(identity, Math.floor(createdAt / 1_000)),
       // Another replica may have been quicker to give the session back.
-      onEndGivenBack: (id, reason) => this.#publish(id, reason),
+      onEndRestored: (id, reason) => this.#publish(id, reason),
       now,
     })
     store.subscribe(
@@ -113,7 +113,7 @@ export class Sessions {
         for (const listener of this.#missed) listener()
       },
     )
-    store.onReturned((ms) => void this.#welcome(ms))
+    store.onReturned((ms) => void this.#onStoreReturned(ms))
   }
 
   /** Which sessions are given back to a store that lost them: those that are in use here. */
@@ -122,8 +122,8 @@ export class Sessions {
   }
 
   /** The store was restarted a moment ago: what other replicas know of a session may not be in it again. */
-  get isUnsettled(): boolean {
-    return this.#recollection.isUnsettled
+  get isRecovering(): boolean {
+    return this.#recovery.isRecovering
   }
 
   /** Called once for every session that this replica ends, whatever the cause. */
@@ -180,7 +180,7 @@ export class Sessions {
       return undefined
     }
     const session = { id, ...envelope }
-    this.#recollection.noteRecord(session, record)
+    this.#recovery.noteRecord(session, record)
     return { session, cookie }
   }
 
@@ -223,7 +223,7 @@ export class Sessions {
     }
     if (!(await this.#store.replace(id, renewed, record.generation)))
       return this.renew(cookie, session, vault, since)
-    this.#recollection.noteRecord(session, renewed)
+    this.#recovery.noteRecord(session, renewed)
     return true
   }
 
@@ -240,7 +240,7 @@ export class Sessions {
     const ending = this.#end(id, reason, requestId)
       .catch((error: unknown) => {
         // Here it is over all the same. Elsewhere it is once the store can take it.
-        this.#recollection.noteEnd(id, reason)
+        this.#recovery.noteEnd(id, reason)
         this.#tell(id, reason)
         this.#doLater(() => this.#end(id, reason, requestId), this.#now() + TOMBSTONE_MS)
         throw error
@@ -274,13 +274,13 @@ export class Sessions {
   async markSeen({ jti, exp }: { readonly jti: string; readonly exp: number }): Promise<void> {
     const left = exp * 1_000 - this.#now() + CLOCK_TOLERANCE_MS
     // A NumericDate need not be whole (RFC 7519 2), and Redis takes whole milliseconds.
-    const ms = Math.ceil(Math.min(Math.max(left, LOGOUT_MARK_MS), LONGEST_MARK_MS))
+    const ms = Math.ceil(Math.min(Math.max(left, LOGOUT_MARK_MS), MAX_MARK_MS))
     await this.#mark(this.#seen(jti), 1, ms)
   }
 
   /** Every live session there is, for administrators. */
   async list(): Promise<readonly Session[]> {
-    if (this.isUnsettled) throw unsettled()
+    if (this.isRecovering) throw recovering()
     const found = await this.#readMany(await this.#store.list())
     return found.flatMap((session) =>
       session === undefined || session.ended !== undefined || session.expiresAt <= this.#now()
@@ -296,7 +296,7 @@ export class Sessions {
   async lookUp(ids: readonly string[]): Promise<readonly (Lookup | undefined)[]> {
     const found = await this.#readMany(ids)
     return found.map((session) => {
-      if (session === undefined) return this.isUnsettled ? undefined : { state: 'none' }
+      if (session === undefined) return this.isRecovering ? undefined : { state: 'none' }
       if (session.ended !== undefined) return { state: 'ended', ...session.ended }
       return { state: 'live', session }
     })
@@ -323,7 +323,7 @@ export class Sessions {
     // Somebody else's write came in between: it may be an end as well, or only newer tokens.
     if (!(await this.#store.replace(id, tombstone, generation)))
       return this.#end(id, reason, requestId)
-    this.#recollection.noteEnd(id, reason, tombstone)
+    this.#recovery.noteEnd(id, reason, tombstone)
     this.#tell(id, reason)
     for (const listener of this.#endedHere) listener(found.session, reason, requestId)
     await this.#publish(id, reason)
@@ -355,10 +355,10 @@ export class Sessions {
   }
 
   // docs/adr/0008-what-a-restarted-store-forgot.md
-  async #welcome(ms: number): Promise<void> {
+  async #onStoreReturned(ms: number): Promise<void> {
     // Idleness is judged by what all replicas say.
     const flushed = this.#presence.flush().catch(() => {})
-    if (ms > 0) await this.#recollection.giveBack(ms)
+    if (ms > 0) await this.#recovery.restore(ms)
     await flushed
     await this.#endAgain()
     for (const listener of this.#missed) listener()
@@ -368,7 +368,7 @@ export class Sessions {
 
   /** What ended stays ended, also where the store has older data. One that is away again will be welcomed again. */
   async #endAgain(): Promise<void> {
-    const { ends } = this.#recollection
+    const { ends } = this.#recovery
     const found = await this.#readMany([...ends.keys()]).catch(() => [])
     for (const session of found) {
       const known = session === undefined ? undefined : ends.get(session.id)
@@ -378,7 +378,7 @@ export class Sessions {
   }
 
   async #mark(key: string, number: number, ms = LOGOUT_MARK_MS): Promise<void> {
-    this.#recollection.noteMark(key, number, ms)
+    this.#recovery.noteMark(key, number, ms)
     await this.#store.raise(key, number, ms)
   }
 
@@ -398,7 +398,7 @@ export class Sessions {
   #hear(message: string): void {
     const end = readEnd(message)
     if (end === undefined) return
-    if (!this.#recollection.ends.has(end.id)) this.#recollection.noteEnd(end.id, end.reason)
+    if (!this.#recovery.ends.has(end.id)) this.#recovery.noteEnd(end.id, end.reason)
     this.#tell(end.id, end.reason)
   }
 
@@ -410,7 +410,7 @@ export class Sessions {
   async #isIdle(session: Session): Promise<boolean> {
     const { idleTimeout } = this.#settings.current.session
     // What people did on other replicas may not be in the store again.
-    if (idleTimeout === 0 || this.isUnsettled) return false
+    if (idleTimeout === 0 || this.isRecovering) return false
     const isRecent = (time: number): boolean => time + idleTimeout > this.#now()
     if (isRecent(Math.max(session.createdAt, this.#presence.lastInputHere(session.id) ?? 0)))
       return false
@@ -432,15 +432,15 @@ export class Sessions {
   }
 
   async #read(id: string): Promise<{ record: SessionRecord; session: Session } | undefined> {
-    if (this.#recollection.isGivingBack) throw unsettled()
+    if (this.#recovery.isRestoring) throw recovering()
     const [record] = await this.#store.read([id])
-    if (record === undefined && this.isUnsettled) throw unsettled()
+    if (record === undefined && this.isRecovering) throw recovering()
     const session = record === undefined ? undefined : await this.#open(id, record)
     return record === undefined || session === undefined ? undefined : { record, session }
   }
 
   async #readMany(ids: readonly string[]): Promise<readonly (Session | undefined)[]> {
-    if (this.#recollection.isGivingBack) throw unsettled()
+    if (this.#recovery.isRestoring) throw recovering()
     const records = await this.#store.read(ids)
     return Promise.all(
       ids.map(async (id, index) => {
@@ -455,7 +455,7 @@ export class Sessions {
     const envelope = (await this.#envelopes.open(record.envelope)) as Envelope | undefined
     if (envelope === undefined) return undefined
     const session = this.#judge({ id, ...envelope })
-    this.#recollection.noteRecord(session, record)
+    this.#recovery.noteRecord(session, record)
     return session
   }
 
@@ -471,7 +471,7 @@ function sessionId(cookie: string): string {
   return Buffer.from(deriveKey(cookie, 'session lookup', 16)).toString('base64url')
 }
 
-function unsettled(): GatewayError {
+function recovering(): GatewayError {
   return new GatewayError('store-unavailable', 'the session store is being given back what it lost')
 }
 

@@ -2,7 +2,7 @@
 
 import { codeOf, GatewayError } from '../lib/errors.ts'
 
-const TELL_AGAIN_MS = 60_000
+const REPEAT_MS = 60_000
 
 /** Runs one store call; whatever goes wrong comes out as `store-unavailable`. */
 export type Attempt = <T>(call: () => T | Promise<T>) => Promise<T>
@@ -26,7 +26,7 @@ export function createStoreTrouble(
     const what = String(failure.cause)
     const before = told.get(what)
     // A store that is away fails every request: the log needs each reason, not each request.
-    if (before === undefined || before + TELL_AGAIN_MS <= now()) {
+    if (before === undefined || before + REPEAT_MS <= now()) {
       if (told.size > 100) told.clear()
       told.set(what, now())
       onTrouble(failure)

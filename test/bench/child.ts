@@ -37,7 +37,7 @@ export interface ChildOptions {
 }
 
 const ROOT = new URL('../../', import.meta.url)
-const START_WITHIN_MS = 15_000
+const START_TIMEOUT_MS = 15_000
 /** Linux counts in USER_HZ, which is 100 everywhere. */
 const MS_PER_TICK = 10
 
@@ -77,7 +77,7 @@ async function firstListening(child: ChildProcess, script: string): Promise<List
     const fail = (why: string): void => {
       reject(new Error(`${script} ${why}\n${lines.join('\n')}`))
     }
-    const timer = setTimeout(fail, START_WITHIN_MS, 'did not listen in time')
+    const timer = setTimeout(fail, START_TIMEOUT_MS, 'did not listen in time')
     child.on('error', (error) => fail(error.message))
     child.on('exit', () => fail('ended'))
     // Read to the end of its life: a full pipe would hold it up.

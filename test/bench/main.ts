@@ -14,7 +14,7 @@ import { DESKTOP, FRAMES, type RecordingName, type Traffic } from './traffic.ts'
 const ROUNDS = 5
 /** On a machine too busy for all rounds in this time, a measure of relays in turns makes do with fewer. */
 const TURNS_MS = 26_000
-const LEAST_ROUNDS = 3
+const MIN_ROUNDS = 3
 const RUN_MS = 1_000
 const WARM_UP_MS = 1_000
 /** A desktop says so little that V8 takes seconds to find out what is worth compiling. */
@@ -92,13 +92,13 @@ async function measureTraffic(bench: Bench): Promise<Row[]> {
 }
 
 /** One figure a round, by relay. */
-interface Turns<Figure> {
+interface FairQueue<Figure> {
   readonly bare: Figure[]
   readonly gateway: Figure[]
   readonly bareAgain: Figure[]
 }
 
-type Running = Readonly<Record<keyof Turns<unknown>, Relay>>
+type Running = Readonly<Record<keyof FairQueue<unknown>, Relay>>
 
 /**
  * Opens the tunnels of each relay, lets each take a turn to warm up, and then the rounds; who begins moves on by one each
@@ -110,17 +110,17 @@ async function takeTurns<Figure>(
   traffic: Traffic,
   tunnels: number,
   measure: (relay: Relay, ms: number) => Promise<Figure>,
-): Promise<Turns<Figure>> {
+): Promise<FairQueue<Figure>> {
   say(`${traffic} …`)
   const until = performance.now() + TURNS_MS
-  const turns: Turns<Figure> = { bare: [], gateway: [], bareAgain: [] }
+  const turns: FairQueue<Figure> = { bare: [], gateway: [], bareAgain: [] }
   const names: (keyof Running)[] = ['bare', 'gateway', 'bareAgain']
   for (const name of names) {
     await tell(client, { do: 'open', door: running[name].door, traffic, tunnels })
     await measure(running[name], WARM_UP_MS)
   }
   for (let round = 0; round < ROUNDS; round += 1) {
-    if (round >= LEAST_ROUNDS && performance.now() > until) break
+    if (round >= MIN_ROUNDS && performance.now() > until) break
     for (const name of names) turns[name].push(await measure(running[name], RUN_MS))
     names.push(...names.splice(0, 1))
   }
@@ -137,9 +137,9 @@ async function playTogether(
   running: Running,
   traffic: 'desktop' | RecordingName,
   tunnels: number,
-): Promise<Turns<number>> {
+): Promise<FairQueue<number>> {
   say(`${traffic} …`)
-  const costs: Turns<number> = { bare: [], gateway: [], bareAgain: [] }
+  const costs: FairQueue<number> = { bare: [], gateway: [], bareAgain: [] }
   const relays = Object.entries(running) as [keyof Running, Relay][]
   for (const [, { door }] of relays) await tell(client, { do: 'open', door, traffic, tunnels })
   for (const [, { door }] of relays) await tell(client, { do: 'move', door })
@@ -243,7 +243,7 @@ function tell<Answer = object>(client: Child, question: ClientQuestion): Promise
   return client.ask<Answer>(question)
 }
 
-function pick<Figure>(turns: Turns<Figure>, figure: (of: Figure) => number): Turns<number> {
+function pick<Figure>(turns: FairQueue<Figure>, figure: (of: Figure) => number): FairQueue<number> {
   return {
     bare: turns.bare.map(figure),
     gateway: turns.gateway.map(figure),

@@ -35,7 +35,7 @@ const GATEWAY = 'dist/main.js'
 const BARE = 'test/bench/bare-relay.ts'
 const MEASURED = ['--expose-gc', '--import', new URL('answer-usage.ts', import.meta.url).href]
 const ADMIN_TOKEN = 'an administrator of the bench'
-const READY_WITHIN_MS = 10_000
+const READY_TIMEOUT_MS = 10_000
 
 /** One gateway at a time: its origin, and so its port, is the one the provider knows. */
 export async function prepareRelays(upstreamPort: number): Promise<Relays> {
@@ -105,7 +105,7 @@ function relayOf(child: Child, door: Door): Relay {
 }
 
 async function ready(url: string): Promise<void> {
-  const deadline = Date.now() + READY_WITHIN_MS
+  const deadline = Date.now() + READY_TIMEOUT_MS
   for (;;) {
     const answer = await fetch(url)
     await answer.body?.cancel()

@@ -20,7 +20,7 @@ const TICK_MS = 5
 /** Nothing is painted for a mouse that rested so long. */
 const STILL_AFTER_MS = 250
 /** A relay that cannot keep up is not flooded with what it missed. */
-const MOST_BEHIND_MS = 100
+const MAX_BEHIND_MS = 100
 
 const recordings = {
   'desktop-720p': readRecording('desktop-720p'),
@@ -115,7 +115,7 @@ function pace(socket: Socket, perSecond: number, send: () => void): void {
   const timer = setInterval(() => {
     const now = performance.now()
     if (now - heardAt > STILL_AFTER_MS) due = now
-    due = Math.max(due, now - MOST_BEHIND_MS)
+    due = Math.max(due, now - MAX_BEHIND_MS)
     while (due < now && !socket.writableNeedDrain) {
       send()
       due += 1_000 / perSecond

@@ -2,10 +2,10 @@
 
 import { vi } from 'vitest'
 
-const WITHIN_MS = 10_000
+const TIMEOUT_MS = 10_000
 const EVERY_MS = 5
 
 /** Resolves once `check` does not throw any more; fails with what it threw last. */
 export function eventually<T>(check: () => T | Promise<T>): Promise<T> {
-  return vi.waitFor(check, { timeout: WITHIN_MS, interval: EVERY_MS })
+  return vi.waitFor(check, { timeout: TIMEOUT_MS, interval: EVERY_MS })
 }

@@ -12,8 +12,8 @@ import type {
 } from '../schema/written-settings.ts'
 
 /** KasmVNC refuses longer credentials, and compares no more of a name than this. */
-const MOST_CREDENTIAL_BYTES = 256
-const MOST_USERNAME_BYTES = 127
+const MAX_CREDENTIAL_BYTES = 256
+const MAX_USERNAME_BYTES = 127
 
 export function checkRequired(tree: Tree): readonly Problem[] {
   return SETTINGS.filter(({ required, path }) => required && valueAt(tree, path) === undefined).map(
@@ -91,10 +91,10 @@ function checkCredentials(
   if (desktop.kind !== 'kasmvnc') return []
   const line = Buffer.from(`${username}:${password}`).toString('base64')
   return [
-    ...(Buffer.byteLength(username) > MOST_USERNAME_BYTES
-      ? [problem(name, `must be shorter than ${MOST_USERNAME_BYTES + 1} bytes for KasmVNC`)]
+    ...(Buffer.byteLength(username) > MAX_USERNAME_BYTES
+      ? [problem(name, `must be shorter than ${MAX_USERNAME_BYTES + 1} bytes for KasmVNC`)]
       : []),
-    ...(line.length > MOST_CREDENTIAL_BYTES
+    ...(line.length > MAX_CREDENTIAL_BYTES
       ? [
           problem(
             [secret, name],

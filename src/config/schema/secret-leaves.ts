@@ -5,7 +5,7 @@ import * as z from 'zod'
 import { parseStoreAddress } from '../../lib/store-address.ts'
 import { readLine, text } from './leaf.ts'
 
-const LEAST_SECRET_BYTES = 32
+const MIN_SECRET_BYTES = 32
 
 /** The session secrets, newest first: one a line, or a list. */
 export const sessionSecrets: z.ZodType<readonly [string, ...string[]]> = z
@@ -20,7 +20,7 @@ export const sessionSecrets: z.ZodType<readonly [string, ...string[]]> = z
       return z.NEVER
     }
     if (first === undefined) return refuse('must not be empty')
-    const short = [first, ...older].some((secret) => Buffer.byteLength(secret) < LEAST_SECRET_BYTES)
+    const short = [first, ...older].some((secret) => Buffer.byteLength(secret) < MIN_SECRET_BYTES)
     if (short) {
       return refuse('must be at least 32 bytes each, such as openssl rand -base64 32 prints')
     }

@@ -4,11 +4,11 @@
 import type { Duplex } from 'node:stream'
 
 /** The buffer holds 16 KiB with one byte kept for the NUL (WS.c:1892). */
-const MOST_BYTES = 16 * 1024 - 1
-const MOST_READS = 10
-const LONGEST_FIELD = 1_024
-const LONGEST_CREDENTIAL = 256
-const LONGEST_USER_NAME = 127
+const MAX_BYTES = 16 * 1024 - 1
+const MAX_READS = 10
+const MAX_FIELD = 1_024
+const MAX_CREDENTIAL = 256
+const MAX_USER_NAME = 127
 
 export interface Received {
   readonly outcome: 'complete' | 'too-large' | 'incomplete'
@@ -45,13 +45,13 @@ export function receiveRequest(socket: Duplex): Promise<Received> {
     }
     const giveUp = (): void => finish('incomplete', Buffer.alloc(0))
     const read = (chunk: Buffer): void => {
-      const room = MOST_BYTES - bytes.length
+      const room = MAX_BYTES - bytes.length
       bytes = Buffer.concat([bytes, chunk.subarray(0, room)])
       const rest = chunk.subarray(room)
       reads += 1
       if (cString(bytes).includes('\r\n\r\n')) finish('complete', rest)
-      else if (bytes.length >= MOST_BYTES) finish('too-large', rest)
-      else if (reads === MOST_READS) finish('incomplete', rest)
+      else if (bytes.length >= MAX_BYTES) finish('too-large', rest)
+      else if (reads === MAX_READS) finish('incomplete', rest)
     }
     socket.on('data', read).on('end', giveUp).on('close', giveUp).resume()
   })
@@ -83,14 +83,14 @@ export function authenticate(text: string, accounts: ReadonlyMap<string, Account
   if (!text.toLowerCase().includes('authorization: basic '))
     return { outcome: 'missingCredentials' }
   const encoded = after(text, 'Authorization: Basic ', '\r')
-  if (encoded === undefined || encoded.length > LONGEST_CREDENTIAL)
+  if (encoded === undefined || encoded.length > MAX_CREDENTIAL)
     return { outcome: 'malformedCredentials' }
   const [credential = ''] = decodeBase64(encoded).toString('latin1').split('\0')
   const colon = credential.indexOf(':')
   const user = credential.slice(0, colon)
   const password = credential.slice(colon + 1)
   const account = accounts.get(user)
-  const fits = colon >= 0 && user.length <= LONGEST_USER_NAME && password !== ''
+  const fits = colon >= 0 && user.length <= MAX_USER_NAME && password !== ''
   if (!fits || account?.password !== password) return { outcome: 'wrongCredentials' }
   return { outcome: 'known', user, account }
 }
@@ -114,8 +114,7 @@ export function parseUpgrade(text: string): Upgrade | undefined {
     key,
     protocols,
   ]
-  if (!fields.every((value) => value !== undefined && value.length <= LONGEST_FIELD))
-    return undefined
+  if (!fields.every((value) => value !== undefined && value.length <= MAX_FIELD)) return undefined
   // strtok(): leading commas are skipped, and a space before a token stays.
   const protocol = protocols?.split(',').find((token) => token !== '') ?? 'null'
   return { key: key ?? '', protocol }

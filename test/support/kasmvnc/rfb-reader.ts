@@ -35,7 +35,7 @@ const FIXED: ReadonlyMap<number, readonly [name: string, length: number]> = new 
 ])
 
 /** A name of 64 bytes or more makes the reader leave the message there, data unread (SR:405, 420). */
-const LONGEST_RELAY_NAME = 63
+const MAX_RELAY_NAME = 63
 
 /** Messages whose length is in them. */
 const VARIABLE: ReadonlyMap<number, readonly [name: string, read: (take: Take) => Step<void>]> =
@@ -100,7 +100,7 @@ function* readSubscribeUnixRelay(take: Take): Step<void> {
 function* readUnixRelay(take: Take): Step<void> {
   const nameLength = (yield* take(1)).readUInt8()
   yield* take(nameLength)
-  if (nameLength > LONGEST_RELAY_NAME) return
+  if (nameLength > MAX_RELAY_NAME) return
   yield* take((yield* take(4)).readUInt32BE())
 }
 

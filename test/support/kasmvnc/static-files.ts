@@ -11,7 +11,7 @@ export interface StaticFile {
 /** By absolute path; a folder is there when a file is in it. */
 export type StaticFiles = ReadonlyMap<string, StaticFile>
 
-const LONGEST_URL = 1_024
+const MAX_URL = 1_024
 
 /** In this order, by prefix: `.json` is a script, `.mjs`, `.wasm` and `.woff` are nothing in particular (WS.c:851). */
 const TYPES: readonly (readonly [prefix: string, type: string])[] = [
@@ -32,7 +32,7 @@ export function answerStatic(text: string, files: StaticFiles, answers: Answers)
   if (!text.startsWith('GET ')) return answers.notFound()
   const urlLength = text.indexOf(' ', 4) - 4
   // The dots are searched in all that follows, so a Cookie or a Referer with `../` hides every file (WS.c:979).
-  if (urlLength < 1 || urlLength > LONGEST_URL || text.includes('../', 4)) return answers.notFound()
+  if (urlLength < 1 || urlLength > MAX_URL || text.includes('../', 4)) return answers.notFound()
   const [asked = ''] = text.slice(4, 4 + urlLength).split('?')
   const encoded = asked === '/' ? '/index.html' : asked
   const path = decodePercent(encoded)

@@ -9,7 +9,7 @@ import { type Effects, RfbSession, type Screen } from './rfb-session.ts'
 import type { AcceptedUpgrade } from './route.ts'
 
 /** What a recv() from the RFB side gives at most, and so the longest frame (websocket.h:8). */
-const LONGEST_FRAME = 49_132
+const MAX_FRAME = 49_132
 
 export interface Tunnel {
   /** The upgrade request as it came, latin1. */
@@ -110,8 +110,8 @@ export class LiveTunnel implements Tunnel {
 
   /** Frames cut at 49,132 bytes, whatever the messages in them. */
   send(bytes: Uint8Array): void {
-    for (let start = 0; start < bytes.length; start += LONGEST_FRAME) {
-      const part = bytes.subarray(start, start + LONGEST_FRAME)
+    for (let start = 0; start < bytes.length; start += MAX_FRAME) {
+      const part = bytes.subarray(start, start + MAX_FRAME)
       const frame = this.#isBase64
         ? encodeFrame(Buffer.from(part).toString('base64'), { opcode: OPCODE.text })
         : encodeFrame(part)

@@ -8,7 +8,7 @@ import {
   AFTER_NEW_SIGN_IN,
   AFTER_SESSION,
   AFTER_UNKNOWN_END,
-} from './end-words.ts'
+} from '../messages/end-reasons.ts'
 
 /** In the order in which they need each other. */
 const MODULES = [

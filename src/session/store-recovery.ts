@@ -7,8 +7,8 @@ import type { SessionRecord, SessionStore } from './session-store.ts'
 /** As long as the store keeps a tombstone that says why. */
 const REMEMBER_END_MS = 60 * 60_000
 /** Of ends, and of marks. */
-const MOST_REMEMBERED = 5_000
-const AGAIN_MS = 500
+const MAX_REMEMBERED = 5_000
+const RETRY_MS = 500
 
 interface KnownEnd {
   readonly reason: EndReason
@@ -17,38 +17,38 @@ interface KnownEnd {
   readonly until: number
 }
 
-export interface RecollectionParts {
+export interface StoreRecoveryParts {
   readonly store: SessionStore
   /** The sessions that are in use here: these are given back. */
   readonly held: () => readonly Session[]
   /** By the marks in the store. */
   readonly isSignedOut: (session: Session) => Promise<boolean>
   /** The store took an end that it had lost. */
-  readonly onEndGivenBack: (id: string, reason: EndReason) => Promise<void>
+  readonly onEndRestored: (id: string, reason: EndReason) => Promise<void>
   readonly now: () => number
 }
 
-export class Recollection {
-  readonly #parts: RecollectionParts
+export class StoreRecovery {
+  readonly #parts: StoreRecoveryParts
   readonly #records = new WeakMap<Session, SessionRecord>()
   readonly #ends = new Map<string, KnownEnd>()
   readonly #marks = new Map<string, { readonly number: number; readonly until: number }>()
   /** What is missing in the store until then (ms since the epoch) may come back. */
-  #unsettledUntil = 0
-  #givingBack: symbol | undefined
+  #recoveringUntil = 0
+  #restoring: symbol | undefined
 
-  constructor(parts: RecollectionParts) {
+  constructor(parts: StoreRecoveryParts) {
     this.#parts = parts
   }
 
   /** What this replica knows is not in the store again: nothing there can be trusted. */
-  get isGivingBack(): boolean {
-    return this.#givingBack !== undefined
+  get isRestoring(): boolean {
+    return this.#restoring !== undefined
   }
 
   /** What other replicas know may not be in the store again: what is missing there says nothing. */
-  get isUnsettled(): boolean {
-    return this.isGivingBack || this.#parts.now() < this.#unsettledUntil
+  get isRecovering(): boolean {
+    return this.isRestoring || this.#parts.now() < this.#recoveringUntil
   }
 
   /** The ends of the last hour that are known here. */
@@ -72,32 +72,32 @@ export class Recollection {
   }
 
   /** Tries for `ms` at most. Called anew, it takes the place of what is under way. */
-  async giveBack(ms: number): Promise<void> {
+  async restore(ms: number): Promise<void> {
     const { now } = this.#parts
     const until = now() + ms
-    const givingBack = Symbol('giving back')
-    this.#givingBack = givingBack
-    this.#unsettledUntil = until
-    while (this.#givingBack === givingBack && now() < until) {
+    const restoring = Symbol('giving back')
+    this.#restoring = restoring
+    this.#recoveringUntil = until
+    while (this.#restoring === restoring && now() < until) {
       try {
-        await this.#tryToGiveBack()
+        await this.#tryRestore()
         break
       } catch {
-        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS).unref())
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref())
       }
     }
-    if (this.#givingBack === givingBack) this.#givingBack = undefined
+    if (this.#restoring === restoring) this.#restoring = undefined
   }
 
-  async #tryToGiveBack(): Promise<void> {
-    const { store, held, isSignedOut, onEndGivenBack, now } = this.#parts
+  async #tryRestore(): Promise<void> {
+    const { store, held, isSignedOut, onEndRestored, now } = this.#parts
     await Promise.all([
       ...[...this.#marks].map(([key, { number, until }]) =>
         store.raise(key, number, Math.max(1, until - now())),
       ),
       ...[...this.#ends].map(async ([id, { reason, tombstone }]) => {
         if (tombstone === undefined || !(await store.restore(id, tombstone))) return
-        await onEndGivenBack(id, reason)
+        await onEndRestored(id, reason)
       }),
       ...held().map(async (session) => {
         const record = this.#records.get(session)
@@ -120,7 +120,7 @@ function remember<V extends { readonly until: number }>(
   known.delete(key)
   known.set(key, value)
   for (const [oldest, { until }] of known) {
-    if (until > now && known.size <= MOST_REMEMBERED) break
+    if (until > now && known.size <= MAX_REMEMBERED) break
     known.delete(oldest)
   }
 }

@@ -1,7 +1,7 @@
 // GET /oauth2/session.js and /oauth2/panel: the script of the panel on the desktop's page, and what it shows. Neither
 // counts as input: a page that looks at the clock is no person.
 
-import { PANEL_SCRIPT, PANEL_VERSION } from '../pages/panel-script.ts'
+import { PANEL_SCRIPT, PANEL_VERSION } from '../panel/panel-script.ts'
 import { readCookie } from '../session/cookie.ts'
 import type { Handle, HttpContext, HttpParts } from './context.ts'
 

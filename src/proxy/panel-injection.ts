@@ -5,7 +5,7 @@ import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from '
 import { Transform } from 'node:stream'
 import type { SettingsHolder } from '../config/config.ts'
 import { isDocumentRequest } from '../net/navigation.ts'
-import { PANEL_TAG } from '../pages/panel-script.ts'
+import { PANEL_TAG } from '../panel/panel-script.ts'
 import { HeadInsertion } from './head-insertion.ts'
 
 /** Where KasmVNC and noVNC keep the page that the desktop is on; a second screen's window is another. */

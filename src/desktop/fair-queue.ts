@@ -6,31 +6,31 @@ interface Waiting {
   readonly grant: (isGranted: boolean) => void
 }
 
-export interface TurnLimits {
-  readonly atOnce: number
-  readonly atOnceOfOne: number
-  readonly waiting: number
-  readonly waitingOfOne: number
+export interface QueueLimits {
+  readonly maxConcurrent: number
+  readonly maxConcurrentOfOne: number
+  readonly maxWaiting: number
+  readonly maxWaitingOfOne: number
   /** Milliseconds. */
-  readonly patience: number
+  readonly maxWait: number
 }
 
-export class Turns {
-  readonly #limits: TurnLimits
+export class FairQueue {
+  readonly #limits: QueueLimits
   readonly #waiting = new Set<Waiting>()
   readonly #running = new Map<string | undefined, number>()
   readonly #waitingOf = new Map<string | undefined, number>()
   #total = 0
 
-  constructor(limits: TurnLimits) {
+  constructor(limits: QueueLimits) {
     this.#limits = limits
   }
 
   /**
-   * True when it is the turn of `who`, a session, or the gateway itself (undefined); give it back with `done`. False when too
+   * True when it is the turn of `who`, a session, or the gateway itself (undefined); give it back with `release`. False when too
    * many wait, of all or of this one, it did not come in time, or it was given up by what `onWait` was given.
    */
-  take(
+  acquire(
     who: string | undefined,
     onWait: (giveUp: () => void) => void = () => {},
   ): Promise<boolean> | boolean {
@@ -38,8 +38,9 @@ export class Turns {
       this.#begin(who)
       return true
     }
-    const { waiting: most, waitingOfOne } = this.#limits
-    if (this.#waiting.size >= most || (this.#waitingOf.get(who) ?? 0) >= waitingOfOne) return false
+    const { maxWaiting: most, maxWaitingOfOne } = this.#limits
+    if (this.#waiting.size >= most || (this.#waitingOf.get(who) ?? 0) >= maxWaitingOfOne)
+      return false
     add(this.#waitingOf, who, 1)
     return new Promise((resolve) => {
       const waiting: Waiting = {
@@ -50,17 +51,17 @@ export class Turns {
           resolve(isGranted)
         },
       }
-      const timer = setTimeout(() => waiting.grant(false), this.#limits.patience).unref()
+      const timer = setTimeout(() => waiting.grant(false), this.#limits.maxWait).unref()
       this.#waiting.add(waiting)
       onWait(() => waiting.grant(false))
     })
   }
 
-  done(who: string | undefined): void {
+  release(who: string | undefined): void {
     this.#total -= 1
     add(this.#running, who, -1)
     for (const waiting of this.#waiting) {
-      if (this.#total >= this.#limits.atOnce) return
+      if (this.#total >= this.#limits.maxConcurrent) return
       if (!this.#isFree(waiting.who)) continue
       this.#begin(waiting.who)
       waiting.grant(true)
@@ -68,8 +69,8 @@ export class Turns {
   }
 
   #isFree(who: string | undefined): boolean {
-    const { atOnce, atOnceOfOne } = this.#limits
-    return this.#total < atOnce && (this.#running.get(who) ?? 0) < atOnceOfOne
+    const { maxConcurrent, maxConcurrentOfOne } = this.#limits
+    return this.#total < maxConcurrent && (this.#running.get(who) ?? 0) < maxConcurrentOfOne
   }
 
   #begin(who: string | undefined): void {

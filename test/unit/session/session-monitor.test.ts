@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import type { Settings } from '../../../src/config/config.ts'
-import { Leash, type Revalidation } from '../../../src/session/leash.ts'
+import { SessionMonitor, type Revalidation } from '../../../src/session/session-monitor.ts'
 import { createMemoryStore } from '../../../src/session/memory-store.ts'
 import { PresenceBook } from '../../../src/session/presence.ts'
 import type { Session } from '../../../src/session/session.ts'
@@ -33,13 +33,20 @@ it('asks the provider when a session is due, though the timer that says so is ea
       return { state: 'live', session: held }
     },
   }
-  const listener = { cut: vi.fn(), renew: vi.fn() }
-  const leash = new Leash(settings, sessions, presence, revalidation, listener, now)
-  const letGo = leash.hold(held, 'cookie')
+  const listener = { onEnded: vi.fn(), onRenewed: vi.fn() }
+  const sessionMonitor = new SessionMonitor(
+    settings,
+    sessions,
+    presence,
+    revalidation,
+    listener,
+    now,
+  )
+  const letGo = sessionMonitor.watch(held, 'cookie')
   isEarly = true
   await vi.advanceTimersByTimeAsync(1_010)
   expect(asked).toHaveLength(1)
   expect(asked[0]).toBeLessThan(due + 10)
   letGo()
-  leash.stop()
+  sessionMonitor.stop()
 })

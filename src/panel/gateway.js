@@ -13,7 +13,7 @@
 
 /** @typedef {{ state: 'ended', reason: string | null }} Ended */
 
-const ANSWER_WITHIN_MS = 10_000
+const ANSWER_TIMEOUT_MS = 10_000
 
 /**
  * How the session stands; undefined when the gateway cannot say.
@@ -56,7 +56,7 @@ async function ask(path, method = 'GET') {
       redirect: 'error',
       // The page may have said `no-referrer`, under which a POST does not tell its origin.
       referrerPolicy: 'same-origin',
-      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+      signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
     })
   } catch {
     return undefined

@@ -5,15 +5,15 @@ import { askForDesktop, askForSession } from './gateway.js'
 
 /** Many browsers lose one replica at one moment, and are not to come back at one moment. */
 const SPREAD_MS = 1_500
-const FIRST_WAIT_MS = 1_000
-const LONGEST_WAIT_MS = 10_000
+const INITIAL_WAIT_MS = 1_000
+const MAX_WAIT_MS = 10_000
 /** A gateway that does not know how the desktop stands is not asked for ever: its own page says more. */
 const UNKNOWN_FOR_MS = 15_000
 
 /** Loading again is no cure for everything: each of the last two minutes makes the next one wait longer. */
 const RELOADS_KEY = 'ghostwire.reloads'
 const REMEMBER_RELOADS_MS = 120_000
-const LONGEST_PAUSE_MS = 30_000
+const MAX_PAUSE_MS = 30_000
 
 /**
  * @typedef {object} ReconnectParts
@@ -32,7 +32,7 @@ export async function reconnect(cause, { onState, onEnded, isCancelled }) {
   // Nothing is said of a lost connection at once: a page that is being left loses its connection, too.
   if (cause !== 'not-opened' && cause !== 'lost') onState(cause)
   await pause(cause === 'not-opened' ? 0 : Math.random() * SPREAD_MS)
-  for (let wait = FIRST_WAIT_MS; !isCancelled(); wait = Math.min(wait * 1.5, LONGEST_WAIT_MS)) {
+  for (let wait = INITIAL_WAIT_MS; !isCancelled(); wait = Math.min(wait * 1.5, MAX_WAIT_MS)) {
     const session = await askForSession()
     if (isCancelled()) return
     if (session?.state === 'ended') return onEnded(session.reason)
@@ -58,7 +58,7 @@ async function loadAgain(isCancelled) {
   const recent = readReloads().filter((at) => now - at < REMEMBER_RELOADS_MS)
   // The first two at once: a desktop that restarts may take two.
   if (recent.length >= 2) {
-    await pause(Math.min(1_000 * 2 ** (recent.length - 1), LONGEST_PAUSE_MS))
+    await pause(Math.min(1_000 * 2 ** (recent.length - 1), MAX_PAUSE_MS))
     if (isCancelled()) return
   }
   try {

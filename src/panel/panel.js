@@ -10,10 +10,10 @@ import { watchWebSockets } from './watch-websockets.js'
 /** While a warning stands, a key on the desktop may make it untrue. */
 const LOOK_WHILE_WARNING_MS = 5_000
 const LOOK_AGAIN_AFTER_FAILURE_MS = 30_000
-const LONGEST_LOOK_MS = 3_600_000
-const SHORTEST_LOOK_MS = 1_000
+const MAX_LOOK_MS = 3_600_000
+const MIN_LOOK_MS = 1_000
 /** Two answers about one deadline differ by their way here. */
-const SAME_DEADLINE_MS = 5_000
+const SAME_DEADLINE_TOLERANCE_MS = 5_000
 /** What is no older needs no look when the window comes to the front. */
 const FRESH_MS = 30_000
 /** From here on the tab itself says how long. */
@@ -21,10 +21,10 @@ const SOON_MS = 600_000
 const RENDER_MS = 1_000
 const RENDER_UNSEEN_MS = 30_000
 /** A page that is still here so long after its sign-out hears of ends again. */
-const LEAVES_WITHIN_MS = 10_000
+const LEAVES_TIMEOUT_MS = 10_000
 
 /** The end of the old session comes a little before the cookie of the new one. */
-const NEW_SESSION_WITHIN_MS = 1_000
+const NEW_SESSION_TIMEOUT_MS = 1_000
 
 const NORMAL_CLOSURES = [1000, 1005]
 const SESSION_ENDED = 4401
@@ -142,14 +142,14 @@ export function startPanel(words, style) {
     const now = Date.now()
     const { ends, at, warnAt } = nearestEnd(known.live, known.at)
     if (now >= warnAt) {
-      const isDismissed = Math.abs(at - dismissed) < SAME_DEADLINE_MS
+      const isDismissed = Math.abs(at - dismissed) < SAME_DEADLINE_TOLERANCE_MS
       if (warnedOf !== ends && !isDismissed) warn(ends, at)
     } else if (warnedOf !== undefined) {
       warnedOf = undefined
       view.showNotice(undefined)
     }
     const wait = now < warnAt ? warnAt - now : Math.min(LOOK_WHILE_WARNING_MS, at - now)
-    looking = setTimeout(look, Math.min(Math.max(wait, SHORTEST_LOOK_MS), LONGEST_LOOK_MS))
+    looking = setTimeout(look, Math.min(Math.max(wait, MIN_LOOK_MS), MAX_LOOK_MS))
     render()
   }
 
@@ -220,7 +220,7 @@ export function startPanel(words, style) {
         : words.unknown
     const actions = [{ label: button, href: signInPath() }]
     view.showOverlay({ title, text, actions, hides: true, waits: false })
-    setTimeout(lookForNewSession, NEW_SESSION_WITHIN_MS)
+    setTimeout(lookForNewSession, NEW_SESSION_TIMEOUT_MS)
   }
 
   /** A sign-in in another window ends the session of this one, and is good for both. */
@@ -265,7 +265,7 @@ export function startPanel(words, style) {
     isLeaving = true
     setTimeout(() => {
       isLeaving = false
-    }, LEAVES_WITHIN_MS)
+    }, LEAVES_TIMEOUT_MS)
   }
 }
 

@@ -1,0 +1,223 @@
+// Holds every session that has tunnels on this replica: looks when its time is up, when nobody has done anything for too
+// long, and what the other replicas and the store say of it. Whatever ends a session, its tunnels hear of it from here.
+
+import type { SettingsHolder } from '../config/config.ts'
+import type { PresenceBook } from './presence.ts'
+import type { EndReason, Session } from './session.ts'
+import type { Lookup, Sessions } from './sessions.ts'
+
+const MAX_TIMER_MS = 2_147_483_647
+/** How often the watched sessions are read again, all in one call: what a message lost on its way would have said. */
+const SWEEP_INTERVAL_MS = 10_000
+/** After a failed look at who did what where. */
+const RETRY_MS = 5_000
+
+/** gate/revalidate.ts, which asks the provider. */
+export interface Revalidation {
+  dueAt(session: Session): number | undefined
+  revalidate(cookie: string, session: Session): Promise<Lookup>
+}
+
+interface Watched {
+  session: Session
+  /** Kept only while there is a tunnel: it opens the vault. */
+  readonly cookie: string
+  revalidation: NodeJS.Timeout | undefined
+  tunnels: number
+  expiry: NodeJS.Timeout | undefined
+  idle: NodeJS.Timeout | undefined
+}
+
+export interface SessionMonitorListener {
+  /** Ends the tunnels of a session, at once; told more than once of the same. */
+  onEnded(sessionId: string, reason: EndReason): void
+  /** The session goes on, perhaps with other rights, on whatever replica that was decided. */
+  onRenewed(session: Session): void
+}
+
+export class SessionMonitor {
+  readonly #settings: SettingsHolder
+  readonly #sessions: Sessions
+  readonly #presence: PresenceBook
+  readonly #revalidation: Revalidation
+  readonly #now: () => number
+  readonly #watched = new Map<string, Watched>()
+  readonly #listener: SessionMonitorListener
+  readonly #sweepTimer: NodeJS.Timeout
+  /** Since when the store has not answered (ms since the epoch). */
+  #storeLostAt: number | undefined
+
+  constructor(
+    settings: SettingsHolder,
+    sessions: Sessions,
+    presence: PresenceBook,
+    revalidation: Revalidation,
+    listener: SessionMonitorListener,
+    now: () => number,
+  ) {
+    this.#settings = settings
+    this.#sessions = sessions
+    this.#presence = presence
+    this.#revalidation = revalidation
+    this.#listener = listener
+    this.#now = now
+    this.#sweepTimer = setInterval(() => void this.sweep(), SWEEP_INTERVAL_MS).unref()
+    sessions.onEnded((sessionId, reason) => listener.onEnded(sessionId, reason))
+    sessions.restoreFrom(() => this.sessions)
+    sessions.onMissed(() => void this.sweep())
+  }
+
+  /** A tunnel of this session opens; the answer lets go of it. */
+  watch(session: Session, cookie: string): () => void {
+    let watched = this.#watched.get(session.id)
+    if (watched === undefined) {
+      watched = {
+        session,
+        cookie,
+        tunnels: 0,
+        expiry: undefined,
+        idle: undefined,
+        revalidation: undefined,
+      }
+      this.#watched.set(session.id, watched)
+      this.#watchLifetime(watched)
+      this.#watchInput(watched, this.#idleAt(watched))
+      this.#watchProvider(watched)
+    }
+    watched.tunnels += 1
+    const current = watched
+    return () => {
+      current.tunnels -= 1
+      if (current.tunnels > 0) return
+      clearTimeout(current.expiry)
+      clearTimeout(current.idle)
+      clearTimeout(current.revalidation)
+      if (this.#watched.get(session.id) === current) this.#watched.delete(session.id)
+    }
+  }
+
+  /** The sessions with tunnels here, as they were last read. */
+  get sessions(): readonly Session[] {
+    return [...this.#watched.values()].map(({ session }) => session)
+  }
+
+  /** Reads every watched session in one call, and cuts off what has ended elsewhere. */
+  async sweep(): Promise<void> {
+    const ids = [...this.#watched.keys()]
+    if (ids.length === 0) {
+      this.#storeLostAt = undefined
+      return
+    }
+    try {
+      const found = await this.#sessions.lookUp(ids)
+      this.#storeLostAt = undefined
+      for (const [index, id] of ids.entries()) {
+        const now = found[index]
+        if (now !== undefined) this.#apply(id, now)
+      }
+    } catch {
+      // An outage of the store is no logout. But how long may a person stay whom nobody could end meanwhile?
+      this.#storeLostAt ??= this.#now()
+      if (this.#now() - this.#storeLostAt >= this.#settings.current.session.storeGrace) {
+        for (const id of ids) this.#listener.onEnded(id, 'store-lost')
+      }
+    }
+  }
+
+  stop(): void {
+    clearInterval(this.#sweepTimer)
+    for (const { expiry, idle, revalidation } of this.#watched.values()) {
+      clearTimeout(revalidation)
+      clearTimeout(expiry)
+      clearTimeout(idle)
+    }
+  }
+
+  /** What the store or the provider says of a watched session now. */
+  #apply(id: string, found: Lookup): void {
+    const watched = this.#watched.get(id)
+    if (watched === undefined) return
+    if (found.state !== 'live') {
+      // A session that the store knows nothing of any more is lost.
+      this.#listener.onEnded(id, found.state === 'ended' ? found.reason : 'store-lost')
+      return
+    }
+    watched.session = found.session
+    this.#listener.onRenewed(found.session)
+  }
+
+  #watchLifetime(watched: Watched): void {
+    const left = watched.session.expiresAt - this.#now()
+    if (left <= 0) {
+      this.#end(watched, 'expired')
+      return
+    }
+    watched.expiry = setTimeout(() => this.#watchLifetime(watched), Math.min(left, MAX_TIMER_MS))
+    watched.expiry.unref()
+  }
+
+  #watchProvider(watched: Watched): void {
+    const at = this.#revalidation.dueAt(watched.session)
+    if (at === undefined) return
+    const left = Math.max(0, at - this.#now())
+    watched.revalidation = setTimeout(
+      () => void this.#revalidate(watched),
+      Math.min(left, MAX_TIMER_MS),
+    )
+    watched.revalidation.unref()
+  }
+
+  async #revalidate(watched: Watched): Promise<void> {
+    // A timer counts by another clock and may be a millisecond early: nothing would be asked, and it would look as if
+    // somebody else were asking.
+    if ((this.#revalidation.dueAt(watched.session) ?? 0) > this.#now())
+      return this.#watchProvider(watched)
+    const found = await this.#revalidation
+      .revalidate(watched.cookie, watched.session)
+      .catch(() => undefined)
+    if (this.#watched.get(watched.session.id) !== watched) return
+    if (found !== undefined) this.#apply(watched.session.id, found)
+    if (found !== undefined && found.state !== 'live') return
+    const isStillDue = (this.#revalidation.dueAt(watched.session) ?? 0) <= this.#now()
+    if (!isStillDue) return this.#watchProvider(watched)
+    // Somebody else is asking, or the store is away.
+    watched.revalidation = setTimeout(() => void this.#revalidate(watched), RETRY_MS)
+    watched.revalidation.unref()
+  }
+
+  #watchInput(watched: Watched, at: number | undefined): void {
+    if (at === undefined) return
+    const left = Math.max(0, at - this.#now())
+    watched.idle = setTimeout(() => void this.#checkIdle(watched), Math.min(left, MAX_TIMER_MS))
+    watched.idle.unref()
+  }
+
+  async #checkIdle(watched: Watched): Promise<void> {
+    const at = this.#idleAt(watched)
+    if (at === undefined || at > this.#now()) return this.#watchInput(watched, at)
+    try {
+      // Perhaps this person is at work on another replica.
+      const lastInput = await this.#sessions.lastInput(watched.session)
+      const idleAt = lastInput + this.#settings.current.session.idleTimeout
+      if (this.#watched.get(watched.session.id) !== watched) return
+      if (this.#sessions.isRecovering) this.#watchInput(watched, this.#now() + RETRY_MS)
+      else if (idleAt <= this.#now()) this.#end(watched, 'idle')
+      else this.#watchInput(watched, idleAt)
+    } catch {
+      this.#watchInput(watched, this.#now() + RETRY_MS)
+    }
+  }
+
+  /** When this session is idle as far as this replica knows; undefined when that is off. */
+  #idleAt({ session }: Watched): number | undefined {
+    const { idleTimeout } = this.#settings.current.session
+    if (idleTimeout === 0) return undefined
+    return Math.max(session.createdAt, this.#presence.lastInputHere(session.id) ?? 0) + idleTimeout
+  }
+
+  // Here and now, whatever the store says: it is asked to remember, not whether.
+  #end({ session }: Watched, reason: EndReason): void {
+    this.#listener.onEnded(session.id, reason)
+    this.#sessions.end(session.id, reason).catch(() => {})
+  }
+}

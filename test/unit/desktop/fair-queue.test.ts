@@ -1,0 +1,107 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { FairQueue } from '../../../src/desktop/fair-queue.ts'
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+const create = (): FairQueue =>
+  new FairQueue({
+    maxConcurrent: 4,
+    maxConcurrentOfOne: 3,
+    maxWaiting: 2,
+    maxWaitingOfOne: 2,
+    maxWait: 1_000,
+  })
+
+/** What came of waiting so far. */
+function watch(waiting: Promise<boolean> | boolean): { readonly granted?: boolean } {
+  const seen: { granted?: boolean } = {}
+  void Promise.resolve(waiting).then((granted) => (seen.granted = granted))
+  return seen
+}
+const settle = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0)
+
+it('gives everybody a turn at once while there are some', () => {
+  const queue = create()
+  expect(['a', 'a', 'a', 'b'].map((who) => queue.acquire(who))).toEqual([true, true, true, true])
+})
+
+it('lets nobody have them all, the gateway itself neither', async () => {
+  const queue = create()
+  for (const who of ['a', 'a', 'a']) expect(queue.acquire(who)).toBe(true)
+  const fourth = watch(queue.acquire('a'))
+  expect(queue.acquire('b')).toBe(true)
+  queue.release('b')
+  await settle()
+  expect(fourth).toEqual({})
+  queue.release('a')
+  await settle()
+  expect(fourth).toEqual({ granted: true })
+
+  const others = create()
+  expect([1, 2, 3].map(() => others.acquire(undefined))).toEqual([true, true, true])
+  watch(others.acquire(undefined))
+  expect(others.acquire('a')).toBe(true)
+})
+
+it('lets nobody fill the room in which all wait', async () => {
+  const limits = {
+    maxConcurrent: 1,
+    maxConcurrentOfOne: 1,
+    maxWaiting: 3,
+    maxWaitingOfOne: 2,
+    maxWait: 1_000,
+  }
+  const queue = new FairQueue(limits)
+  expect(queue.acquire('a')).toBe(true)
+  watch(queue.acquire('a'))
+  watch(queue.acquire('a'))
+  expect(queue.acquire('a')).toBe(false)
+  const other = watch(queue.acquire('b'))
+  expect(queue.acquire('c')).toBe(false)
+  // Who is done waiting, one way or the other, leaves a place to themselves again.
+  queue.release('a')
+  await settle()
+  watch(queue.acquire('a'))
+  queue.release('a')
+  queue.release('a')
+  await settle()
+  expect(other).toEqual({ granted: true })
+})
+
+it('calls who waits in their order, but for those who have their share', async () => {
+  const queue = create()
+  for (const who of ['a', 'a', 'a', 'b']) expect(queue.acquire(who)).toBe(true)
+  const [a, c] = [watch(queue.acquire('a')), watch(queue.acquire('c'))]
+  queue.release('b')
+  await settle()
+  expect([a, c]).toEqual([{}, { granted: true }])
+  queue.release('a')
+  await settle()
+  expect([a, c]).toEqual([{ granted: true }, { granted: true }])
+})
+
+it('queue away who would wait too long, or behind too many', async () => {
+  const queue = create()
+  for (const who of ['a', 'a', 'a', 'b']) expect(queue.acquire(who)).toBe(true)
+  const waiting = [watch(queue.acquire('b')), watch(queue.acquire('b'))]
+  expect(queue.acquire('b')).toBe(false)
+  await vi.advanceTimersByTimeAsync(999)
+  expect(waiting).toEqual([{}, {}])
+  await vi.advanceTimersByTimeAsync(1)
+  expect(waiting).toEqual([{ granted: false }, { granted: false }])
+  queue.release('b')
+  expect(queue.acquire('b')).toBe(true)
+})
+
+it('forgets who gives up', async () => {
+  const queue = create()
+  for (const who of ['a', 'a', 'a', 'b']) expect(queue.acquire(who)).toBe(true)
+  let giveUp = (): void => {}
+  const first = watch(queue.acquire('b', (given) => (giveUp = given)))
+  const second = watch(queue.acquire('c'))
+  giveUp()
+  queue.release('b')
+  await settle()
+  expect([first, second]).toEqual([{ granted: false }, { granted: true }])
+})
