@@ -9,7 +9,7 @@ interface Live {
 }
 
 // The browser's part is JavaScript, which the compiler of everything else does not look into.
-const module = new URL('../../../../src/panel/time-left.js', import.meta.url).href
+const module = new URL('../../../src/panel/time-left.js', import.meta.url).href
 const { inWords, nearestEnd } = (await import(module)) as {
   inWords: (ms: number) => string
   nearestEnd: (live: Live, now: number) => { ends: string; at: number; warnAt: number }
