@@ -1,6 +1,6 @@
 // What the gateway must know of a kind of desktop server before it lets a request through to it.
 
-import type { RfbDialect } from './rfb.ts'
+import type { RfbDialect } from './rfb-messages.ts'
 
 /** What a path of the desktop's is for. */
 export type PathMeaning = 'client' | 'download' | 'owner-api'

@@ -1,40 +1,47 @@
-// What a browser may not tell the desktop, by dialect and right. The types are those of KasmVNC's SMsgReader.cxx
-// and of RFB's registry.
+// The messages that a browser may not send to the desktop, by dialect and role. Type numbers come from KasmVNC's
+// SMsgReader.cxx and from rfbproto's registry.
 
 import type { Permission, Role } from '../config/config.ts'
-import type { RfbDialect } from './rfb.ts'
+import type { RfbDialect } from './rfb-messages.ts'
 
 export interface Restrictions {
-  /** Messages of these types go no further. */
+  /** Types of messages that are not forwarded. */
   readonly drops: ReadonlySet<number>
-  /** Of QEMU's messages only key events go no further. */
+  /** Of QEMU's messages, only key events are not forwarded. */
   readonly dropsQemuKeys: boolean
-  /** Somebody may not do what others may: what cannot be read cannot be let through. */
+  /** This person may do less than others. A stream that cannot be parsed must then end. */
   readonly isRestricting: boolean
+}
+
+/** For streams that no rule restricts. */
+export const NO_RESTRICTIONS: Restrictions = {
+  drops: new Set(),
+  dropsQemuKeys: false,
+  isRestricting: false,
 }
 
 const KEY = 4
 const POINTER = 5
 const CUT_TEXT = 6
 const BINARY_CLIPBOARD = 180
-/** UDP would take the picture, and the input with it, past the gateway. */
+/** With UDP, picture and input would bypass the gateway. */
 const UPGRADE_TO_UDP = 181
 const SUBSCRIBE_UNIX_RELAY = 182
 const UNIX_RELAY = 183
 const DIRECT_MOUSE = 188
-/** Shuts a server's machine down. */
+/** Can shut down the server's machine. */
 const XVP = 250
 const SET_DESKTOP_SIZE = 251
-/** General input: devices of the client's own making. */
+/** General input: the client defines its own input devices. */
 const GII = 253
 const QEMU = 255
 
-const ALWAYS: Readonly<Record<RfbDialect, readonly number[]>> = {
+const DENIED_TO_ALL: Readonly<Record<RfbDialect, readonly number[]>> = {
   kasmvnc: [UPGRADE_TO_UDP],
   rfb: [],
 }
 
-const OF_VIEWERS: Readonly<Record<RfbDialect, readonly number[]>> = {
+const DENIED_TO_VIEWERS: Readonly<Record<RfbDialect, readonly number[]>> = {
   kasmvnc: [
     KEY,
     POINTER,
@@ -49,7 +56,7 @@ const OF_VIEWERS: Readonly<Record<RfbDialect, readonly number[]>> = {
   rfb: [KEY, POINTER, CUT_TEXT, XVP, SET_DESKTOP_SIZE, GII],
 }
 
-/** All of them: a server may leave bytes of an extended one unread and take those for messages (TigerVNC). */
+/** Extended ones too: TigerVNC can leave bytes of one unread and take them for messages. */
 const CLIPBOARD: Readonly<Record<RfbDialect, readonly number[]>> = {
   kasmvnc: [CUT_TEXT, BINARY_CLIPBOARD],
   rfb: [CUT_TEXT],
@@ -63,8 +70,8 @@ export function restrictionsFor(
   const isViewer = role === 'view'
   return {
     drops: new Set([
-      ...ALWAYS[dialect],
-      ...(isViewer ? OF_VIEWERS[dialect] : []),
+      ...DENIED_TO_ALL[dialect],
+      ...(isViewer ? DENIED_TO_VIEWERS[dialect] : []),
       ...(clipboardIn === 'deny' ? CLIPBOARD[dialect] : []),
     ]),
     dropsQemuKeys: isViewer && dialect === 'rfb',

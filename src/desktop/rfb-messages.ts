@@ -1,6 +1,9 @@
-// The client messages of RFB by their types: how far a message goes, or where in it the number is that says so.
+// The client messages of RFB by type: the length of each, or where in the message its length is encoded.
 
-/** What a number in the stream says. */
+/** The two message sets: the standard's, and KasmVNC's with a longer PointerEvent and types of its own. */
+export type RfbDialect = 'kasmvnc' | 'rfb'
+
+/** The meaning of a number in the stream. */
 export type Step =
   | 'version-name'
   | 'version-major'
@@ -8,7 +11,7 @@ export type Step =
   | 'security-type'
   | 'client-init'
   | 'message-type'
-  /** So many bytes, numbers of 4 bytes, or screens of 16 are left of the message. */
+  /** The rest of the message: a count of bytes, of 4-byte numbers, or of 16-byte screens. */
   | 'bytes'
   | 'numbers'
   | 'screens'
@@ -27,16 +30,16 @@ export type Step =
   | 'gii-length-swapped'
 
 export interface Layout {
-  /** The type alone says that a person did it. */
+  /** The type alone proves human input. */
   readonly isHuman: boolean
-  /** Bytes between the type and the number that matters. */
+  /** Bytes to skip between the type and the number that decides the length. */
   readonly unread: number
-  /** Bytes of that number. */
+  /** Size of that number in bytes. */
   readonly width: number
   readonly step: Step
 }
 
-/** A message that is always as long, its type included: the next number is the next one's type. */
+/** A message of fixed length, type byte included. The next number is the next message's type. */
 function fixed(length: number): Layout {
   return { isHuman: false, unread: length - 1, width: 1, step: 'message-type' }
 }
@@ -61,7 +64,7 @@ const COMMON: readonly (readonly [type: number, layout: Layout])[] = [
   [255, numbered(0, 1, 'qemu-type')],
 ]
 
-/** KasmVNC 1.2 to master of 2026-08 (SR:48): a longer pointer event and a family of its own. */
+/** KasmVNC 1.2 to master of 2026-08 (SR:48): a longer pointer event and types of its own. */
 export const KASMVNC_MESSAGES: ReadonlyMap<number, Layout> = new Map([
   ...COMMON,
   // SetEncodings, KeyEvent, PointerEvent (a mask of 16 bits, and two scroll distances follow: SR:249)
@@ -88,7 +91,7 @@ export const KASMVNC_MESSAGES: ReadonlyMap<number, Layout> = new Map([
   [252, fixed(5)],
 ])
 
-/** RFC 6143 and what noVNC, TigerVNC and QEMU have of the registry. */
+/** RFC 6143, and the registered extensions that noVNC, TigerVNC and QEMU use. */
 export const STANDARD_MESSAGES: ReadonlyMap<number, Layout> = new Map([
   ...COMMON,
   // SetEncodings, KeyEvent, PointerEvent, xvp, gii
@@ -98,3 +101,13 @@ export const STANDARD_MESSAGES: ReadonlyMap<number, Layout> = new Map([
   [250, fixed(4)],
   [253, numbered(0, 1, 'gii-type')],
 ])
+
+/**
+ * With ExtendedMouseButtons a pointer event that has the marker bit is 7 bytes long; without it, 6. The parser cannot see
+ * whether the server knows the extension, so the server must never be asked for it. The reader replaces the request by
+ * -365, an encoding that nobody uses: rfbproto's registry counts downwards and has reached -317, TurboVNC's start at
+ * -412, and servers skip encodings that they do not know. Only the last byte differs, so the length stays the same.
+ */
+export const EXTENDED_MOUSE_BUTTONS: number = -316 >>> 0
+const UNUSED_ENCODING = -365 >>> 0
+export const NEUTRALISE_ENCODING: number = EXTENDED_MOUSE_BUTTONS ^ UNUSED_ENCODING

@@ -1,13 +1,19 @@
-// What a browser tells the desktop, message by message: the client's half of RFB (RFC 6143 7.1 and 7.5, rfbproto's
-// registry), in the standard's dialect or KasmVNC's (its SMsgReader.cxx is named SR). It is read where it lies, masked
-// and in any split; only the bytes that say how long a message is are looked at, and none is kept.
+// Parses what a browser sends to the desktop: the client half of RFB (RFC 6143 7.1 and 7.5, rfbproto's registry), in the
+// standard dialect or KasmVNC's ("SR" below is its SMsgReader.cxx). The parser works in place on masked bytes, however
+// they are split. It looks only at the bytes that determine a message's length, and keeps none.
 
-import type { Restrictions } from './restrictions.ts'
-import { KASMVNC_MESSAGES, STANDARD_MESSAGES, type Layout, type Step } from './rfb-messages.ts'
+import { NO_RESTRICTIONS, type Restrictions } from './restrictions.ts'
+import {
+  EXTENDED_MOUSE_BUTTONS,
+  KASMVNC_MESSAGES,
+  NEUTRALISE_ENCODING,
+  STANDARD_MESSAGES,
+  type Layout,
+  type RfbDialect,
+  type Step,
+} from './rfb-messages.ts'
 
-export type RfbDialect = 'kasmvnc' | 'rfb'
-
-/** What could not be followed. */
+/** What the parser could not understand. */
 export type RfbUnknown = 'version' | 'security-type' | 'message-type' | 'length'
 
 /** `RFB `, `003.`, and `007` or `008` with the line's end. */
@@ -18,12 +24,12 @@ const VERSION_3_8 = 0x30_30_38_0a
 const SECURITY_NONE = 1
 const SECURITY_VNC_AUTH = 2
 const VNC_AUTH_RESPONSE_BYTES = 16
-/** ClientInit's only byte; anything else has the server throw everybody else out, whoever asks. */
+/** ClientInit's only byte. With any other value the server disconnects all other clients. */
 const SHARED = 1
 
-/** What the client that KasmVNC up to 1.4.0 ships "types" every 5 s, by itself. */
+/** The client shipped with KasmVNC up to 1.4.0 sends this key by itself every 5 s. */
 const KEEP_ALIVE_KEYSYM = 1
-/** A longer name makes KasmVNC leave the message there, data unread (SR:420). */
+/** After a longer name KasmVNC stops reading the message and leaves its data unread (SR:420). */
 const MAX_RELAY_NAME = 63
 const QEMU = 255
 const QEMU_KEY = 0
@@ -31,55 +37,39 @@ const QEMU_AUDIO = 1
 /** QEMU's audio operations: 0 on, 1 off, 2 format. */
 const LAST_AUDIO_OPERATION = 2
 
-/** General input's sub-type in seven bits, and above them which way round its numbers are. */
+/** General input: the low seven bits are the sub-type, the top bit is the byte order. */
 const GII_EVENT = 0
 const BIG_ENDIAN = 0x80
 
 /**
- * Extended clipboard: "I have something, in these formats", which is what a person's copy becomes. Clients answer the
- * rest by themselves: capabilities (every action's bit at once), requests and, when a program over there pastes, data.
+ * Extended clipboard, "notify": the client announces formats because a person copied something. Clients send the other
+ * actions without a person: capabilities (all action bits at once), requests, and data when a remote program pastes.
  */
 const CLIPBOARD_NOTIFY = 0x08
 const CLIPBOARD_FORMATS = 0xffff
 
-/**
- * A server that is asked for ExtendedMouseButtons reads 7 bytes of a pointer event with the marker bit where it read 6,
- * and one that does not know the extension goes on reading 6: nobody between them can tell which. So no server is asked.
- * The request becomes one for -365, which nobody has: rfbproto's registry hands numbers out downwards and has come to
- * -317, TurboVNC's begin at -412, and servers skip what they do not know. Only the last byte differs, so no length does.
- */
-const EXTENDED_MOUSE_BUTTONS = -316 >>> 0
-const NOBODYS_ENCODING = -365 >>> 0
-const NEUTRALISE = EXTENDED_MOUSE_BUTTONS ^ NOBODYS_ENCODING
-
-const NO_RESTRICTIONS: Restrictions = {
-  drops: new Set(),
-  dropsQemuKeys: false,
-  isRestricting: false,
-}
-
-/** Follows one client's stream; all it holds is where it is. */
+/** Parses one client's stream. Its state is only a position; it buffers nothing. */
 export class RfbClientReader {
-  /** Places in the chunk that was read last, in pairs: from the first, up to the second, nothing may go on. */
+  /** Ranges of the last chunk that must not be forwarded: pairs of start (inclusive) and end (exclusive). */
   readonly cuts: number[] = []
   readonly #restrictions: Restrictions
   readonly #isKasm: boolean
   readonly #layouts: ReadonlyMap<number, Layout>
-  /** Bytes to go by before the next number. */
+  /** Bytes to skip before the next number. */
   #unread = 0
-  /** The number being read: so much of it, so many bytes of it missing, and what it says. */
+  /** The number being read: its value so far, its missing bytes, and its meaning. */
   #number = 0
   #missing = 4
   #step: Step = 'version-name'
-  /** What is still to come of the message after the part being read: entries, encodings or bytes. */
+  /** What follows the current part of the message: a count of entries, encodings or bytes. */
   #rest = 0
   #unknown: RfbUnknown | undefined
   #hasHumanInput = false
-  /** The message being read goes no further. */
+  /** The message being read is not forwarded. */
   #isDropping = false
   #cutFrom = 0
-  /** The type was held back at the end of what was read before: what it begins was not known yet. */
-  #isTypeHeld = false
+  /** The last chunk ended right after a type byte. It was withheld, since the sub-type decides what happens to it. */
+  #isTypeWithheld = false
   #restored: number | undefined
 
   constructor(dialect: RfbDialect, restrictions: Restrictions = NO_RESTRICTIONS) {
@@ -88,31 +78,32 @@ export class RfbClientReader {
     this.#layouts = this.#isKasm ? KASMVNC_MESSAGES : STANDARD_MESSAGES
   }
 
-  /** What made the reader stop, for good: from there on it does not know what the bytes mean. */
+  /** Why the reader stopped. It cannot resume: it no longer knows what the bytes mean. */
   get unknown(): RfbUnknown | undefined {
     return this.#unknown
   }
 
   /**
-   * What the bytes mean is not known, and somebody may not send all that there is. Nobody needs another version at a
-   * KasmVNC, which takes one all the same: it would be a way for everybody around what nobody may.
+   * The stream can no longer be parsed although a restriction applies, so it must end. At a KasmVNC this includes every
+   * client with another RFB version: the server accepts one, no real client sends one, and it would bypass the messages
+   * that are dropped for everybody.
    */
   get isBeyondControl(): boolean {
     if (this.#isKasm && this.#unknown === 'version') return true
     return this.#unknown !== undefined && this.#restrictions.isRestricting
   }
 
-  /** A byte that was held back before and goes on now, ahead of what was read last. */
+  /** A byte withheld from an earlier chunk that must now be sent before the last chunk. */
   get restored(): number | undefined {
     return this.#restored
   }
 
-  /** The next byte is the type of a message. */
+  /** The next byte is a message type. */
   get isBetweenMessages(): boolean {
     return this.#step === 'message-type' && this.#unread === 0
   }
 
-  /** Whether a person typed, pointed or copied since this was last asked. */
+  /** Whether a person typed, pointed or copied since the last call. */
   takeHumanInput(): boolean {
     const had = this.#hasHumanInput
     this.#hasHumanInput = false
@@ -120,15 +111,15 @@ export class RfbClientReader {
   }
 
   /**
-   * Goes over masked payload in `chunk`, from `from` up to `to`; `mask` is its frame's, `phase` the place in it of the
-   * first byte. Writes to the chunk where a request must not reach the server.
+   * Parses the masked payload of `chunk` from `from` (inclusive) to `to` (exclusive). `mask` is the frame's masking key,
+   * `phase` the index into it for the first byte. Overwrites bytes in place where a request must not reach the server.
    */
   read(chunk: Uint8Array, from: number, to: number, mask: Uint8Array, phase: number): void {
     const shift = phase - from
     this.cuts.length = 0
     this.#restored = undefined
     this.#cutFrom = from
-    this.#isTypeHeld = this.#isDropping && this.#step === 'qemu-type'
+    this.#isTypeWithheld = this.#isDropping && this.#step === 'qemu-type'
     let at = from
     while (at < to) {
       if (this.#unread > 0) {
@@ -142,24 +133,25 @@ export class RfbClientReader {
       this.#number = this.#number * 256 + byte
       this.#missing -= 1
       if (this.#missing === 0) {
-        // Masked or not, the same bits change.
+        // XOR changes the same bits whether the byte is masked or not.
         chunk[at] = (chunk[at] as number) ^ this.#correctionOf(this.#number)
-        this.#understand(this.#number, at)
+        this.#onNumber(this.#number, at)
       }
       at += 1
     }
     if (this.#isDropping) this.#cut(to)
   }
 
-  /** The bits that must not reach the server as they are. */
+  /** The bits to flip so that the server does not see the original value. */
   #correctionOf(number: number): number {
-    if (this.#step === 'encoding') return number === EXTENDED_MOUSE_BUTTONS ? NEUTRALISE : 0
+    if (this.#step === 'encoding')
+      return number === EXTENDED_MOUSE_BUTTONS ? NEUTRALISE_ENCODING : 0
     return this.#step === 'client-init' ? number ^ SHARED : 0
   }
 
   #beginCut(at: number): void {
     this.#isDropping = true
-    this.#isTypeHeld = false
+    this.#isTypeWithheld = false
     this.#cutFrom = at
   }
 
@@ -172,8 +164,8 @@ export class RfbClientReader {
     if (to > this.#cutFrom) this.cuts.push(this.#cutFrom, to)
   }
 
-  /** The number is whole; decides what follows it. */
-  #understand(number: number, at: number): void {
+  /** Called with each complete number. Decides what comes next. */
+  #onNumber(number: number, at: number): void {
     switch (this.#step) {
       case 'version-name':
         return number === PROTOCOL_NAME
@@ -182,8 +174,8 @@ export class RfbClientReader {
       case 'version-major':
         return number === VERSION_3 ? this.#expect(0, 4, 'version-minor') : this.#stop('version')
       case 'version-minor':
-        // To an older client the server tells the security type. Of the newer ones, macOS's 3.889 sends no ClientInit
-        // to some servers and one to others (LibVNCServer's auth.c).
+        // In older versions the server chooses the security type. macOS's 3.889 sends ClientInit to some servers and not
+        // to others (LibVNCServer's auth.c).
         return number === VERSION_3_7 || number === VERSION_3_8
           ? this.#expect(0, 1, 'security-type')
           : this.#stop('version')
@@ -192,18 +184,18 @@ export class RfbClientReader {
         if (number !== SECURITY_VNC_AUTH) return this.#stop('security-type')
         return this.#expect(VNC_AUTH_RESPONSE_BYTES, 1, 'client-init')
       case 'client-init':
-        return this.#pass(0)
+        return this.#skipAndEnd(0)
       case 'message-type':
         return this.#beginMessage(number, at)
       case 'keysym':
         if (number !== KEEP_ALIVE_KEYSYM) this.#hasHumanInput = true
-        return this.#pass(0)
+        return this.#skipAndEnd(0)
       case 'bytes':
-        return this.#pass(number)
+        return this.#skipAndEnd(number)
       case 'numbers':
-        return this.#pass(4 * number)
+        return this.#skipAndEnd(4 * number)
       case 'screens':
-        return this.#pass(1 + 16 * number)
+        return this.#skipAndEnd(1 + 16 * number)
       case 'encodings':
         this.#rest = number
         return this.#nextEncoding()
@@ -222,20 +214,20 @@ export class RfbClientReader {
         if (number >>> 24 === CLIPBOARD_NOTIFY && (number & CLIPBOARD_FORMATS) !== 0) {
           this.#hasHumanInput = true
         }
-        return this.#pass(this.#rest)
+        return this.#skipAndEnd(this.#rest)
       case 'relay-name':
-        if (number > MAX_RELAY_NAME) return this.#pass(number)
+        if (number > MAX_RELAY_NAME) return this.#skipAndEnd(number)
         return this.#expect(number, 4, 'bytes')
       case 'qemu-type':
         return this.#qemuMessage(number)
       case 'qemu-audio':
         if (number > LAST_AUDIO_OPERATION) return this.#stop('message-type')
-        return this.#pass(number === LAST_AUDIO_OPERATION ? 6 : 0)
+        return this.#skipAndEnd(number === LAST_AUDIO_OPERATION ? 6 : 0)
       case 'gii-type':
         if ((number & ~BIG_ENDIAN) === GII_EVENT) this.#hasHumanInput = true
         return this.#expect(0, 2, number & BIG_ENDIAN ? 'bytes' : 'gii-length-swapped')
       case 'gii-length-swapped':
-        return this.#pass(((number & 0xff) << 8) | (number >>> 8))
+        return this.#skipAndEnd(((number & 0xff) << 8) | (number >>> 8))
     }
   }
 
@@ -249,22 +241,22 @@ export class RfbClientReader {
   }
 
   #nextEncoding(): void {
-    if (this.#rest === 0) return this.#pass(0)
+    if (this.#rest === 0) return this.#skipAndEnd(0)
     this.#rest -= 1
     this.#expect(0, 4, 'encoding')
   }
 
   #nextClipboardEntry(dataBefore: number): void {
-    if (this.#rest === 0) return this.#pass(dataBefore)
+    if (this.#rest === 0) return this.#skipAndEnd(dataBefore)
     this.#rest -= 1
     this.#expect(dataBefore, 1, 'clipboard-mime')
   }
 
-  /** A negative length is the extended clipboard's, whose flags come first; -2^31 has no opposite in a server's int. */
+  /** A negative length means extended clipboard, which starts with flags. A server's int cannot negate -2^31. */
   #cutText(length: number): void {
     if (length >= 0) {
       if (length > 0) this.#hasHumanInput = true
-      return this.#pass(length)
+      return this.#skipAndEnd(length)
     }
     if (length > -4 || length === -0x8000_0000) return this.#stop('length')
     this.#rest = -length - 4
@@ -273,23 +265,23 @@ export class RfbClientReader {
 
   #qemuMessage(type: number): void {
     if (type === QEMU_AUDIO && !this.#isKasm) {
-      this.#keepAfterAll()
+      this.#cancelCut()
       return this.#expect(0, 2, 'qemu-audio')
     }
     if (type !== QEMU_KEY) return this.#stop('message-type')
     this.#hasHumanInput = true
-    this.#pass(10)
+    this.#skipAndEnd(10)
   }
 
-  /** What was cut since its type is no message to cut. */
-  #keepAfterAll(): void {
+  /** The message turns out to be allowed: forward it after all. */
+  #cancelCut(): void {
     if (!this.#isDropping) return
     this.#isDropping = false
-    if (this.#isTypeHeld) this.#restored = QEMU
+    if (this.#isTypeWithheld) this.#restored = QEMU
   }
 
-  /** So many bytes end the message. */
-  #pass(bytes: number): void {
+  /** The message ends after this many bytes. */
+  #skipAndEnd(bytes: number): void {
     this.#expect(bytes, 1, 'message-type')
   }
 

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { restrictionsFor, type Restrictions } from '../../src/desktop/restrictions.ts'
-import type { RfbDialect } from '../../src/desktop/rfb.ts'
+import type { RfbDialect } from '../../src/desktop/rfb-messages.ts'
 import { applyMask } from './websocket-wire.ts'
 
 export const VERSION_3_8 = Buffer.from('RFB 003.008\n')

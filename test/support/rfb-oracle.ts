@@ -2,7 +2,8 @@
 // spelled out. The gateway's reader must come to the same in any split (src/desktop/rfb.ts).
 
 import type { Restrictions } from '../../src/desktop/restrictions.ts'
-import type { RfbDialect, RfbUnknown } from '../../src/desktop/rfb.ts'
+import type { RfbUnknown } from '../../src/desktop/rfb.ts'
+import type { RfbDialect } from '../../src/desktop/rfb-messages.ts'
 
 export interface Followed {
   /** How many bytes had come when each human input could be told. */

@@ -94,3 +94,17 @@ it('keeps the environment to the process', () => {
   const readers = files.filter((file) => readFileSync(file, 'utf8').includes('process.env'))
   expect(readers).toEqual(['src/main.ts'])
 })
+
+it('has no circular import, types included', () => {
+  const graph = new Map(files.map((file) => [file, importsOf(file)]))
+  const finished = new Set<string>()
+  const cycles: string[] = []
+  function visit(file: string, path: readonly string[]): void {
+    if (path.includes(file)) cycles.push([...path.slice(path.indexOf(file)), file].join(' → '))
+    if (finished.has(file) || path.includes(file)) return
+    for (const imported of graph.get(file) ?? []) visit(imported, [...path, file])
+    finished.add(file)
+  }
+  for (const file of files) visit(file, [])
+  expect(cycles).toEqual([])
+})

@@ -6,7 +6,8 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { restrictionsFor, type Restrictions } from '../../../src/desktop/restrictions.ts'
-import { RfbClientReader, type RfbDialect } from '../../../src/desktop/rfb.ts'
+import { RfbClientReader } from '../../../src/desktop/rfb.ts'
+import type { RfbDialect } from '../../../src/desktop/rfb-messages.ts'
 import { ClientFrames } from '../../../src/proxy/client-frames.ts'
 import {
   everyRestriction,

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { restrictionsFor, type Restrictions } from '../../../src/desktop/restrictions.ts'
-import { RfbClientReader, type RfbDialect } from '../../../src/desktop/rfb.ts'
+import { RfbClientReader } from '../../../src/desktop/rfb.ts'
+import type { RfbDialect } from '../../../src/desktop/rfb-messages.ts'
 import {
   anyCuts,
   anyMask,
