@@ -1,5 +1,5 @@
-// The gate: the one place that lets a request or an upgrade through. session → policy → what the path means; the first
-// "no" is the answer.
+// The gate: the one place that decides whether a request or an upgrade may pass. It checks the session, then the policy,
+// then the path; the first check that fails decides.
 
 import type { Permission, Role, SettingsHolder } from '../config/config.ts'
 import type { Desktop, Place } from '../desktop/desktop.ts'
@@ -12,7 +12,7 @@ import type { Revalidation } from './revalidate.ts'
 import type { EndReason, Session } from '../session/session.ts'
 import type { Sessions } from '../session/sessions.ts'
 
-/** `owner-api`, `downloads`, `route`: the person may use the desktop, and not this of it. */
+/** `owner-api`, `downloads`, `route`: the person may use the desktop, but not this part of it. */
 export type ForbiddenReason = RefusalReason | 'owner-api' | 'downloads' | 'route'
 
 export type Authorization =
@@ -21,14 +21,14 @@ export type Authorization =
       readonly session: Session
       readonly role: Role
       readonly clipboardIn: Permission
-      /** Of the session: what a stream needs to have the provider asked again. Never written down. */
+      /** The session cookie. A stream needs it to re-validate the session at the provider. Never log or store it. */
       readonly cookie: string
-      /** Where the path leads: the decision is about this place and no other. */
+      /** Where the path leads. The decision is valid for this place only. */
       readonly place: Place
     }
   | {
       readonly outcome: 'unauthenticated'
-      /** Why the session that the cookie names ended, where it did. */
+      /** Why the session ended, if the cookie names one that did. */
       readonly ended: EndReason | undefined
     }
   | {
@@ -54,7 +54,10 @@ export interface GateParts {
 export function createAuthorize(parts: GateParts): Authorize {
   const { settings, cookies, sessions, revalidation, desktop, metrics, log } = parts
 
-  async function judge(cookieHeader: string | undefined, path: string): Promise<Authorization> {
+  async function decideRequest(
+    cookieHeader: string | undefined,
+    path: string,
+  ): Promise<Authorization> {
     const cookie = readCookie(cookieHeader, cookies.sessionName)
     if (cookie === undefined) return { outcome: 'unauthenticated', ended: undefined }
     const stored = await sessions.find(cookie)
@@ -82,10 +85,10 @@ export function createAuthorize(parts: GateParts): Authorize {
   return async function authorize(cookieHeader, path) {
     let authorization: Authorization
     try {
-      authorization = await judge(cookieHeader, path)
+      authorization = await decideRequest(cookieHeader, path)
     } catch (error) {
       if (!(error instanceof GatewayError)) log.error({ err: error }, 'the gate failed')
-      // Closed, but no logout: the cookie stays, and the next request asks again.
+      // Fail closed, but do not sign anybody out: the cookie stays, and the next request tries again.
       authorization = { outcome: 'store-unavailable' }
     }
     metrics.authorizations.inc({ decision: authorization.outcome, reason: reasonOf(authorization) })

@@ -1,5 +1,6 @@
-// Asks the provider again about people who are signed in, before their next request or while their stream is open, and
-// decides by the rules again. One at a time for each session, on all replicas together (docs/architecture.md, 10).
+// Re-validates sessions: refreshes the tokens at the provider, before a request or while a stream is open, and applies the
+// rules to the result. At most one refresh per session runs at a time, across all replicas (docs/architecture.md,
+// invariant 10).
 
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -12,12 +13,12 @@ import type { Lookup, Sessions } from '../session/sessions.ts'
 import type { Session, Vault } from '../session/session.ts'
 import type { SessionStore } from '../session/session-store.ts'
 
-/** The provider's deadline and five seconds: a holder that died gives way after so long. */
+/** The provider's time-out plus five seconds. When the holder dies, another replica can take over after this time. */
 const LEASE_MS = 15_000
 const RENEW_LEASE_MS = 5_000
-/** Nobody waits longer for the provider. Its answer is waited for all the same: it may have rotated the token by then. */
+/** Requests wait at most this long. The refresh itself goes on: the provider may already have rotated the token. */
 const MAX_WAIT_MS = 10_000
-/** After a try that came to nothing; also how soon a token that is always about to expire is renewed at most. */
+/** Delay after a failed refresh, and the minimum interval for tokens that expire at once. */
 const RETRY_MS = 30_000
 const WRITE_RETRY_MS = 1_000
 
@@ -26,7 +27,7 @@ export interface RevalidateParts {
   readonly sessions: Sessions
   readonly store: SessionStore
   readonly refresh: Refresh
-  /** A live session goes on, perhaps with other rights than before. */
+  /** Called when a session stays live, possibly with another role. */
   readonly onRenewed: (session: Session) => void
   readonly metrics: Metrics
   readonly log: Log
@@ -34,29 +35,29 @@ export interface RevalidateParts {
 }
 
 export interface Revalidation {
-  /** When the session is due (ms since the epoch); undefined when there is nothing to ask with. */
+  /** When the session is due (ms since the epoch); undefined without a refresh token. */
   dueAt(session: Session): number | undefined
-  /** What the session is after the provider was asked, where it was due. Rejects when the store does. */
+  /** Refreshes the session if it is due and returns its new state. Rejects when the store fails. */
   revalidate(cookie: string, session: Session): Promise<Lookup>
-  /** No asking is under way any more: an answer that the provider has given is written. */
+  /** Resolves when no refresh is running and every answer of the provider is stored. */
   settled(): Promise<void>
 }
 
 export function createRevalidation(parts: RevalidateParts): Revalidation {
   const { settings, sessions, store, refresh, onRenewed, metrics, log, now } = parts
   const replica = randomBytes(8).toString('base64url')
-  const underWay = new Map<
+  const running = new Map<
     string,
-    { readonly asking: Promise<Lookup>; readonly bounded: Promise<Lookup> }
+    { readonly refreshing: Promise<Lookup>; readonly bounded: Promise<Lookup> }
   >()
-  /** Sessions whose last try came to nothing, and when the next one may be made. */
-  const waiting = new Map<string, number>()
+  /** Sessions whose last refresh failed, with the time of the next attempt (ms since the epoch). */
+  const retryAt = new Map<string, number>()
 
   function dueAt({ id, refreshable, validatedAt, tokensExpireAt }: Session): number | undefined {
     if (!refreshable) return undefined
     const { revalidateEvery } = settings.current.session
     const byToken = Math.max(tokensExpireAt ?? Number.POSITIVE_INFINITY, validatedAt + RETRY_MS)
-    return Math.max(Math.min(validatedAt + revalidateEvery, byToken), waiting.get(id) ?? 0)
+    return Math.max(Math.min(validatedAt + revalidateEvery, byToken), retryAt.get(id) ?? 0)
   }
 
   function isDue(session: Session): boolean {
@@ -66,34 +67,34 @@ export function createRevalidation(parts: RevalidateParts): Revalidation {
 
   async function revalidate(cookie: string, session: Session): Promise<Lookup> {
     if (!isDue(session)) return { state: 'live', session }
-    const known = underWay.get(session.id)
+    const known = running.get(session.id)
     if (known !== undefined) return known.bounded
     const answered = new AbortController()
-    const asking = ask(cookie, session).finally(() => {
-      underWay.delete(session.id)
+    const refreshing = refreshOnce(cookie, session).finally(() => {
+      running.delete(session.id)
       answered.abort()
     })
     const timeLimit = sleep(MAX_WAIT_MS, undefined, { signal: answered.signal, ref: false })
     const bounded = Promise.race([
-      asking,
+      refreshing,
       timeLimit.then(
         () => graceOrEnd(session),
-        () => asking,
+        () => refreshing,
       ),
     ])
-    underWay.set(session.id, { asking, bounded })
+    running.set(session.id, { refreshing, bounded })
     return bounded
   }
 
-  async function ask(cookie: string, session: Session): Promise<Lookup> {
-    // Another replica may hold newer tokens than a restarted store has yet.
+  async function refreshOnce(cookie: string, session: Session): Promise<Lookup> {
+    // After a restart of the store, another replica may hold newer tokens that it has not restored yet.
     if (sessions.isRecovering) return { state: 'live', session }
     const lease = `refresh ${session.id}`
     const hold = (): Promise<boolean> => store.hold(lease, replica, LEASE_MS)
-    // Somebody else is asking: this session is good until they are done. And without the store nobody asks at all, as
-    // a refresh token that was used and not written down is a session lost.
+    // Another replica is refreshing: the session stays valid meanwhile. Without the store no replica refreshes, since a
+    // used refresh token whose successor is not stored loses the session.
     if (!(await hold())) return { state: 'live', session }
-    const keeping = setInterval(() => void hold().catch(() => {}), RENEW_LEASE_MS)
+    const leaseTimer = setInterval(() => void hold().catch(() => {}), RENEW_LEASE_MS)
     try {
       const current = await sessions.find(cookie)
       if (current.state !== 'live' || !isDue(current.session)) return current
@@ -103,7 +104,7 @@ export function createRevalidation(parts: RevalidateParts): Revalidation {
       metrics.sessionRefreshes.inc({ outcome: outcome.outcome })
       return await conclude(cookie, current.session, outcome)
     } finally {
-      clearInterval(keeping)
+      clearInterval(leaseTimer)
       await store.release(lease, replica).catch(() => {})
     }
   }
@@ -117,7 +118,7 @@ export function createRevalidation(parts: RevalidateParts): Revalidation {
     if (outcome.outcome === 'refused') {
       log.info({ session: id, err: outcome.cause }, 'the provider refused to renew a session')
       const latest = await sessions.find(cookie).catch(() => undefined)
-      // Another replica was faster after all, and its tokens are the good ones.
+      // Another replica has refreshed meanwhile. Its tokens are the valid ones.
       if (
         latest !== undefined &&
         (latest.state !== 'live' || latest.session.validatedAt > session.validatedAt)
@@ -133,7 +134,7 @@ export function createRevalidation(parts: RevalidateParts): Revalidation {
     const { vault, tokensExpireAt, identity, cause } = outcome
     if (identity === undefined) warn(id, cause)
     const decision = decide(identity ?? session.identity, settings.current.access)
-    // The cause is known: nothing is waited for.
+    // The decision is final: end the session now.
     if (!decision.allowed) return end(id, 'access-withdrawn')
     const renewed: Session = {
       ...session,
@@ -144,11 +145,11 @@ export function createRevalidation(parts: RevalidateParts): Revalidation {
       validatedAt: identity === undefined ? session.validatedAt : now(),
       tokensExpireAt,
     }
-    // The provider has forgotten the old tokens: these are written however long it takes.
+    // The provider no longer accepts the old tokens, so the new ones must be stored, however long that takes.
     onRenewed(renewed)
     if (!(await write(cookie, renewed, vault, session.validatedAt))) return sessions.find(cookie)
     if (identity === undefined) return graceOrEnd(renewed)
-    waiting.delete(id)
+    retryAt.delete(id)
     return { state: 'live', session: renewed }
   }
 
@@ -156,14 +157,14 @@ export function createRevalidation(parts: RevalidateParts): Revalidation {
     log.warn({ session, err: cause }, 'the provider could not be asked about a session')
   }
 
-  /** An outage of the provider is no logout, for as long as the operator says. */
+  /** An outage of the provider is not a logout: the session stays live within `providerGrace` and ends after it. */
   async function graceOrEnd(session: Session): Promise<Lookup> {
     const { revalidateEvery, providerGrace } = settings.current.session
     if (now() - session.validatedAt >= revalidateEvery + providerGrace) {
       return end(session.id, 'provider-lost')
     }
-    for (const [id, until] of waiting) if (until <= now()) waiting.delete(id)
-    waiting.set(session.id, now() + Math.min(RETRY_MS, Math.max(1_000, revalidateEvery / 5)))
+    for (const [id, until] of retryAt) if (until <= now()) retryAt.delete(id)
+    retryAt.set(session.id, now() + Math.min(RETRY_MS, Math.max(1_000, revalidateEvery / 5)))
     return { state: 'live', session }
   }
 
@@ -171,7 +172,7 @@ export function createRevalidation(parts: RevalidateParts): Revalidation {
     id: string,
     reason: 'refresh-refused' | 'access-withdrawn' | 'provider-lost',
   ): Promise<Lookup> {
-    waiting.delete(id)
+    retryAt.delete(id)
     await sessions.end(id, reason)
     return { state: 'ended', reason, at: now() }
   }
@@ -197,6 +198,6 @@ export function createRevalidation(parts: RevalidateParts): Revalidation {
     dueAt,
     revalidate,
     settled: async () =>
-      void (await Promise.allSettled([...underWay.values()].map(({ asking }) => asking))),
+      void (await Promise.allSettled([...running.values()].map(({ refreshing }) => refreshing))),
   }
 }

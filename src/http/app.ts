@@ -1,4 +1,4 @@
-// The gateway's own endpoints, as a table. Everything under /oauth2/ is ours; nothing of it reaches the desktop.
+// The route table of the gateway's own endpoints. No request under /oauth2/ reaches the desktop.
 
 import { Hono } from 'hono'
 import { GatewayError } from '../lib/errors.ts'

@@ -1,5 +1,5 @@
-// GET /oauth2/auth: the gate's answer for another proxy (nginx auth_request, Traefik ForwardAuth, Envoy ext_authz over
-// HTTP). It decides when a stream opens; a stream that the other proxy holds is not ended from here.
+// GET /oauth2/auth: the gate's decision for another proxy (nginx auth_request, Traefik ForwardAuth). It decides when a
+// stream opens. The gateway cannot end a stream that the other proxy holds.
 
 import { RETRY_AFTER_S, type Handle, type HttpContext, type HttpParts } from './context.ts'
 
@@ -8,11 +8,11 @@ export function createAuthRequest({ settings, authorize }: HttpParts): Handle {
     context.header('cache-control', 'no-store')
     const { headers } = context.env.incoming
     const { origin } = settings.current.publicUrl
-    // The subrequest of an upgrade carries the browser's Origin: another site's page must not get a stream.
+    // The subrequest of an upgrade carries the browser's Origin. A page of another site must not get a stream.
     if (headers.upgrade !== undefined || headers['sec-websocket-key'] !== undefined) {
       if (headers.origin !== origin) return context.body(null, 403)
     }
-    // No forwarded address is read: a client could write it. The gate judges the person, for the front page.
+    // The original URI is not read, since a client could forge it. The gate decides for the front page.
     const authorization = await authorize(headers.cookie, '/')
     switch (authorization.outcome) {
       case 'granted': {
@@ -38,7 +38,7 @@ export function createAuthRequest({ settings, authorize }: HttpParts): Handle {
   }
 }
 
-// A header holds ASCII; a comma separates groups; and a percent sign must stay one.
+// Header values are ASCII. Commas separate groups, so commas and percent signs within a value are encoded.
 function headerValue(value: string): string {
   return value.replaceAll(/[^ -~]|[%,]/gu, (character) => encodeURIComponent(character))
 }

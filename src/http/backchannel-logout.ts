@@ -3,7 +3,7 @@
 import { readBody } from '../net/request-body.ts'
 import type { Handle, HttpContext, HttpParts } from './context.ts'
 
-/** A logout token is a few hundred bytes of claims, and a signature. */
+/** A logout token is a few hundred bytes of claims plus a signature. */
 const MAX_BODY_BYTES = 16_384
 
 export function createBackchannelLogout({
@@ -20,7 +20,10 @@ export function createBackchannelLogout({
       return context.json({ error: 'invalid_request', error_description: problem }, 400)
     }
     const retry = (cause: unknown): Response => {
-      log.warn({ request: requestId, err: cause }, 'logout token could not be honoured yet')
+      log.warn(
+        { request: requestId, err: cause },
+        'logout token could not be processed yet; the provider is asked to retry',
+      )
       context.header('retry-after', '5')
       return context.json({ error: 'temporarily_unavailable' }, 503)
     }
@@ -34,15 +37,15 @@ export function createBackchannelLogout({
     try {
       const ended = await sessions.endByProvider(checked.token, requestId)
       if (ended === undefined) return refuse('jti')
-      // Last, so that a token which could not be honoured may come again.
+      // Last, so that the provider can send a token again that could not be processed.
       await sessions.markSeen(checked.token)
-      log.info({ request: requestId, ended }, 'the provider signed somebody out')
+      log.info({ request: requestId, ended }, 'the provider ended sessions by back-channel logout')
       return context.body(null, 200)
     } catch (error) {
-      // What is open here goes all the same; the provider is asked to come again for the rest.
+      // End the sessions with streams on this replica all the same. The provider retries for the others.
       for (const { id, identity } of here()) {
-        const isMeant = sid === undefined ? identity.sub === sub : identity.sid === sid
-        if (isMeant && identity.iss === iss)
+        const isMatch = sid === undefined ? identity.sub === sub : identity.sid === sid
+        if (isMatch && identity.iss === iss)
           sessions.end(id, 'provider-logout', requestId).catch(() => {})
       }
       return retry(error)
@@ -50,7 +53,7 @@ export function createBackchannelLogout({
   }
 }
 
-/** The connection is at the next request only where the body was read to its end. */
+/** Reads the whole body: the connection can be reused only after that. */
 async function readToken(context: HttpContext): Promise<string | undefined> {
   const type = context.req.header('content-type') ?? ''
   if (!type.toLowerCase().startsWith('application/x-www-form-urlencoded')) return undefined

@@ -1,4 +1,4 @@
-// What the handlers under /oauth2/ share: the parts they are given, and how they answer with a page.
+// Shared by the handlers under /oauth2/: their dependencies, and how they answer with a page.
 
 import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
@@ -30,7 +30,7 @@ export interface HttpParts {
   readonly beginLogin: BeginLogin
   readonly finishLogin: FinishLogin
   readonly reportFailedLogin: ReportFailedLogin
-  /** Where the provider's own session is ended; undefined where it offers no such place. */
+  /** The provider's end_session endpoint with its parameters; undefined if it has none. */
   readonly endSessionUrl: (
     session: Session,
     vault: Vault | undefined,
@@ -41,7 +41,7 @@ export interface HttpParts {
   /** Sessions with tunnels on this replica, known without the store. */
   readonly here: () => readonly Session[]
   readonly checkLogoutToken: CheckLogoutToken
-  /** The provider's, once it has been discovered. */
+  /** The provider's issuer; undefined before discovery. */
   readonly issuer: () => string | undefined
   readonly now: () => number
   readonly clientOf: (request: HttpBindings['incoming']) => Client
@@ -59,7 +59,7 @@ export type HttpContext = Context<HttpEnv>
 
 export type Handle = (context: HttpContext) => Response | Promise<Response>
 
-/** Seconds after which a try may go better, where time alone can mend it. */
+/** Retry-After in seconds for failures that pass by themselves. */
 export const RETRY_AFTER_S = 5
 const PASSING: ReadonlySet<FailureKind> = new Set([
   'provider-starting',

@@ -1,4 +1,4 @@
-// GET /oauth2/desktop_status: whether the desktop is there, for the page that waits for it. It counts as nobody's input.
+// GET /oauth2/desktop_status: tells the waiting page whether the desktop is up. It does not count as human input.
 
 import { readCookie } from '../session/cookie.ts'
 import type { Handle, HttpContext, HttpParts } from './context.ts'

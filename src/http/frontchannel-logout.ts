@@ -1,10 +1,10 @@
-// GET /oauth2/frontchannel_logout (OpenID Connect Front-Channel Logout 1.0, 2): asked for by a frame on the provider's
-// page. No cookie of ours reaches a third-party frame, so the session is found by the provider's own name for it.
+// GET /oauth2/frontchannel_logout (OpenID Connect Front-Channel Logout 1.0, 2): loaded in a frame on the provider's page.
+// Lax cookies do not reach a third-party frame, so `iss` and `sid` find the session.
 
 import { createAttemptLimiter } from '../net/limits.ts'
 import { sendFailure, type Handle, type HttpContext, type HttpParts } from './context.ts'
 
-/** Anybody may ask, and each time something is written down. */
+/** Anybody may call this, and each call writes to the store. */
 const LIMIT = { count: 60, windowMs: 60_000 }
 const MAX_SID = 255
 
@@ -15,7 +15,7 @@ export function createFrontchannelLogout(parts: HttpParts): Handle {
   return async function frontchannelLogout(context: HttpContext): Promise<Response> {
     const requestId = context.get('requestId')
     const { iss, sid } = context.req.query()
-    // Both, always: either alone would let any page end somebody's session by guessing.
+    // Both are required: with one alone, any page could end a session by guessing.
     const isNamed = sid !== undefined && sid !== '' && sid.length <= MAX_SID
     if (iss === undefined || !isNamed || iss !== issuer()) {
       return sendFailure(context, 'bad-request')

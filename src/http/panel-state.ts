@@ -1,5 +1,5 @@
-// GET /oauth2/session.js and /oauth2/panel: the script of the panel on the desktop's page, and what it shows. Neither
-// counts as input: a page that looks at the clock is no person.
+// GET /oauth2/session.js and /oauth2/panel: the script of the panel on the desktop's page, and the state that it shows.
+// Neither counts as human input: the script polls by itself.
 
 import { PANEL_SCRIPT, PANEL_VERSION } from '../panel/panel-script.ts'
 import { readCookie } from '../session/cookie.ts'
@@ -7,7 +7,7 @@ import type { Handle, HttpContext, HttpParts } from './context.ts'
 
 const ETAG = `"${PANEL_VERSION}"`
 
-/** The script, the same for everybody. The address that names its version is kept for good. */
+/** The script is the same for everybody. Browsers may cache the versioned address for ever. */
 export function sendPanelScript(context: HttpContext): Response {
   const isThisVersion = context.req.query('v') === PANEL_VERSION
   context.header('etag', ETAG)
@@ -24,8 +24,8 @@ export function sendPanelScript(context: HttpContext): Response {
 
 /**
  * `{state: "live", who, email, role, expiresIn, idleExpiresIn, idleTimeout}`, or `{state: "ended", reason}`. Durations
- * are seconds, so that the browser's clock does not matter; null where there is none. Always 200: unlike userinfo's 401
- * it says why a session ended, and it leaves no error in the desktop's console.
+ * are seconds, so that the browser's clock does not matter; null means no limit. The status is always 200: the answer says
+ * why a session ended, and a 401 would leave an error in the desktop's console.
  */
 export function createPanelStatus({ settings, cookies, sessions, now }: HttpParts): Handle {
   return async function panelStatus(context: HttpContext): Promise<Response> {

@@ -1,4 +1,4 @@
-// POST /oauth2/stay: a person says that they are still there. It counts as input, like a key or a click.
+// POST /oauth2/stay: the person confirms that they are still there. It counts as human input, like a key or a click.
 
 import { isSameOrigin } from '../net/navigation.ts'
 import { readCookie } from '../session/cookie.ts'

@@ -1,4 +1,4 @@
-// GET /oauth2/userinfo: who the page is talking to, for scripts.
+// GET /oauth2/userinfo: tells scripts on the page who is signed in.
 
 import { readCookie } from '../session/cookie.ts'
 import type { Handle, HttpContext, HttpParts } from './context.ts'
