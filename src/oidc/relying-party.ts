@@ -2,17 +2,15 @@
 // client authentication, and every request to the provider under one deadline, counted and timed.
 
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { createPrivateKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { rootCertificates } from 'node:tls'
 import * as oidc from 'openid-client'
-import { importPKCS8 } from 'jose'
 import type { Agent, fetch as undiciFetch } from 'undici'
-import type { ClientAuth, Settings, SettingsHolder } from '../config/config.ts'
+import type { ClientAuth, SettingsHolder } from '../config/config.ts'
 import { GatewayError } from '../lib/errors.ts'
-import { signatureAlgorithm } from '../lib/signature-algorithm.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
+import { createClientAuthentication } from './client-auth.ts'
 
 /** Seconds a request to the provider may take. */
 const DEADLINE_S = 10
@@ -34,6 +32,8 @@ export interface RelyingParty {
   readonly ready: Promise<void>
   /** Begins discovery, and goes on trying; once. */
   start(): void
+  /** How this client authenticates; undefined before discovery. */
+  readonly clientAuth: ClientAuth | undefined
   /** For further requests to the provider, under the same trust, deadline and count. */
   readonly fetch: oidc.CustomFetch
   /**
@@ -58,7 +58,7 @@ export async function createRelyingParty(
     bodyTimeout: DEADLINE_S * 1_000,
     maxResponseSize: MAX_BYTES,
   }
-  const authenticate = await clientAuthentication(wanted)
+  const { authenticate, method } = await createClientAuthentication(wanted)
   // A token just expired, by a clock a little off, is no attack.
   const client = { [oidc.clockTolerance]: CLOCK_TOLERANCE_S }
   const isPlainHttp = wanted.issuer.protocol === 'http:'
@@ -159,6 +159,10 @@ export async function createRelyingParty(
     get isUp() {
       return isUp
     },
+    get clientAuth() {
+      const metadata = configuration?.serverMetadata()
+      return metadata && method(metadata.token_endpoint_auth_methods_supported)
+    },
     ready: answered.promise,
     start: () => void discover(),
     fetch: customFetch,
@@ -184,46 +188,6 @@ async function loadHttpClient(options: Agent.Options): Promise<HttpClient> {
 
 function trust(caFile: string | undefined): { ca?: string[] } {
   return caFile === undefined ? {} : { ca: [...rootCertificates, readFileSync(caFile, 'utf8')] }
-}
-
-async function clientAuthentication(wanted: Settings['oidc']): Promise<oidc.ClientAuth> {
-  const secret = wanted.clientSecret
-  const privateKey =
-    wanted.privateKeyFile === undefined ? undefined : await readPrivateKey(wanted.privateKeyFile)
-
-  function method(offered: readonly string[] | undefined): ClientAuth {
-    if (wanted.clientAuth !== undefined) return wanted.clientAuth
-    if (privateKey !== undefined) return 'private_key_jwt'
-    if (secret === undefined) return 'none'
-    // RFC 8414 2: a provider that lists none offers client_secret_basic.
-    const usable = offered ?? ['client_secret_basic']
-    if (usable.includes('client_secret_basic') || !usable.includes('client_secret_post')) {
-      return 'client_secret_basic'
-    }
-    return 'client_secret_post'
-  }
-
-  return (server, client, body, headers) => {
-    const chosen = {
-      client_secret_basic: () => oidc.ClientSecretBasic(secret),
-      client_secret_post: () => oidc.ClientSecretPost(secret),
-      private_key_jwt: () => oidc.PrivateKeyJwt(privateKey as oidc.CryptoKey),
-      none: () => oidc.None(),
-    }[method(server.token_endpoint_auth_methods_supported)]
-    return chosen()(server, client, body, headers)
-  }
-}
-
-async function readPrivateKey(file: string): Promise<oidc.CryptoKey> {
-  const key = createPrivateKey(readFileSync(file, 'utf8'))
-  const algorithm = signatureAlgorithm(key)
-  if (algorithm === undefined) {
-    throw new GatewayError(
-      'settings-invalid',
-      `oidc.privateKeyFile: no signature algorithm for this ${key.asymmetricKeyType ?? ''} key`,
-    )
-  }
-  return importPKCS8(key.export({ type: 'pkcs8', format: 'pem' }) as string, algorithm)
 }
 
 /** RFC 6749 6. */

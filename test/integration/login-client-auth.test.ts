@@ -83,6 +83,51 @@ describe('a client with a secret', () => {
   )
 })
 
+describe('client credentials in a header', () => {
+  /** The text that the provider finds in the header, before it decodes anything. */
+  async function sent(clientId: string, clientSecret: string): Promise<OpRequest> {
+    const environment = {
+      GATEWAY_OIDC_CLIENT_ID: clientId,
+      GATEWAY_OIDC_CLIENT_SECRET: clientSecret,
+      GATEWAY_OIDC_CLIENT_AUTH: 'client_secret_basic',
+    }
+    const op = { script: { claims: { aud: clientId } } }
+    return withScriptedStack({ environment, op }, async (stack) => {
+      expect((await signIn(stack)).status).toBe(302)
+      return stack.op.asked('token')[0] as OpRequest
+    })
+  }
+
+  it('are readable for a provider that does not decode them, as long as forms leave them alone', async () => {
+    const [id, secret] = ['3f6c1d4e-8a5b-4c1e-9d0f-2b7a6c5e4d3f', 'gto_s3cr.et-with_all*of-them']
+    const { headers } = await sent(id, secret)
+    const encoded = headers.authorization?.replace('Basic ', '') ?? ''
+    expect(Buffer.from(encoded, 'base64').toString()).toBe(`${id}:${secret}`)
+  })
+
+  it('are what they were for a provider that decodes them (RFC 6749 2.3.1)', async () => {
+    const [id, secret] = ['a client: one', 'p%2B+&=: ~-_.!*()/ü']
+    expect(basic(await sent(id, secret))).toEqual([id, secret])
+  })
+
+  it('that the provider refuses are logged with the setting to change', async () => {
+    const token: Bend = () => ({
+      status: 401,
+      body: { error: 'invalid_client', error_description: 'unknown\u001b client' },
+    })
+    await withScriptedStack({ op: { script: { token } } }, async (stack) => {
+      expect((await signIn(stack)).status).toBe(502)
+      const [line] = stack.gateway.lines.filter(({ msg }) => msg === 'login failed')
+      expect(line).toMatchObject({
+        level: 'error',
+        reason: 'provider-misconfigured',
+        cause: { error: 'invalid_client', error_description: 'unknown? client' },
+        advice: expect.stringContaining('client_secret_post') as string,
+      })
+    })
+  })
+})
+
 describe('a public client', () => {
   it.each([{}, { GATEWAY_OIDC_CLIENT_AUTH: 'none' }])(
     'names itself and proves nothing but its verifier (%j)',
@@ -125,7 +170,7 @@ describe('a client with a private key', () => {
     ['ES256', 'sec1', () => ec('P-256')],
     ['ES384', 'pkcs8', () => ec('P-384')],
     ['ES512', 'pkcs8', () => ec('P-521')],
-    ['Ed25519', 'pkcs8', () => generateKeyPairSync('ed25519')],
+    ['EdDSA', 'pkcs8', () => generateKeyPairSync('ed25519')],
   ] satisfies [string, keyof typeof PEMS, () => KeyPair][])(
     'signs an assertion for the provider alone: %s, %s',
     async (algorithm, type, makeKeys) => {
@@ -180,6 +225,26 @@ describe('a client with a private key', () => {
       await expect(withScriptedStack({ environment }, async () => {})).rejects.toThrow(
         /oidc\.privateKeyFile|GATEWAY_OIDC_PRIVATE_KEY_FILE/,
       )
+    },
+  )
+
+  it.each([
+    ['EdDSA', ['RS256', 'EdDSA'], () => generateKeyPairSync('ed25519')],
+    ['Ed25519', ['RS256', 'Ed25519'], () => generateKeyPairSync('ed25519')],
+    ['PS256', ['ES256', 'PS256'], () => generateKeyPairSync('rsa', { modulusLength: 2_048 })],
+    ['RS256', ['PS256', 'RS256'], () => generateKeyPairSync('rsa', { modulusLength: 2_048 })],
+  ] satisfies [string, string[], () => KeyPair][])(
+    'signs with %s where the provider lists %j',
+    async (algorithm, listed, makeKeys) => {
+      const { publicKey, privateKey } = makeKeys()
+      const file = join(folder, `listed-${algorithm}.pem`)
+      await writeFile(file, privateKey.export({ type: 'pkcs8', format: 'pem' }))
+      const asked = await tokenRequest({ GATEWAY_OIDC_PRIVATE_KEY_FILE: file }, ({ body }) => ({
+        body: { ...body, token_endpoint_auth_signing_alg_values_supported: listed },
+      }))
+      const assertion = asked.form.get('client_assertion') ?? ''
+      expect(decodeProtectedHeader(assertion).alg).toBe(algorithm)
+      await jwtVerify(assertion, publicKey, { issuer: CLIENT_ID })
     },
   )
 

@@ -6,7 +6,7 @@ import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:
 import { dirname } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import { codeOf } from '../../lib/errors.ts'
-import { signatureAlgorithm } from '../../lib/signature-algorithm.ts'
+import { signatureAlgorithms } from '../../lib/signature-algorithm.ts'
 import { parseStoreAddress } from '../../lib/store-address.ts'
 import { problem, type Problem } from '../read/problem.ts'
 import type { WrittenSettings } from '../schema/written-settings.ts'
@@ -68,7 +68,7 @@ function atSigningKey(file: string): string | undefined {
   const words = atPrivateKey(file)
   if (words !== undefined) return words
   const key = createPrivateKey(readFileSync(file))
-  return signatureAlgorithm(key) === undefined
+  return signatureAlgorithms(key).length === 0
     ? `${file} holds a key (${key.asymmetricKeyType}) that no provider takes; use RSA, P-256, P-384, P-521 or Ed25519`
     : undefined
 }
