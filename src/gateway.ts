@@ -86,7 +86,12 @@ export async function startGateway(
 
   const relyingParty = await createRelyingParty(holder, log, metrics)
   const limiter = createAttemptLimiter(() => holder.current.loginLimit, now)
-  const reportFailedLogin = createReportFailedLogin(holder, { metrics, audit, log })
+  const reportFailedLogin = createReportFailedLogin(holder, {
+    metrics,
+    audit,
+    log,
+    clientAuth: () => relyingParty.clientAuth,
+  })
   const beginLogin = createBeginLogin({
     settings: holder,
     relyingParty,

@@ -35,11 +35,32 @@ function describe(error: unknown, depth = 0): unknown {
   const message = error instanceof SyntaxError ? 'not shown' : error.message
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
   const protocol = 'error' in error && typeof error.error === 'string' ? error.error : undefined
+  const description = 'error_description' in error ? printable(error.error_description) : undefined
   return {
     name,
     message,
     ...(code === undefined ? {} : { code }),
     ...(protocol === undefined ? {} : { error: protocol }),
+    ...(description === undefined ? {} : { error_description: description }),
+    ...mismatch(cause),
     ...(cause instanceof Error && depth < 3 ? { cause: describe(cause, depth + 1) } : {}),
   }
+}
+
+const MAX_DESCRIPTION = 300
+
+/** The provider's own words (RFC 6749 5.2), bounded and printable, since a log reader may print them on a terminal. */
+function printable(text: unknown): string | undefined {
+  return typeof text === 'string'
+    ? text.replaceAll(/[^\x20-\x7e\xa0-\uffff]/g, '?').slice(0, MAX_DESCRIPTION)
+    : undefined
+}
+
+/** A wrong issuer is told with both values: oauth4webapi keeps them in the cause. */
+function mismatch(cause: unknown): { expected?: string; found?: string } {
+  if (typeof cause !== 'object' || cause === null) return {}
+  const { attribute, expected, body } = cause as Record<string, unknown>
+  if (attribute !== 'issuer' || typeof expected !== 'string') return {}
+  const found = printable((body as Record<string, unknown> | undefined)?.['issuer'])
+  return { expected, ...(found === undefined ? {} : { found }) }
 }

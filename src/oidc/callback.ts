@@ -12,6 +12,8 @@ import type { RelyingParty } from './relying-party.ts'
 
 /** Seconds an ID token may claim to have been issued ahead of our clock. */
 const MAX_AHEAD_S = 60
+/** Of the implicit and hybrid flows, and of JARM. */
+const FOREIGN_PARAMETERS = ['id_token', 'access_token', 'token', 'response']
 
 export type LoginFinish =
   | {
@@ -40,6 +42,11 @@ export function createFinishLogin(
     // The address as the provider knows it, whatever Host the request came with.
     const response = new URL(CALLBACK_PATH, settings.current.publicUrl)
     response.search = query.toString()
+    // RFC 6749 4.1.2: the code flow's response has none of these. A link that somebody made up does not redeem a code.
+    if (FOREIGN_PARAMETERS.some((name) => query.has(name))) {
+      const cause = 'the authorization response is not one of the code flow'
+      return { outcome: 'failed', failure: { kind: 'login-invalid', cause } }
+    }
     const maxAge = mostAge(settings.current.oidc.authorizationParams, login, now())
     try {
       const tokens = await oidc.authorizationCodeGrant(configuration, response, {

@@ -6,7 +6,10 @@ import { claimsNamedBy, needsOf } from '../policy/policy.ts'
 import type { Identity } from '../session/session.ts'
 import { addUserinfo, claimAt, toIdentity, type Claims } from './identity.ts'
 
-/** `known` are claims that need no asking, `sub` and `iss` among them. Rejects when userinfo is asked and fails. */
+/**
+ * `known` are the claims at hand, `sub` and `iss` among them. Asks userinfo for what they lack. Rejects when userinfo fails
+ * and a rule needs it; without such a rule the known claims are enough.
+ */
 export async function identify(
   settings: Settings,
   configuration: oidc.Configuration,
@@ -21,19 +24,28 @@ export async function identify(
   }
   const isMissing = (name: string): boolean => claimAt(known, name) === undefined
   const needed = needsOf(access)
-  const ask =
+  const isNeededByRules =
     (needed.groups && isMissing(wanted.groupsClaim)) ||
     (needed.email &&
       (isMissing('email') ||
         (wanted.emailVerified === 'required' && isMissing('email_verified')))) ||
-    // Asked for by the scope, shown on pages and named in the audit.
-    (wanted.scopes.split(' ').includes('email') && isMissing('email')) ||
     [...options.claimNames].some(isMissing)
+  // The pages and the audit show it.
+  const isAddressWanted = wanted.scopes.split(' ').includes('email') && isMissing('email')
 
-  if (!ask || configuration.serverMetadata().userinfo_endpoint === undefined) {
+  if (
+    !(isNeededByRules || isAddressWanted) ||
+    configuration.serverMetadata().userinfo_endpoint === undefined
+  ) {
     return toIdentity(known, options)
   }
   // The expected subject stops a token of somebody else from naming this person (Core 5.3.2).
-  const userinfo = await oidc.fetchUserInfo(configuration, accessToken, known.sub)
+  let userinfo: Claims
+  try {
+    userinfo = await oidc.fetchUserInfo(configuration, accessToken, known.sub)
+  } catch (error) {
+    if (isNeededByRules) throw error
+    return toIdentity(known, options)
+  }
   return toIdentity(addUserinfo(known, userinfo, options), options)
 }

@@ -2,7 +2,7 @@
 // (RFC 6749 4.1.2.1 and 5.2, OpenID Connect Core 3.1.2.6) and the library's, never by message.
 
 import * as oidc from 'openid-client'
-import type { SettingsHolder } from '../config/config.ts'
+import type { ClientAuth, SettingsHolder } from '../config/config.ts'
 import { codeOf } from '../lib/errors.ts'
 import type { Audit } from '../observability/audit.ts'
 import type { Log } from '../observability/log.ts'
@@ -44,6 +44,8 @@ const BY_LIBRARY_CODE: ReadonlyMap<string, LoginFailureKind> = new Map([
   ['OAUTH_RESPONSE_IS_NOT_CONFORM', 'provider-error'],
   ['OAUTH_RESPONSE_IS_NOT_JSON', 'provider-error'],
   ['OAUTH_PARSE_ERROR', 'provider-error'],
+  // An encrypted ID token, or a token type such as DPoP: the client's registration asks for what the gateway lacks.
+  ['OAUTH_UNSUPPORTED_OPERATION', 'provider-misconfigured'],
   ['OAUTH_HTTP_REQUEST_FORBIDDEN', 'provider-misconfigured'],
   ['OAUTH_REQUEST_PROTOCOL_FORBIDDEN', 'provider-misconfigured'],
   ['OAUTH_MISSING_SERVER_METADATA', 'provider-misconfigured'],
@@ -59,24 +61,69 @@ export interface FailedLogin {
   readonly cause?: unknown
 }
 
+export interface ReportParts {
+  readonly metrics: Metrics
+  readonly audit: Audit
+  readonly log: Log
+  /** How this client authenticates; undefined before discovery. */
+  readonly clientAuth: () => ClientAuth | undefined
+}
+
 export type ReportFailedLogin = (failed: FailedLogin) => void
 
 /** One audit line, one count and one log line for each login that ended, or never began, without a person's name. */
 export function createReportFailedLogin(
   settings: SettingsHolder,
-  { metrics, audit, log }: { readonly metrics: Metrics; readonly audit: Audit; readonly log: Log },
+  { metrics, audit, log, clientAuth }: ReportParts,
 ): ReportFailedLogin {
   return function reportFailedLogin({ requestId: request, address, reason, cause }) {
     metrics.logins.inc({ outcome: 'failed', reason })
     const desktop = settings.current.desktop.url.host
     audit.write({ event: 'login_refused', request, address, desktop, reason })
     const isOurs = reason === 'provider-misconfigured' || reason === 'clock'
-    log[isOurs ? 'error' : 'info']({ request, reason, cause }, 'login failed')
+    const advice = adviceOn(cause, clientAuth())
+    log[isOurs ? 'error' : 'info']({ request, reason, cause, advice }, 'login failed')
   }
 }
 
 export function failureOf(error: unknown): LoginFailure {
   return { kind: kindOf(error), cause: error }
+}
+
+/** What the administrator can change; undefined where the error says it all. */
+function adviceOn(error: unknown, clientAuth: ClientAuth | undefined): string | undefined {
+  if (isClientRefused(error) && clientAuth === 'client_secret_basic') {
+    return 'The provider refused the client credentials. Check oidc.clientId and oidc.clientSecret. If they are right, the provider may not decode HTTP Basic credentials: set oidc.clientAuth to client_secret_post.'
+  }
+  const algorithm = unexpectedAlgorithm(error)
+  if (algorithm !== undefined) {
+    return `The ID token is signed with ${algorithm}. Set the client's ID token signature algorithm at the provider to one that its discovery document lists, such as RS256.`
+  }
+  if (codeOf(error) === 'OAUTH_UNSUPPORTED_OPERATION') {
+    return 'The provider sent an encrypted ID token or a token type other than Bearer. Switch off token encryption and DPoP for this client at the provider.'
+  }
+  return undefined
+}
+
+function isClientRefused(error: unknown): boolean {
+  if (error instanceof oidc.ResponseBodyError) return error.error === 'invalid_client'
+  return (
+    error instanceof oidc.WWWAuthenticateChallengeError &&
+    !error.cause.some(({ scheme }) => scheme === 'bearer')
+  )
+}
+
+/** Longer than any registered name: the header is the sender's. */
+const MAX_ALGORITHM_LENGTH = 20
+
+/** The `alg` of an ID token whose algorithm the provider does not list; oauth4webapi names it in the innermost cause. */
+function unexpectedAlgorithm(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null) return undefined
+  if ('header' in error && 'expected' in error && 'reason' in error) {
+    const { alg } = error.header as { alg?: unknown }
+    return typeof alg === 'string' ? alg.slice(0, MAX_ALGORITHM_LENGTH) : undefined
+  }
+  return 'cause' in error ? unexpectedAlgorithm(error.cause) : undefined
 }
 
 function kindOf(error: unknown): LoginFailureKind {
@@ -90,6 +137,7 @@ function kindOf(error: unknown): LoginFailureKind {
   }
   if (brokeOff(error)) return 'provider-unreachable'
   if (isTooLongAgo(error)) return 'provider-needs-you'
+  if (unexpectedAlgorithm(error) !== undefined) return 'provider-misconfigured'
   return BY_LIBRARY_CODE.get(codeOf(error) ?? '') ?? 'login-invalid'
 }
 

@@ -25,7 +25,7 @@ export function toIdentity(claims: Claims, options: IdentityOptions): Identity {
       (options.emailVerified === 'assumed' || isTrue(claims['email_verified'])),
     name: text(claims['name']),
     preferredUsername: text(claims['preferred_username']),
-    groups: list(claimAt(claims, options.groupsClaim)),
+    groups: groupNames(claimAt(claims, options.groupsClaim)),
     claims: Object.fromEntries(
       [...options.claimNames].map((name) => [name, list(claimAt(claims, name))]),
     ),
@@ -52,15 +52,20 @@ export function addUserinfo(idToken: Claims, userinfo: Claims, options: Identity
   }
 }
 
-/** The claim of exactly this name, else the one at this dotted path. Names with dots in them are common (URLs). */
-export function claimAt(claims: Claims, path: string): unknown {
-  if (Object.hasOwn(claims, path)) return claims[path]
-  let value: unknown = claims
-  for (const step of path.split('.')) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return undefined
-    value = (value as Claims)[step]
+/**
+ * The claim at a dotted path. Keys may contain dots themselves (URLs, Keycloak's `resource_access` by client id), so at each
+ * level the longest key that fits is tried first.
+ */
+export function claimAt(claims: unknown, path: string): unknown {
+  if (typeof claims !== 'object' || claims === null) return undefined
+  if (Object.hasOwn(claims, path)) return (claims as Claims)[path]
+  for (let dot = path.lastIndexOf('.'); dot > 0; dot = path.lastIndexOf('.', dot - 1)) {
+    const key = path.slice(0, dot)
+    if (!Object.hasOwn(claims, key)) continue
+    const found = claimAt((claims as Claims)[key], path.slice(dot + 1))
+    if (found !== undefined) return found
   }
-  return value
+  return undefined
 }
 
 function text(value: unknown): string | undefined {
@@ -70,6 +75,17 @@ function text(value: unknown): string | undefined {
 // Some providers (Amazon Cognito among them) send booleans as text.
 function isTrue(value: unknown): boolean {
   return value === true || value === 'true'
+}
+
+/**
+ * Groups come as an array, as an object whose keys are the names (Zitadel), or as one text. A text is one group: names may
+ * contain blanks and commas, and a split "Helpdesk Admins" would match a rule for "Admins".
+ */
+function groupNames(value: unknown): readonly string[] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return list(value)
+  return Object.entries(value).flatMap(([name, held]) =>
+    name === '' || held === null || held === false ? [] : [name],
+  )
 }
 
 function list(value: unknown): readonly string[] {

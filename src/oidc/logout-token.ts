@@ -8,6 +8,8 @@ import type { RelyingParty } from './relying-party.ts'
 
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout'
 const CLOCK_TOLERANCE_S = 60
+/** How long a token without `exp` is valid after its `iat`. */
+const MAX_AGE_WITHOUT_EXP_S = 120
 /** The key set is asked for at most so often, however many made-up keys the tokens name. */
 const KEYS_COOLDOWN_MS = 5_000
 /** Types that some provider gives its logout tokens; anything else (an access token, say) is not one. */
@@ -67,7 +69,7 @@ export function createCheckLogoutToken(
         audience: clientId,
         algorithms: signatureAlgorithms(metadata.id_token_signing_alg_values_supported),
         clockTolerance: CLOCK_TOLERANCE_S,
-        requiredClaims: ['iat', 'exp', 'jti', 'events'],
+        requiredClaims: ['iat', 'jti', 'events'],
         currentDate: new Date(now()),
       })
       if (!TYPES.includes(protectedHeader.typ?.toLowerCase())) return invalid('typ')
@@ -92,9 +94,12 @@ export function createCheckLogoutToken(
 }
 
 function readClaims(payload: JWTPayload, now: number): LogoutTokenCheck {
-  const { iss = '', sub, jti, iat = 0, exp = 0, events } = payload
+  const { iss = '', sub, jti, iat = 0, events } = payload
   const { sid, nonce } = payload
   if (iat > now / 1_000 + CLOCK_TOLERANCE_S) return invalid('iat')
+  // Ory Hydra, LemonLDAP::NG and authentik before 2025.8 send no `exp`. A fresh `iat` takes its place.
+  const exp = payload.exp ?? iat + MAX_AGE_WITHOUT_EXP_S
+  if (exp <= now / 1_000 - CLOCK_TOLERANCE_S) return invalid('iat')
   if (typeof jti !== 'string' || jti === '') return invalid('jti')
   const event = isObject(events) ? events[EVENT] : undefined
   if (!isObject(event)) return invalid('events')

@@ -74,7 +74,13 @@ export function createRefresh(
       return { ...renewed, identity: old }
     }
     try {
-      const known = { ...claims, iss: old.iss, sub: old.sub, sid: old.sid }
+      const known = {
+        ...signInFacts(old),
+        ...claims,
+        iss: old.iss,
+        sub: old.sub,
+        sid: old.sid,
+      }
       const fresh = await identify(settings.current, configuration, known, tokens.access_token)
       // Names are for pages and the audit: where the provider does not repeat them, they stay.
       const names = {
@@ -86,6 +92,21 @@ export function createRefresh(
       return { ...renewed, identity: undefined, cause }
     }
   }
+}
+
+/**
+ * How the person signed in (OpenID Connect Core 2). A refresh is no new sign-in, and many providers leave these claims out
+ * of its ID token (Core 12.2 requires none of them), so the values of the sign-in stay in force.
+ */
+const SIGN_IN_CLAIMS = ['acr', 'amr', 'auth_time']
+
+function signInFacts({ claims }: Identity): Record<string, readonly string[]> {
+  return Object.fromEntries(
+    SIGN_IN_CLAIMS.flatMap((name) => {
+      const known = claims[name] ?? []
+      return known.length === 0 ? [] : [[name, known]]
+    }),
+  )
 }
 
 function refreshTokenIn(body: unknown): string | undefined {

@@ -94,13 +94,23 @@ describe('a logout token', () => {
   })
 })
 
+it('a token without an expiry (Ory Hydra) counts once, while its time is fresh', async () => {
+  const person = await arrive()
+  const token = await stack.op.logoutToken({ exp: undefined, iat: now() - 100 })
+  expect((await send(token)).status).toBe(200)
+  expect(await isSignedIn(person)).toBe(false)
+  const newcomer = await arrive()
+  expect((await send(token)).status).toBe(400)
+  expect(await isSignedIn(newcomer)).toBe(true)
+})
+
 describe('what is no logout token', () => {
   it.each<[string, Json, Json?, Signature?]>([
     ['from another issuer', { iss: 'https://other.example.com' }],
     ['for another client', { aud: 'somebody-else' }],
     ['without an audience', { aud: undefined }],
     ['that has expired', { iat: now() - 700, exp: now() - 400 }],
-    ['without an expiry', { exp: undefined }],
+    ['without an expiry whose time is long past', { exp: undefined, iat: now() - 300 }],
     ['without a time', { iat: undefined }],
     ['from the future', { iat: now() + 120 }],
     ['without a jti', { jti: undefined }],

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Environment } from '../support/gateway.ts'
 import { Person } from '../support/person.ts'
-import { PERSON, TOKEN_PREFIX, type Json, type Script } from '../support/scripted-op.ts'
+import { PERSON, TOKEN_PREFIX, type Bend, type Json, type Script } from '../support/scripted-op.ts'
 import {
   expectNoSession,
   expectRefused,
@@ -90,13 +90,20 @@ describe('groups', () => {
     ['one in another case', { groups: ['Desktop-Users'] }],
     ['one that only begins alike', { groups: ['desktop-users-emeritus'] }],
     ['a list in a text', { groups: 'staff,desktop-users' }],
-    ['an object', { groups: { 'desktop-users': true } }],
+    ['a key of an object that is switched off', { groups: { 'desktop-users': false } }],
     ['one too deep', { groups: [['desktop-users']] }],
   ])('keep a person out: %s', async (_, claims) => {
     expect(await enter({ environment: BY_GROUP, claims })).toMatchObject({
       status: 403,
       reason: 'no-rule-matches',
       asked: 0,
+    })
+  })
+
+  it('may be the keys of an object', async () => {
+    const groups = { 'desktop-users': { '165461784664': 'example.com' } }
+    expect(await enter({ environment: BY_GROUP, claims: { groups } })).toMatchObject({
+      status: 302,
     })
   })
 
@@ -136,6 +143,17 @@ describe('groups', () => {
     }
     expect(await enter({ ...setup, script })).toMatchObject({ status: 403, asked: 0 })
   })
+})
+
+it('a userinfo endpoint that fails keeps nobody out whom the rules let in without it', async () => {
+  const userinfo: Bend = () => ({ status: 500, body: {} })
+  const known = { groups: ['desktop-users'], email: undefined }
+  expect(await enter({ environment: BY_GROUP, claims: known, script: { userinfo } })).toMatchObject(
+    { status: 302, asked: 1 },
+  )
+  expect(
+    await enter({ environment: BY_GROUP, claims: { groups: undefined }, script: { userinfo } }),
+  ).toMatchObject({ status: 502, asked: 1 })
 })
 
 describe('userinfo is asked', () => {

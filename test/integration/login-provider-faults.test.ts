@@ -150,8 +150,8 @@ describe('the token endpoint', () => {
     [
       'sends a token of another type',
       (usual) => ({ body: { ...usual.body, token_type: 'mac' } }),
-      400,
-      'login-invalid',
+      502,
+      'provider-misconfigured',
     ],
     ['does not know the code', oauthError('invalid_grant'), 400, 'login-invalid'],
     ['does not know the client', oauthError('invalid_client', 401), 502, 'provider-misconfigured'],

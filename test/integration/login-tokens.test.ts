@@ -66,21 +66,36 @@ describe('an ID token is refused', () => {
   it.each([
     ['signed by another key', { signature: 'another-key' }],
     ['changed after it was signed', { signature: 'tampered' }],
-    ['signed by nobody', { signature: 'none' }],
-    ['signed with the public key as a secret', { signature: 'public-key-as-secret' }],
     ['signed by a key of an unknown name', { header: { kid: 'unknown' } }],
-    ['with an extension we do not know', { header: { crit: ['b64'], b64: true } }],
     ['that is not there', { signature: 'missing' }],
   ] satisfies [string, Partial<Script>][])('%s', (_, script) => refuses(script))
 
   it.each([
     ['no JWT', 'op-secret-x'],
     ['no text', 42],
-    ['encrypted', 'eyJhbGciOiJkaXIifQ.op-secret-.op-secret-.op-secret-.op-secret-'],
     ['a JWT of nothing', 'e30.e30.e30'],
   ])('that is %s', (_, idToken) =>
     refuses({ token: ({ body }) => ({ body: { ...body, id_token: idToken } }) }),
   )
+
+  const MISCONFIGURED = { status: 502, reason: 'provider-misconfigured' }
+
+  it.each([
+    ['signed by nobody', { signature: 'none' }],
+    ['signed with the public key as a secret', { signature: 'public-key-as-secret' }],
+    ['with an extension that the gateway does not know', { header: { crit: ['b64'], b64: true } }],
+  ] satisfies [string, Partial<Script>][])(
+    '%s is a fault of the set-up, which no new attempt mends',
+    (_, script) => refuses(script, MISCONFIGURED),
+  )
+
+  it('that is encrypted is a fault of the set-up, which no new attempt mends', () => {
+    const encrypted = 'eyJhbGciOiJkaXIifQ.op-secret-.op-secret-.op-secret-.op-secret-'
+    return refuses(
+      { token: ({ body }) => ({ body: { ...body, id_token: encrypted } }) },
+      MISCONFIGURED,
+    )
+  })
 
   it('that is no JSON', () =>
     refuses(
@@ -108,7 +123,8 @@ describe('a provider that offers algorithms which prove nothing', () => {
           },
         },
         async (own) => {
-          await expectRefused(own, INVALID, () => signIn(own))
+          const misconfigured = { status: 502, reason: 'provider-misconfigured' }
+          await expectRefused(own, misconfigured, () => signIn(own))
         },
       )
     },

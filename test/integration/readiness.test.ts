@@ -123,6 +123,21 @@ describe('a provider that answers nonsense when the gateway starts', () => {
   )
 })
 
+it('a wrong issuer is logged with the value that was found and the one that was expected', async ({
+  onTestFinished,
+}) => {
+  const discovery: Bend = ({ body }) => ({ body: { ...body, issuer: 'https://evil.example' } })
+  const op = await startScriptedOp({ script: { discovery } })
+  onTestFinished(() => op.stop())
+  const gateway = await startGatewayFor(op.port, onTestFinished)
+  await vi.waitFor(() =>
+    expect(gateway.lines.find(({ msg }) => msg === 'provider discovery failed')).toBeDefined(),
+  )
+  const line = JSON.stringify(gateway.lines.find(({ msg }) => msg === 'provider discovery failed'))
+  expect(line).toContain('"found":"https://evil.example"')
+  expect(line).toContain(`"expected":"${op.issuer}`)
+})
+
 describe('a provider that goes down later', () => {
   it('makes nobody unready and signs nobody out; its metric says so until it is back', async ({
     onTestFinished,

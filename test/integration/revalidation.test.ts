@@ -210,6 +210,25 @@ describe('a provider that gives no refresh token', () => {
   })
 })
 
+describe('how a person signed in', () => {
+  it('stays known where a refresh does not repeat it: acr, amr and auth_time are of the sign-in', async () => {
+    const stack = await startScriptedStack({
+      environment: {
+        GATEWAY_ALLOW_GROUPS: undefined,
+        GATEWAY_SESSION_REVALIDATE_EVERY: '1s',
+      },
+      config: { access: [{ match: { claims: { acr: ['mfa'], amr: ['otp'] } }, role: 'control' }] },
+      op: { script: { token: withRefreshToken, claims: { acr: 'mfa', amr: ['pwd', 'otp'] } } },
+    })
+    endings.push(() => stack.stop())
+    const person = new Person()
+    await signIn(stack, '/', person)
+    await pause(1_100)
+    expect((await person.request(stack.at('/oauth2/auth'))).status).toBe(202)
+    expect(stack.op.asked('token')).toHaveLength(2)
+  })
+})
+
 describe('a provider that rotates', () => {
   async function startRotating(): Promise<{
     readonly stack: ScriptedStack

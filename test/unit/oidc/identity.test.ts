@@ -21,6 +21,8 @@ describe('groups', () => {
     ],
     [undefined, []],
     [{}, []],
+    ['staff,desktop-users', ['staff,desktop-users']],
+    [{ ops: { '1': 'example.com' }, dev: true, former: null, off: false }, ['ops', 'dev']],
   ])('%j becomes %j', (groups, expected) => {
     expect(toIdentity({ ...base, groups }, options).groups).toEqual(expected)
   })
@@ -38,6 +40,19 @@ describe('groups', () => {
       toIdentity(nested, { ...options, groupsClaim: 'https://example.com/groups' }).groups,
     ).toEqual(['dev'])
   })
+})
+
+it('are found below keys that contain dots themselves, the longest key first', () => {
+  const claims = {
+    ...base,
+    resource_access: { 'my.app': { roles: ['ops'] }, my: { app: { roles: ['wrong'] } } },
+    'a.b': { c: 1 },
+    a: { 'b.c': 2, d: 3 },
+  }
+  expect(claimAt(claims, 'resource_access.my.app.roles')).toEqual(['ops'])
+  expect(claimAt(claims, 'a.b.c')).toBe(1)
+  expect(claimAt(claims, 'a.d')).toBe(3)
+  expect(claimAt(claims, 'a.b.x')).toBeUndefined()
 })
 
 it('never walks into what every object has', () => {
