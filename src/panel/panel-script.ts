@@ -20,8 +20,7 @@ const MODULES = [
   'panel.js',
 ]
 
-const read = (file: string): string =>
-  readFileSync(new URL(`panel/${file}`, import.meta.url), 'utf8')
+const read = (file: string): string => readFileSync(new URL(file, import.meta.url), 'utf8')
 
 const words = JSON.stringify({
   session: AFTER_SESSION,
