@@ -107,11 +107,16 @@ within a part, one entry is enough.
 |---|---|
 | \`match.groups\` | groups of the person, as the groups claim has them |
 | \`match.emails\` | whole addresses; case does not count |
-| \`match.emailDomains\` | what follows the last \`@\`, whole; case does not count |
+| \`match.emailDomains\` | what follows the \`@\`, whole; case does not count |
 | \`match.claims\` | claim → values, of which the person must have one |
 | \`role\` | \`control\`, \`view\` or \`owner\`; required |
 | \`clipboardIn\` | \`allow\` or \`deny\`: whether what the person pastes reaches the desktop; without it \`GATEWAY_CLIPBOARD_IN\` decides |
 | \`downloads\` | \`allow\` or \`deny\`: KasmVNC's \`Downloads/\` and its lists of folders; without it \`GATEWAY_DOWNLOADS\` decides |
+
+An e-mail address, here and in what the provider says, has exactly one \`@\`, a local part of letters, digits, dots and
+\`!#$%&'*+/=?^_|~-\` or a backtick, and a domain of letters, digits, hyphens and dots. Everything else, such as
+\`a@evil.example@corp.example\` or \`Anna <anna@example.com>\`, is refused in the settings and matches no rule at a sign-in; the log
+then says so. Domains in other scripts may be written either way (\`bücher.example\`, \`xn--bcher-kva.example\`).
 
 An empty \`match\` matches nobody and is refused; \`allowAnyone: true\` lets every signed-in person control the desktop. Role \`view\`
 needs \`desktop.viewer\` credentials on KasmVNC, where the user behind them is what makes a viewer. Role \`owner\` controls the

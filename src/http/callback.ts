@@ -2,7 +2,8 @@
 // asked before a session exists, and a new session gets a new cookie.
 
 import { readCookie } from '../session/cookie.ts'
-import { decide } from '../policy/policy.ts'
+import { printable } from '../lib/printable.ts'
+import { decide, hasUnusableEmail } from '../policy/policy.ts'
 import { deniedPage, type FailureKind } from '../pages/pages.ts'
 import { subjectOf } from '../observability/audit.ts'
 import type { LoginState, TakenLogin } from '../session/login-state.ts'
@@ -17,6 +18,9 @@ import {
 } from './context.ts'
 
 type SignedIn = Extract<LoginFinish, { outcome: 'signed-in' }>
+
+/** Characters of an address that is none. */
+const MAX_LOGGED_EMAIL = 60
 
 const UNUSABLE: Readonly<Record<Exclude<TakenLogin['outcome'], 'taken'>, FailureKind>> = {
   missing: 'login-cookie-missing',
@@ -66,7 +70,14 @@ export function createCallback(parts: HttpParts): Handle {
     const { address } = clientOf(context.env.incoming)
     const desktop = settings.current.desktop.url.host
     const { sub, email } = identity
-    const decision = decide(identity, settings.current.access)
+    const rules = settings.current.access
+    if (email !== undefined && hasUnusableEmail(identity, rules)) {
+      log.warn(
+        { request: requestId, email: printable(email, MAX_LOGGED_EMAIL) },
+        'the provider gives an e-mail address that no rule can match: it must have one @ and a plain domain; correct it at the provider',
+      )
+    }
+    const decision = decide(identity, rules)
     const old = readCookie(context.req.header('cookie'), cookies.sessionName)
     // Whoever signs in leaves the session they had, also when the new account may not enter.
     if (old !== undefined) await endOld(old, requestId)

@@ -3,6 +3,7 @@
 
 import { pino, stdTimeFunctions, type Logger } from 'pino'
 import type { Settings } from '../config/config.ts'
+import { printable } from '../lib/printable.ts'
 
 export type Log = Logger
 
@@ -35,7 +36,7 @@ function describe(error: unknown, depth = 0): unknown {
   const message = error instanceof SyntaxError ? 'not shown' : error.message
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
   const protocol = 'error' in error && typeof error.error === 'string' ? error.error : undefined
-  const description = 'error_description' in error ? printable(error.error_description) : undefined
+  const description = 'error_description' in error ? wordsOf(error.error_description) : undefined
   return {
     name,
     message,
@@ -49,11 +50,9 @@ function describe(error: unknown, depth = 0): unknown {
 
 const MAX_DESCRIPTION = 300
 
-/** The provider's own words (RFC 6749 5.2), bounded and printable, since a log reader may print them on a terminal. */
-function printable(text: unknown): string | undefined {
-  return typeof text === 'string'
-    ? text.replaceAll(/[^\x20-\x7e\xa0-\uffff]/g, '?').slice(0, MAX_DESCRIPTION)
-    : undefined
+/** The provider's own words (RFC 6749 5.2). */
+function wordsOf(text: unknown): string | undefined {
+  return typeof text === 'string' ? printable(text, MAX_DESCRIPTION) : undefined
 }
 
 /** A wrong issuer is told with both values: oauth4webapi keeps them in the cause. */
@@ -61,6 +60,6 @@ function mismatch(cause: unknown): { expected?: string; found?: string } {
   if (typeof cause !== 'object' || cause === null) return {}
   const { attribute, expected, body } = cause as Record<string, unknown>
   if (attribute !== 'issuer' || typeof expected !== 'string') return {}
-  const found = printable((body as Record<string, unknown> | undefined)?.['issuer'])
+  const found = wordsOf((body as Record<string, unknown> | undefined)?.['issuer'])
   return { expected, ...(found === undefined ? {} : { found }) }
 }

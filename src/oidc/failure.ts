@@ -1,5 +1,5 @@
 // Why a login failed, in the words of the pages, the audit and the metrics. Told apart by the protocol's error codes
-// (RFC 6749 4.1.2.1 and 5.2, OpenID Connect Core 3.1.2.6) and the library's, never by message.
+// (RFC 6749 4.1.2.1 and 5.2, OpenID Connect Core 3.1.2.6), the library's and our own, never by message.
 
 import * as oidc from 'openid-client'
 import type { ClientAuth, SettingsHolder } from '../config/config.ts'
@@ -135,6 +135,7 @@ function kindOf(error: unknown): LoginFailureKind {
     const isOfToken = error.cause.some(({ scheme }) => scheme === 'bearer')
     return isOfToken ? 'provider-error' : 'provider-misconfigured'
   }
+  if (isRefusedHere(error)) return 'provider-misconfigured'
   if (brokeOff(error)) return 'provider-unreachable'
   if (isTooLongAgo(error)) return 'provider-needs-you'
   if (unexpectedAlgorithm(error) !== undefined) return 'provider-misconfigured'
@@ -147,6 +148,12 @@ function isTooLongAgo(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false
   if ('claim' in error) return error.claim === 'auth_time'
   return 'cause' in error && isTooLongAgo(error.cause)
+}
+
+// What relying-party.ts throws, as the library wraps it.
+function isRefusedHere(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  return codeOf(error) === 'provider-refused' || isRefusedHere(error.cause)
 }
 
 // undici reports every network failure as a TypeError without a code of its own. One in the middle of a body, or a

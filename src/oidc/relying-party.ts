@@ -8,6 +8,7 @@ import * as oidc from 'openid-client'
 import type { Agent, fetch as undiciFetch } from 'undici'
 import type { ClientAuth, SettingsHolder } from '../config/config.ts'
 import { GatewayError } from '../lib/errors.ts'
+import { printable } from '../lib/printable.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { createClientAuthentication } from './client-auth.ts'
@@ -20,8 +21,10 @@ const CLOCK_TOLERANCE_S = 60
 const INITIAL_RETRY_MS = 1_000
 const MAX_RETRY_MS = 30_000
 const REDISCOVER_MS = 60 * 60_000
-/** No answer of a provider needs more. */
+/** No answer of a provider needs more. Counted on the wire, where nothing is compressed. */
 const MAX_BYTES = 1_048_576
+/** A compressed answer of this size may hold a thousand times as much (RFC 9110 12.5.3). */
+const ACCEPT_ENCODING = { 'accept-encoding': 'identity' }
 
 export interface RelyingParty {
   /** Undefined until the provider answered once. A later outage leaves the last known one in place. */
@@ -77,28 +80,31 @@ export async function createRelyingParty(
     const operation = operationOf(url, configuration)
     const stopTimer = metrics.oidcRequestDuration.startTimer({ operation })
     const asksForRefresh = isRefresh(options.body)
+    let response: ProviderResponse
     try {
       const { fetch, agent } = await httpClient()
       const patient = asksForRefresh
         ? { signal: AbortSignal.timeout(REFRESH_DEADLINE_S * 1_000) }
         : {}
-      const init = { ...options, ...patient, dispatcher: agent } as Parameters<typeof fetch>[1]
-      const response = await fetch(url, init)
-      stopTimer({ outcome: response.ok ? 'ok' : 'refused' })
-      setUp(response.status < 500)
-      if (asksForRefresh && response.ok) {
-        const body = await response
-          .clone()
-          .json()
-          .catch(() => {})
-        tokenResponseCapture.getStore()?.(body)
-      }
-      return response
+      const headers = { ...options.headers, ...ACCEPT_ENCODING }
+      const init = { ...options, headers, ...patient, dispatcher: agent }
+      response = await fetch(url, init as Parameters<typeof fetch>[1])
     } catch (error) {
       stopTimer({ outcome: 'unreachable' })
       setUp(false)
       throw error
     }
+    stopTimer({ outcome: response.ok ? 'ok' : 'refused' })
+    setUp(response.status < 500)
+    await refuseEncoded(response)
+    if (asksForRefresh && response.ok) {
+      const body = await response
+        .clone()
+        .json()
+        .catch(() => {})
+      tokenResponseCapture.getStore()?.(body)
+    }
+    return response
   }
 
   function httpClient(): Promise<HttpClient> {
@@ -178,6 +184,19 @@ export async function createRelyingParty(
 interface HttpClient {
   readonly agent: Agent
   readonly fetch: typeof undiciFetch
+}
+
+type ProviderResponse = Awaited<ReturnType<typeof undiciFetch>>
+
+/** Before a byte is decoded: `fetch` does that as the body is read, and counts nothing then. */
+async function refuseEncoded(response: ProviderResponse): Promise<void> {
+  const encoding = response.headers.get('content-encoding') ?? 'identity'
+  if (/^\s*identity\s*$/i.test(encoding)) return
+  await response.body?.cancel().catch(() => {})
+  throw new GatewayError(
+    'provider-refused',
+    `the provider answers with Content-Encoding: ${printable(encoding, 40)} though asked for none; make it, or the proxy in front of it, respect Accept-Encoding: identity`,
+  )
 }
 
 /** When it is first needed: loading it takes a fifth of the time until the gateway listens. */

@@ -2,6 +2,7 @@
 // so that the audit can say why.
 
 import type { AccessRule, Permission, Role, RuleMatch } from '../config/config.ts'
+import { parseEmailAddress } from '../lib/email-address.ts'
 import type { Identity, Session } from '../session/session.ts'
 
 export type Decision =
@@ -55,19 +56,24 @@ export function claimsNamedBy(rules: readonly AccessRule[]): ReadonlySet<string>
 export function needsOf(rules: readonly AccessRule[]): { groups: boolean; email: boolean } {
   return {
     groups: rules.some(({ match }) => (match?.groups.length ?? 0) > 0),
-    email: rules.some(
-      ({ match }) => (match?.emails.length ?? 0) > 0 || (match?.emailDomains.length ?? 0) > 0,
-    ),
+    email: rules.some(({ match }) => match !== undefined && namesEmail(match)),
   }
 }
 
+/** Some rule looks at the e-mail address, and what the provider gives as one is none: such a rule matches nobody. */
+export function hasUnusableEmail({ email }: Identity, rules: readonly AccessRule[]): boolean {
+  return email !== undefined && needsOf(rules).email && parseEmailAddress(email) === undefined
+}
+
 function matches(match: RuleMatch, identity: Identity): boolean {
-  const email = identity.emailCounts ? identity.email?.toLowerCase() : undefined
   const parts: boolean[] = []
   if (match.groups.length > 0) parts.push(shareOne(match.groups, identity.groups))
-  if (match.emails.length > 0) parts.push(email !== undefined && match.emails.includes(email))
-  if (match.emailDomains.length > 0) {
-    parts.push(email !== undefined && match.emailDomains.includes(domainOf(email)))
+  if (namesEmail(match)) {
+    const { email = '', emailCounts } = identity
+    const parsed = emailCounts ? parseEmailAddress(email) : undefined
+    if (parsed === undefined) return false
+    if (match.emails.length > 0) parts.push(match.emails.includes(parsed.address))
+    if (match.emailDomains.length > 0) parts.push(match.emailDomains.includes(parsed.domain))
   }
   for (const [name, wanted] of Object.entries(match.claims)) {
     parts.push(shareOne(wanted, identity.claims[name] ?? []))
@@ -75,9 +81,8 @@ function matches(match: RuleMatch, identity: Identity): boolean {
   return parts.length > 0 && parts.every(Boolean)
 }
 
-// After the last @, whole: `a@evil.example@corp.example` and `a@sub.corp.example` must not pass for one another.
-function domainOf(email: string): string {
-  return email.slice(email.lastIndexOf('@') + 1)
+function namesEmail({ emails, emailDomains }: RuleMatch): boolean {
+  return emails.length > 0 || emailDomains.length > 0
 }
 
 function shareOne(wanted: readonly string[], held: readonly string[]): boolean {

@@ -236,6 +236,20 @@ describe('an e-mail address', () => {
       403,
       'no-rule-matches',
     ],
+    [
+      'with two @, the domain last',
+      BY_DOMAIN,
+      { email: 'bob@evil.example@example.com' },
+      403,
+      'no-rule-matches',
+    ],
+    [
+      'in the domain, quoted',
+      BY_DOMAIN,
+      { email: '"bob@evil.example"@example.com' },
+      403,
+      'no-rule-matches',
+    ],
     ['with two @', BY_DOMAIN, { email: 'bob@example.com@evil.example' }, 403, 'no-rule-matches'],
     ['that is a list', BY_EMAIL, { email: ['alice@example.com'] }, 403, 'no-rule-matches'],
     ['of a domain, not verified', BY_DOMAIN, { email_verified: false }, 403, 'email-not-verified'],
@@ -245,6 +259,34 @@ describe('an e-mail address', () => {
       expect(await enter({ environment, claims })).toMatchObject({ status, reason })
     },
   )
+
+  it('that is none matches no rule, and the log says so once, in print and shortened', async () => {
+    const email = `attacker@evil.example"\u202e\n@${'x'.repeat(200)}@example.com`
+    const script = { claims: { email } }
+    await withScriptedStack({ environment: BY_DOMAIN, op: { script } }, async (stack) => {
+      const { audit } = await expectRefused(
+        stack,
+        { status: 403, reason: 'no-rule-matches', outcome: 'refused' },
+        () => signIn(stack),
+      )
+      const lines = stack.gateway.lines.filter(({ email: logged }) => logged !== undefined)
+      const logged = lines.filter((line) => line['audit'] === undefined)
+      expect(logged).toHaveLength(1)
+      expect(logged[0]).toMatchObject({
+        request: audit['request'],
+        email: `attacker@evil.example\\u{22}\\u{202e}\\u{a}@${'x'.repeat(35)}…`,
+        msg: expect.stringContaining('no rule can match') as string,
+      })
+    })
+  })
+
+  it('that is none stays out of the log where no rule looks at addresses', async () => {
+    const script = { claims: { email: 'a@b@c' } }
+    await withScriptedStack({ environment: BY_GROUP, op: { script } }, async (stack) => {
+      expect((await signIn(stack)).status).toBe(302)
+      expect(JSON.stringify(stack.gateway.lines)).not.toContain('no rule can match')
+    })
+  })
 
   // An address and the word that it is verified count only from one and the same answer.
   it.each([

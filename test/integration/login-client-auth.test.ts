@@ -121,7 +121,7 @@ describe('client credentials in a header', () => {
       expect(line).toMatchObject({
         level: 'error',
         reason: 'provider-misconfigured',
-        cause: { error: 'invalid_client', error_description: 'unknown? client' },
+        cause: { error: 'invalid_client', error_description: String.raw`unknown\u{1b} client` },
         advice: expect.stringContaining('client_secret_post') as string,
       })
     })

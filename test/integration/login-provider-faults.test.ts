@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createCertificate } from '../support/certificate.ts'
 import type { Environment } from '../support/gateway.ts'
@@ -225,6 +226,76 @@ describe('userinfo, asked for a claim that is missing,', () => {
       userinfo,
     })
     await expectRefused(stack, { status, reason }, () => signIn(stack))
+  })
+})
+
+describe('a compressed answer', () => {
+  // Members of one gzip file (RFC 1952 2.2): 900 MB of blanks after valid JSON, in less than a megabyte. Nothing but its
+  // encoding is wrong.
+  const blanks = gzipSync(Buffer.alloc(1_000_000, ' '))
+  const packed = (body: object): Buffer =>
+    Buffer.concat([gzipSync(JSON.stringify(body)), ...Array<Buffer>(900).fill(blanks)])
+  const bomb: Bend = ({ headers, body }) => ({
+    headers: { ...headers, 'content-encoding': 'gzip' },
+    body: packed(body),
+  })
+  const refusal = { status: 502, reason: 'provider-misconfigured' }
+
+  it.each([
+    ['the token endpoint', { token: bomb }],
+    ['the key set', { jwks: bomb }],
+    ['userinfo', { claims: { groups: undefined }, userinfo: bomb }],
+    ['the endpoint of pushed requests', { par: bomb }],
+  ] satisfies [string, Partial<Script>][])(
+    'of %s is refused before a byte of it is unpacked',
+    async (_, script) => {
+      const discovery: Bend = ({ body }) => ({
+        body: {
+          ...body,
+          ...('par' in script
+            ? { pushed_authorization_request_endpoint: `${String(body['issuer'])}/par` }
+            : {}),
+        },
+      })
+      await withScriptedStack({ op: { script: { discovery, ...script } } }, async (own) => {
+        const { answer } = await expectRefused(own, refusal, () =>
+          signIn(own, '/oauth2/start?rd=/'),
+        )
+        expect(answer.body).not.toContain('gzip')
+        expect(JSON.stringify(own.gateway.lines)).toContain('Content-Encoding: gzip')
+      })
+    },
+  )
+
+  it('of discovery leaves the gateway waiting for a better one', async () => {
+    let isBent = true
+    const discovery: Bend = (usual) => (isBent ? bomb(usual) : usual)
+    const started = withScriptedStack({ op: { script: { discovery } } }, async (own) => {
+      expect(JSON.stringify(own.gateway.lines)).toContain('Content-Encoding: gzip')
+      expect((await signIn(own)).status).toBe(302)
+    })
+    setTimeout(() => (isBent = false), 500)
+    await started
+  })
+
+  it.each(['identity', ' Identity'])('is none where it says %j', async (encoding) => {
+    const plain: Bend = ({ headers }) => ({ headers: { ...headers, 'content-encoding': encoding } })
+    stack.op.script({ token: plain, jwks: plain })
+    expect((await signIn(stack)).status).toBe(302)
+  })
+
+  it('is never asked for', async () => {
+    await withScriptedStack({ op: { script: { claims: { groups: undefined } } } }, async (own) => {
+      await signIn(own)
+      const asked = own.op.requests.filter(({ endpoint }) => endpoint !== 'authorize')
+      expect(asked.map(({ endpoint }) => endpoint)).toEqual([
+        'discovery',
+        'token',
+        'jwks',
+        'userinfo',
+      ])
+      for (const { headers } of asked) expect(headers['accept-encoding']).toBe('identity')
+    })
   })
 })
 

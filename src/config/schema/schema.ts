@@ -68,7 +68,7 @@ const schema: z.ZodType<WrittenSettings> = map({
   allowEmailDomains: optional(list(emailDomain), 'none', {
     env: 'GATEWAY_ALLOW_EMAIL_DOMAINS',
     meaning:
-      'Domains whose people may control the desktop: the part of an address after the last `@`, whole, without wildcards.',
+      'Domains whose people may control the desktop: the part of an address after its one `@`, whole, without wildcards.',
   }),
   allowAnyone: byDefault(flag, 'false', {
     env: 'GATEWAY_ALLOW_ANYONE',

@@ -2,6 +2,7 @@
 
 import * as z from 'zod'
 
+import { parseDomain, parseEmailAddress } from '../../lib/email-address.ts'
 import { text } from './leaf.ts'
 
 /** Scopes separated by single blanks; `openid` is what makes it OpenID Connect. */
@@ -49,20 +50,25 @@ function refuseParameter(name: string, value: string): string | undefined {
   return undefined
 }
 
-/** One person's address, in lower case. */
-export const email: z.ZodType<string> = text('must be an e-mail address', (written, refuse) =>
-  /^[^@\s]+@[^@\s]+$/.test(written)
-    ? written.toLowerCase()
-    : refuse('must be an e-mail address with exactly one @'),
-)
+/** One person's address, in the form that is compared with the provider's (lib/email-address.ts). */
+export const email: z.ZodType<string> = text('must be an e-mail address', (written, refuse) => {
+  const parsed = parseEmailAddress(written)
+  if (parsed !== undefined) return parsed.address
+  return /^[^@\s]+@[^@\s]+$/.test(written)
+    ? refuse(
+        'must be an e-mail address such as anna@example.com: no quotes, brackets, commas or blanks, and a domain of letters, digits, hyphens and dots',
+      )
+    : refuse('must be an e-mail address with exactly one @')
+})
 
-/** `example.com`, in lower case: what follows the @, whole. */
+/** `example.com`, in lower case and A-labels: what follows the @, whole. */
 export const emailDomain: z.ZodType<string> = text('must be a domain', (written, refuse) => {
   if (written.startsWith('@')) return refuse('must be a domain without the leading @')
   if (written.includes('@'))
     return refuse('must be a domain; an address goes into the list of e-mail addresses')
   if (written.includes('*')) return refuse('must be a whole domain; list each subdomain by itself')
-  if (!/^[^\s.,/]+(\.[^\s.,/]+)*$/.test(written))
-    return refuse('must be a domain such as example.com')
-  return written.toLowerCase()
+  return (
+    parseDomain(written) ??
+    refuse('must be a domain such as example.com, of letters, digits, hyphens and dots')
+  )
 })
