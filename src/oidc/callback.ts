@@ -8,6 +8,7 @@ import type { Identity, Vault } from '../session/session.ts'
 import { identify } from './claims.ts'
 import { failureOf, type LoginFailure } from './failure.ts'
 import { CALLBACK_PATH, mostAge } from './login.ts'
+import { verifySignature } from './provider-keys.ts'
 import type { RelyingParty } from './relying-party.ts'
 
 /** Seconds an ID token may claim to have been issued ahead of our clock. */
@@ -56,6 +57,8 @@ export function createFinishLogin(
         idTokenExpected: true,
         ...(maxAge === undefined ? {} : { maxAge }),
       })
+      const { id_token_signing_alg_values_supported: listed } = configuration.serverMetadata()
+      await verifySignature(relyingParty.keys, tokens.id_token as string, listed)
       const idToken = tokens.claims() as oidc.IDToken
       if (idToken.iat > now() / 1_000 + MAX_AHEAD_S) {
         return {
@@ -70,7 +73,7 @@ export function createFinishLogin(
       const expiresIn = tokens.expiresIn()
       return {
         outcome: 'signed-in',
-        identity: await identify(settings.current, configuration, idToken, tokens.access_token),
+        identity: await identify(settings.current, relyingParty, idToken, tokens.access_token),
         vault: { idToken: tokens.id_token, refreshToken: tokens.refresh_token },
         issuedAt: idToken.iat,
         tokensExpireAt: expiresIn === undefined ? undefined : now() + expiresIn * 1_000,

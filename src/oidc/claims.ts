@@ -5,6 +5,8 @@ import type { Settings } from '../config/config.ts'
 import { claimsNamedBy, needsOf } from '../policy/policy.ts'
 import type { Identity } from '../session/session.ts'
 import { addUserinfo, claimAt, toIdentity, type Claims } from './identity.ts'
+import { verifySignature } from './provider-keys.ts'
+import type { RelyingParty } from './relying-party.ts'
 
 /**
  * `known` are the claims at hand, `sub` and `iss` among them. Asks userinfo for what they lack. Rejects when userinfo fails
@@ -12,7 +14,7 @@ import { addUserinfo, claimAt, toIdentity, type Claims } from './identity.ts'
  */
 export async function identify(
   settings: Settings,
-  configuration: oidc.Configuration,
+  relyingParty: RelyingParty,
   known: Claims & { readonly sub: string },
   accessToken: string,
 ): Promise<Identity> {
@@ -35,17 +37,36 @@ export async function identify(
 
   if (
     !(isNeededByRules || isAddressWanted) ||
-    configuration.serverMetadata().userinfo_endpoint === undefined
+    relyingParty.configuration?.serverMetadata().userinfo_endpoint === undefined
   ) {
     return toIdentity(known, options)
   }
   // The expected subject stops a token of somebody else from naming this person (Core 5.3.2).
   let userinfo: Claims
   try {
-    userinfo = await oidc.fetchUserInfo(configuration, accessToken, known.sub)
+    userinfo = await askUserinfo(relyingParty, accessToken, known.sub)
   } catch (error) {
     if (isNeededByRules) throw error
     return toIdentity(known, options)
   }
   return toIdentity(addUserinfo(known, userinfo, options), options)
+}
+
+/** OpenID Connect Core 5.3; the answer is JSON, or a JWT that the provider signed (5.3.2). */
+async function askUserinfo(
+  relyingParty: RelyingParty,
+  accessToken: string,
+  subject: string,
+): Promise<Claims> {
+  const configuration = relyingParty.configuration as oidc.Configuration
+  let answer = ''
+  const claims = await relyingParty.captureBody(
+    () => oidc.fetchUserInfo(configuration, accessToken, subject),
+    (body) => (answer = body),
+  )
+  if (!answer.trimStart().startsWith('{')) {
+    const { userinfo_signing_alg_values_supported: listed } = configuration.serverMetadata()
+    await verifySignature(relyingParty.keys, answer, listed)
+  }
+  return claims
 }

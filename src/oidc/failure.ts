@@ -47,6 +47,11 @@ const BY_LIBRARY_CODE: ReadonlyMap<string, LoginFailureKind> = new Map([
   // An encrypted ID token, or a token type such as DPoP: the client's registration asks for what the gateway lacks.
   ['OAUTH_UNSUPPORTED_OPERATION', 'provider-misconfigured'],
   ['OAUTH_HTTP_REQUEST_FORBIDDEN', 'provider-misconfigured'],
+  // jose's, of the provider's key set and the algorithms that prove who signed.
+  ['ERR_JOSE_ALG_NOT_ALLOWED', 'provider-misconfigured'],
+  ['ERR_JWKS_TIMEOUT', 'provider-unreachable'],
+  ['ERR_JWKS_INVALID', 'provider-error'],
+  ['ERR_JOSE_GENERIC', 'provider-error'],
   ['OAUTH_REQUEST_PROTOCOL_FORBIDDEN', 'provider-misconfigured'],
   ['OAUTH_MISSING_SERVER_METADATA', 'provider-misconfigured'],
   ['OAUTH_INVALID_SERVER_METADATA', 'provider-misconfigured'],

@@ -1,17 +1,16 @@
 // Logout tokens (OpenID Connect Back-Channel Logout 1.0, 2.4 and 2.6): the provider's word that a session of its own, or
 // every session of a person, is over.
 
-import { createRemoteJWKSet, customFetch, errors, jwtVerify, type JWTPayload } from 'jose'
+import { errors, jwtVerify, type JWTPayload } from 'jose'
 import { codeOf } from '../lib/errors.ts'
 import type { LogoutOrder } from '../session/sessions.ts'
+import { asymmetricAlgorithms } from './provider-keys.ts'
 import type { RelyingParty } from './relying-party.ts'
 
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout'
 const CLOCK_TOLERANCE_S = 60
 /** How long a token without `exp` is valid after its `iat`. */
 const MAX_AGE_WITHOUT_EXP_S = 120
-/** The key set is asked for at most so often, however many made-up keys the tokens name. */
-const KEYS_COOLDOWN_MS = 5_000
 /** Types that some provider gives its logout tokens; anything else (an access token, say) is not one. */
 const TYPES: readonly (string | undefined)[] = [
   undefined,
@@ -38,40 +37,24 @@ export function createCheckLogoutToken(
   clientId: string,
   now: () => number,
 ): CheckLogoutToken {
-  let keys:
-    | { readonly uri: string; readonly find: ReturnType<typeof createRemoteJWKSet> }
-    | undefined
-
   return async function checkLogoutToken(token) {
-    const metadata = relyingParty.configuration?.serverMetadata()
-    if (metadata?.jwks_uri === undefined) {
+    const { keys, configuration } = relyingParty
+    const metadata = configuration?.serverMetadata()
+    if (metadata === undefined) {
       return { outcome: 'keys-unavailable', cause: 'the provider has not been discovered yet' }
     }
-    if (keys?.uri !== metadata.jwks_uri) {
-      const find = createRemoteJWKSet(new URL(metadata.jwks_uri), {
-        [customFetch]: async (url, { headers, method, redirect, signal }) =>
-          relyingParty.fetch(url, {
-            headers: Object.fromEntries(headers.entries()),
-            method,
-            redirect,
-            signal,
-            body: undefined,
-          }),
-        timeoutDuration: 5_000,
-        cooldownDuration: KEYS_COOLDOWN_MS,
-      })
-      keys = { uri: metadata.jwks_uri, find }
+    const options = {
+      issuer: metadata.issuer,
+      audience: clientId,
+      algorithms: asymmetricAlgorithms(metadata.id_token_signing_alg_values_supported),
+      clockTolerance: CLOCK_TOLERANCE_S,
+      requiredClaims: ['iat', 'jti', 'events'],
+      currentDate: new Date(now()),
     }
-    const maySeeNewKeys = !keys.find.coolingDown
+    const maySeeNewKeys = !keys.isCoolingDown
     try {
-      const { payload, protectedHeader } = await jwtVerify(token, keys.find, {
-        issuer: metadata.issuer,
-        audience: clientId,
-        algorithms: signatureAlgorithms(metadata.id_token_signing_alg_values_supported),
-        clockTolerance: CLOCK_TOLERANCE_S,
-        requiredClaims: ['iat', 'jti', 'events'],
-        currentDate: new Date(now()),
-      })
+      const verified = await keys.use((set) => jwtVerify(token, set, options))
+      const { payload, protectedHeader } = verified
       if (!TYPES.includes(protectedHeader.typ?.toLowerCase())) return invalid('typ')
       return readClaims(payload, now())
     } catch (error) {
@@ -117,9 +100,4 @@ function invalid(problem: string): LogoutTokenCheck {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-// As for ID tokens: asymmetric only. A client secret as HMAC key would let every holder of it sign people out.
-function signatureAlgorithms(supported: readonly string[] = ['RS256']): string[] {
-  return supported.filter((algorithm) => /^(?:RS|PS|ES)\d{3}$|^EdDSA$|^Ed25519$/.test(algorithm))
 }

@@ -5,6 +5,7 @@ import * as oidc from 'openid-client'
 import type { SettingsHolder } from '../config/config.ts'
 import type { Identity, Session, Vault } from '../session/session.ts'
 import { identify } from './claims.ts'
+import { verifySignature } from './provider-keys.ts'
 import type { RelyingParty } from './relying-party.ts'
 
 export type RefreshOutcome =
@@ -35,10 +36,13 @@ export function createRefresh(
     let rotated: string | undefined
     let tokens
     try {
-      tokens = await relyingParty.captureTokenResponse(
+      tokens = await relyingParty.captureBody(
         () => oidc.refreshTokenGrant(configuration, refreshToken),
         (body) => (rotated = refreshTokenIn(body)),
       )
+      const { id_token_signing_alg_values_supported: listed } = configuration.serverMetadata()
+      if (tokens.id_token !== undefined)
+        await verifySignature(relyingParty.keys, tokens.id_token, listed)
     } catch (cause) {
       // The answer could not be verified (the keys are not to be had, say), and the old token is used up all the same.
       if (rotated !== undefined) {
@@ -81,7 +85,7 @@ export function createRefresh(
         sub: old.sub,
         sid: old.sid,
       }
-      const fresh = await identify(settings.current, configuration, known, tokens.access_token)
+      const fresh = await identify(settings.current, relyingParty, known, tokens.access_token)
       // Names are for pages and the audit: where the provider does not repeat them, they stay.
       const names = {
         name: fresh.name ?? old.name,
@@ -109,7 +113,11 @@ function signInFacts({ claims }: Identity): Record<string, readonly string[]> {
   )
 }
 
-function refreshTokenIn(body: unknown): string | undefined {
-  const { refresh_token: token } = (body ?? {}) as { refresh_token?: unknown }
-  return typeof token === 'string' && token !== '' ? token : undefined
+function refreshTokenIn(body: string): string | undefined {
+  try {
+    const { refresh_token: token } = (JSON.parse(body) ?? {}) as { refresh_token?: unknown }
+    return typeof token === 'string' && token !== '' ? token : undefined
+  } catch {
+    return undefined
+  }
 }

@@ -12,6 +12,7 @@ import { printable } from '../lib/printable.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { createClientAuthentication } from './client-auth.ts'
+import { createProviderKeys, type ProviderKeys } from './provider-keys.ts'
 
 /** Seconds a request to the provider may take. */
 const DEADLINE_S = 10
@@ -39,11 +40,10 @@ export interface RelyingParty {
   readonly clientAuth: ClientAuth | undefined
   /** For further requests to the provider, under the same trust, deadline and count. */
   readonly fetch: oidc.CustomFetch
-  /**
-   * Does `work`, in which one refresh is asked for; `onGranted` is given the body of the answer that grants it (undefined:
-   * no JSON), before the library takes it or throws.
-   */
-  captureTokenResponse<T>(work: () => Promise<T>, onGranted: (body: unknown) => void): Promise<T>
+  /** The keys that the provider signs with. */
+  readonly keys: ProviderKeys
+  /** Runs `work`, and gives `onBody` the body of each successful answer before the library reads it or throws. */
+  captureBody<T>(work: () => Promise<T>, onBody: (body: string) => void): Promise<T>
   stop(): Promise<void>
 }
 
@@ -67,7 +67,7 @@ export async function createRelyingParty(
   const isPlainHttp = wanted.issuer.protocol === 'http:'
   const answered = Promise.withResolvers<void>()
 
-  const tokenResponseCapture = new AsyncLocalStorage<(body: unknown) => void>()
+  const capture = new AsyncLocalStorage<(body: string) => void>()
   let loading: Promise<HttpClient> | undefined
   let configuration: oidc.Configuration | undefined
   let isUp = false
@@ -97,13 +97,8 @@ export async function createRelyingParty(
     stopTimer({ outcome: response.ok ? 'ok' : 'refused' })
     setUp(response.status < 500)
     await refuseEncoded(response)
-    if (asksForRefresh && response.ok) {
-      const body = await response
-        .clone()
-        .json()
-        .catch(() => {})
-      tokenResponseCapture.getStore()?.(body)
-    }
+    const onBody = response.ok ? capture.getStore() : undefined
+    if (onBody !== undefined) onBody(await response.clone().text())
     return response
   }
 
@@ -131,11 +126,8 @@ export async function createRelyingParty(
       const found = await oidc.discovery(wanted.issuer, wanted.clientId, client, authenticate, {
         [oidc.customFetch]: customFetch,
         timeout: DEADLINE_S,
-        // In the code flow the library leaves the ID token's signature unchecked by default, trusting TLS alone.
-        execute: [
-          oidc.enableNonRepudiationChecks,
-          ...(isPlainHttp ? [oidc.allowInsecureRequests] : []),
-        ],
+        // Signatures are checked by provider-keys.ts: the library's own key set waits 60 s before it looks for new keys.
+        execute: isPlainHttp ? [oidc.allowInsecureRequests] : [],
       })
       const { issuer } = found.serverMetadata()
       if (/[{}]/.test(issuer)) {
@@ -172,7 +164,8 @@ export async function createRelyingParty(
     ready: answered.promise,
     start: () => void discover(),
     fetch: customFetch,
-    captureTokenResponse: (work, onGranted) => tokenResponseCapture.run(onGranted, work),
+    keys: createProviderKeys(() => configuration?.serverMetadata(), customFetch),
+    captureBody: (work, onBody) => capture.run(onBody, work),
     async stop() {
       isStopped = true
       clearTimeout(timer)

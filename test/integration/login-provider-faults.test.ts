@@ -180,7 +180,7 @@ describe('the key set', () => {
     ['hangs up', () => ({ fault: 'reset' }), 503, 'provider-unreachable'],
     ['is a page', () => ({ headers: html, body: '<p>hello' }), 502, 'provider-error'],
     ['is empty', () => ({ body: { keys: [] } }), 400, 'login-invalid'],
-    ['has no keys', () => ({ body: {} }), 400, 'login-invalid'],
+    ['has no keys', () => ({ body: {} }), 502, 'provider-error'],
     [
       'holds no key that can be read',
       () => ({ body: { keys: [{ kty: 'RSA' }] } }),

@@ -99,8 +99,10 @@ export interface ScriptedOp {
   script(changes: Partial<Script>): void
   /** The first script again, and an empty record. */
   reset(): void
-  /** A new signing key under a new `kid`; the old one is gone from the key set. */
-  rotateKey(): Promise<void>
+  /** A new signing key, under a new `kid` unless told otherwise; the old one is gone from the key set. */
+  rotateKey(kid?: string): Promise<void>
+  /** Of the signing key. */
+  readonly kid: string
   stop(): Promise<void>
 }
 
@@ -313,8 +315,11 @@ export async function startScriptedOp(options: ScriptedOpOptions = {}): Promise<
       script = first
       requests.length = 0
     },
-    async rotateKey() {
-      key = await newKey()
+    async rotateKey(kid) {
+      key = await newKey(kid)
+    },
+    get kid() {
+      return key.kid
     },
     async stop() {
       server.closeAllConnections()
@@ -323,7 +328,7 @@ export async function startScriptedOp(options: ScriptedOpOptions = {}): Promise<
   }
 }
 
-async function newKey(): Promise<Key> {
+async function newKey(kid = randomBytes(4).toString('hex')): Promise<Key> {
   const { privateKey, publicKey } = await crypto.subtle.generateKey(
     {
       name: 'RSASSA-PKCS1-v1_5',
@@ -334,7 +339,6 @@ async function newKey(): Promise<Key> {
     true,
     ['sign', 'verify'],
   )
-  const kid = randomBytes(4).toString('hex')
   return {
     kid,
     privateKey,
