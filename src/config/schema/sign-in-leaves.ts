@@ -1,17 +1,19 @@
-// What a login asks the provider for, and how the people and domains that rules name are written.
+// Scopes and parameters of the authorization request, and the e-mail addresses and domains in rules.
 
 import * as z from 'zod'
 
 import { text } from './leaf.ts'
 
-/** Scopes separated by single blanks; `openid` is what makes it OpenID Connect. */
+/** Scopes, normalised to single spaces. Without `openid` the request is not OpenID Connect (Core 1.0 3.1.2.1). */
 export const scopes: z.ZodType<string> = text('must be text', (written, refuse) => {
   const all = written.split(/\s+/).filter((scope) => scope !== '')
-  return all.includes('openid') ? all.join(' ') : refuse('must contain openid, separated by spaces')
+  return all.includes('openid')
+    ? all.join(' ')
+    : refuse('must contain openid; separate scopes by spaces')
 })
 
-/** Each login makes these anew or depends on them, so nobody may override them. */
-const OWNED: ReadonlySet<string> = new Set([
+/** The gateway sets these for each login or depends on them, so settings must not override them. */
+const RESERVED: ReadonlySet<string> = new Set([
   'client_id',
   'redirect_uri',
   'response_type',
@@ -44,24 +46,24 @@ export const authorizationParams: z.ZodType<Readonly<Record<string, string>>> = 
 
 function refuseParameter(name: string, value: string): string | undefined {
   if (name === 'scope') return 'must be removed; set GATEWAY_OIDC_SCOPES (oidc.scopes) instead'
-  if (OWNED.has(name)) return 'must be removed; the gateway sets this parameter itself'
+  if (RESERVED.has(name)) return 'must be removed; the gateway sets this parameter itself'
   if (name === 'max_age' && !/^\d{1,9}$/.test(value)) return 'must be a whole number of seconds'
   return undefined
 }
 
-/** One person's address, in lower case. */
+/** One person's e-mail address, converted to lower case. */
 export const email: z.ZodType<string> = text('must be an e-mail address', (written, refuse) =>
   /^[^@\s]+@[^@\s]+$/.test(written)
     ? written.toLowerCase()
     : refuse('must be an e-mail address with exactly one @'),
 )
 
-/** `example.com`, in lower case: what follows the @, whole. */
+/** The whole part of an address after the @, such as `example.com`, converted to lower case. */
 export const emailDomain: z.ZodType<string> = text('must be a domain', (written, refuse) => {
   if (written.startsWith('@')) return refuse('must be a domain without the leading @')
   if (written.includes('@'))
-    return refuse('must be a domain; an address goes into the list of e-mail addresses')
-  if (written.includes('*')) return refuse('must be a whole domain; list each subdomain by itself')
+    return refuse('must be a domain; put an address into the list of e-mail addresses')
+  if (written.includes('*')) return refuse('must be a whole domain; list each subdomain separately')
   if (!/^[^\s.,/]+(\.[^\s.,/]+)*$/.test(written))
     return refuse('must be a domain such as example.com')
   return written.toLowerCase()

@@ -1,5 +1,5 @@
-// The settings leaf by leaf, as they were written and each is sound by itself. Whether they agree with each other
-// is check-together.ts and access-rules.ts; load.ts turns them into `Settings`.
+// The settings as written, after each was validated by itself. check-together.ts and access-rules.ts check them against
+// each other. assemble-settings.ts turns them into `Settings`.
 
 import type { DesktopTls, Permission, Role, RuleMatch, Settings } from '../config.ts'
 
@@ -27,7 +27,7 @@ export interface WrittenRoute extends WrittenCredentials {
 
 export type WrittenTls = Lacking<DesktopTls, 'caFile' | 'fingerprint'>
 
-/** T with these keys possibly absent. */
+/** T in which the keys K may be missing. */
 type Lacking<T, K extends keyof T> = Omit<T, K> & { readonly [P in K]?: T[P] | undefined }
 
 type Unchanged = 'listen' | 'adminListen' | 'loginLimit' | 'ui' | 'drain' | 'logLevel'
