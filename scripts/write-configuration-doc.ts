@@ -110,7 +110,7 @@ match; a part matches when one of its entries does.
 | \`match.emailDomains\` | the whole part after the last \`@\`; upper and lower case are equal |
 | \`match.claims\` | claim → list of values; the person must have at least one of them |
 | \`role\` | \`control\`, \`view\` or \`owner\`; required |
-| \`clipboardIn\` | \`allow\` or \`deny\`: whether text that the person pastes reaches the desktop; default: \`GATEWAY_CLIPBOARD_IN\` |
+| \`clipboardIn\` | \`allow\` or \`deny\`: whether what the person pastes reaches the desktop; default: \`GATEWAY_CLIPBOARD_IN\` |
 | \`downloads\` | \`allow\` or \`deny\`: whether the person can open KasmVNC's \`Downloads/\` and its folder listings; default: \`GATEWAY_DOWNLOADS\` |
 
 An empty \`match\` would match nobody and is refused. To let every signed-in person control the desktop, set \`allowAnyone: true\`.

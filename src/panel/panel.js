@@ -66,7 +66,7 @@ export function startPanel(messages, style) {
   let pollTimer
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let renderTimer
-  /** The path of the desktop's stream, known from the first socket. The end of other sockets is ignored. */
+  /** The path of the desktop's stream, known from the first socket. Other sockets matter only with a session end (4401, 4403). */
   let streamPath = /** @type {string | undefined} */ (undefined)
   /** @type {Set<WebSocket>} */
   const open = new Set()

@@ -6,7 +6,7 @@ import type * as z from 'zod'
 
 import { text } from './leaf.ts'
 
-/** An origin such as `https://desk.example.com`. Plain http is allowed on loopback only, where nobody can listen. */
+/** An origin such as `https://desk.example.com`. Plain http is allowed on loopback only: its traffic stays on the machine. */
 export const publicOrigin: z.ZodType<URL> = text(
   'must be an https origin, or http on loopback',
   (written, refuse) => {
