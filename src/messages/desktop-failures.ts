@@ -40,9 +40,9 @@ export const DESKTOP_FAILURES: Readonly<Record<DesktopFailure, FailureMessage>> 
     ],
     forAdministrator: [
       html`Compare <code>GATEWAY_DESKTOP_USERNAME</code> and
-        <code>GATEWAY_DESKTOP_PASSWORD</code> with the desktop’s own user and password. The roles
-        view and owner have their own settings: <code>GATEWAY_DESKTOP_VIEWER_…</code> and
-        <code>GATEWAY_DESKTOP_OWNER_…</code>.`,
+        <code>GATEWAY_DESKTOP_PASSWORD</code> with the desktop’s own user and password. The settings
+        for the roles view and owner begin with <code>GATEWAY_DESKTOP_VIEWER_</code> and
+        <code>GATEWAY_DESKTOP_OWNER_</code>.`,
     ],
     next: 'reload',
     button: 'Try again',
