@@ -106,18 +106,17 @@ match; a part matches when one of its entries does.
 | key | meaning |
 |---|---|
 | \`match.groups\` | groups of the person, as in the groups claim (\`oidc.groupsClaim\`) |
-| \`match.emails\` | whole addresses; upper and lower case are equal |
-| \`match.emailDomains\` | the whole part after the last \`@\`; upper and lower case are equal |
-| \`match.claims\` | claim → list of values; the person must have at least one of them |
+| \`match.emails\` | whole addresses; case does not count |
+| \`match.emailDomains\` | what follows the last \`@\`, whole; case does not count |
+| \`match.claims\` | claim → values, of which the person must have one |
 | \`role\` | \`control\`, \`view\` or \`owner\`; required |
 | \`clipboardIn\` | \`allow\` or \`deny\`: whether what the person pastes reaches the desktop; default: \`GATEWAY_CLIPBOARD_IN\` |
 | \`downloads\` | \`allow\` or \`deny\`: whether the person can open KasmVNC's \`Downloads/\` and its folder listings; default: \`GATEWAY_DOWNLOADS\` |
 
-An empty \`match\` would match nobody and is refused. To let every signed-in person control the desktop, set \`allowAnyone: true\`.
+An empty \`match\` matches nobody and is refused; \`allowAnyone: true\` lets every signed-in person control the desktop. Role \`view\`
+needs \`desktop.viewer\` credentials on KasmVNC, because KasmVNC decides by the user who may write.
 
-**Role \`view\`** needs \`desktop.viewer\` credentials on KasmVNC, because KasmVNC decides by the user who may write.
-
-**Role \`owner\`** controls the desktop and may also use KasmVNC's API (each path that contains \`/api/\`). The gateway sends the
+Role \`owner\` controls the desktop and may also use KasmVNC's API (each path that contains \`/api/\`). The gateway sends the
 \`desktop.owner\` credentials. API requests of other people never reach the desktop. Requests that change something must come from a
 page of this origin: a program must send \`Origin\` with its cookie. A request body may have at most 12 KiB.
 

@@ -1,4 +1,4 @@
-// Chooses the signature algorithm of a private key.
+// What a private key signs with.
 
 import type { KeyObject } from 'node:crypto'
 
@@ -8,7 +8,7 @@ const BY_CURVE: Readonly<Record<string, string>> = {
   secp521r1: 'ES512',
 }
 
-/** The JWS algorithm (RFC 7518 3.1, RFC 8037 3.1) of a private key. Undefined when no provider accepts such a key. */
+/** The JWS algorithm (RFC 7518 3.1, RFC 8037 3.1) of a private key's signatures; undefined: none that a provider takes. */
 export function signatureAlgorithm(key: KeyObject): string | undefined {
   const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key
   if (type === 'rsa') return 'RS256'

@@ -69,7 +69,7 @@ function checkSigningKey(file: string): string | undefined {
   if (words !== undefined) return words
   const key = createPrivateKey(readFileSync(file))
   return signatureAlgorithm(key) === undefined
-    ? `${file} holds a key (${key.asymmetricKeyType}) that no provider accepts; use RSA, P-256, P-384, P-521 or Ed25519`
+    ? `${file} holds a key (${key.asymmetricKeyType}) that no provider takes; use RSA, P-256, P-384, P-521 or Ed25519`
     : undefined
 }
 

@@ -71,7 +71,7 @@ const schema: z.ZodType<WrittenSettings> = map({
   allowEmailDomains: optional(list(emailDomain), 'none', {
     env: 'GATEWAY_ALLOW_EMAIL_DOMAINS',
     meaning:
-      'Domains whose people may control the desktop. The domain is the whole part of an address after the last `@`; wildcards are not supported.',
+      'Domains whose people may control the desktop: the part of an address after the last `@`, whole, without wildcards.',
   }),
   allowAnyone: byDefault(flag, 'false', {
     env: 'GATEWAY_ALLOW_ANYONE',

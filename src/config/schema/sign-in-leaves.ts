@@ -51,19 +51,19 @@ function refuseParameter(name: string, value: string): string | undefined {
   return undefined
 }
 
-/** One person's e-mail address, converted to lower case. */
+/** One person's address, in lower case. */
 export const email: z.ZodType<string> = text('must be an e-mail address', (written, refuse) =>
   /^[^@\s]+@[^@\s]+$/.test(written)
     ? written.toLowerCase()
     : refuse('must be an e-mail address with exactly one @'),
 )
 
-/** The whole part of an address after the @, such as `example.com`, converted to lower case. */
+/** `example.com`, in lower case: what follows the @, whole. */
 export const emailDomain: z.ZodType<string> = text('must be a domain', (written, refuse) => {
   if (written.startsWith('@')) return refuse('must be a domain without the leading @')
   if (written.includes('@'))
-    return refuse('must be a domain; put an address into the list of e-mail addresses')
-  if (written.includes('*')) return refuse('must be a whole domain; list each subdomain separately')
+    return refuse('must be a domain; an address goes into the list of e-mail addresses')
+  if (written.includes('*')) return refuse('must be a whole domain; list each subdomain by itself')
   if (!/^[^\s.,/]+(\.[^\s.,/]+)*$/.test(written))
     return refuse('must be a domain such as example.com')
   return written.toLowerCase()

@@ -72,7 +72,7 @@ describe('the access lists', () => {
     ['GATEWAY_ALLOW_EMAIL_DOMAINS', '@example.com', 'must be a domain without the leading @'],
     ['GATEWAY_ALLOW_EMAIL_DOMAINS', '*.example.com', 'must be a whole domain; list each subdomain'],
     ['GATEWAY_ALLOW_EMAIL_DOMAINS', '*', 'must be a whole domain'],
-    ['GATEWAY_ALLOW_EMAIL_DOMAINS', 'anna@example.com', 'must be a domain; put an address into'],
+    ['GATEWAY_ALLOW_EMAIL_DOMAINS', 'anna@example.com', 'must be a domain; an address goes into'],
     ['GATEWAY_ALLOW_EMAIL_DOMAINS', '.example.com', 'must be a domain such as example.com'],
     ['GATEWAY_ALLOW_EMAIL_DOMAINS', 'example.com.', 'must be a domain such as example.com'],
     ['GATEWAY_ALLOW_EMAIL_DOMAINS', 'example .com', 'must be a domain such as example.com'],

@@ -109,7 +109,7 @@ it('the signing key of the client must be of a type that providers accept', () =
   const { privateKey } = generateKeyPairSync('ed448')
   const file = writeFile('client.pem', privateKey.export({ type: 'pkcs8', format: 'pem' }))
   expect(refusal('GATEWAY_OIDC_PRIVATE_KEY_FILE', file)).toBe(
-    `GATEWAY_OIDC_PRIVATE_KEY_FILE (oidc.privateKeyFile): ${file} holds a key (ed448) that no provider accepts; use RSA, P-256, P-384, P-521 or Ed25519`,
+    `GATEWAY_OIDC_PRIVATE_KEY_FILE (oidc.privateKeyFile): ${file} holds a key (ed448) that no provider takes; use RSA, P-256, P-384, P-521 or Ed25519`,
   )
 })
 
