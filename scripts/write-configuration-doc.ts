@@ -1,5 +1,5 @@
-// Writes docs/configuration.md from the schema of the settings: `npm run docs`. A unit test fails while the file on
-// disk is another one.
+// Writes docs/configuration.md from the schema of the settings: `npm run docs`. A unit test fails when the file is out of
+// date.
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import type { Setting } from '../src/config/schema/setting.ts'
 
 export const CONFIGURATION_DOC: string = join(import.meta.dirname, '../docs/configuration.md')
 
-/** Heading → first keys of the YAML paths in its table. */
+/** Heading → first key of the YAML paths in its table. */
 const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   'Public side': ['publicUrl', 'listen', 'trustedProxies', 'loginLimit', 'tls'],
   'Administration and operation': ['adminListen', 'adminToken', 'drain', 'audit', 'logLevel'],
@@ -33,7 +33,7 @@ const INTRO = `# Configuration
 
 <!-- Written by \`npm run docs\` from src/config. Change the schema there, not this file. -->
 
-Everything is set in one YAML file, in the environment, or in both.
+All settings can be given in one YAML file, in the environment, or in both.
 
 \`\`\`yaml
 publicUrl: https://desk.example.com
@@ -52,37 +52,37 @@ desktop:
   passwordFile: /run/secrets/desktop-password
 \`\`\`
 
-**The file** is named by \`--config FILE\` or else by \`GATEWAY_CONFIG\`. No file is fine: what is required then comes from the
-environment.
+**The YAML file** is the one given with \`--config FILE\`, or else the one in \`GATEWAY_CONFIG\`. The file is optional: required
+settings can also come from the environment.
 
-**The environment wins** over the file, setting by setting. A variable that is set but empty counts as unset, and so does a YAML
-key with nothing after the colon.
+**The environment overrides** the file, setting by setting. A variable with an empty value counts as not set. So does a YAML key
+with nothing after the colon.
 
-**Nothing is ignored.** An unknown YAML key, an unknown \`GATEWAY_…\` variable, a key given twice: each is an error with a
-suggestion. Only the variables that Kubernetes adds for a Service called \`gateway…\` (such as \`GATEWAY_PORT_8080_TCP\`) are left
-alone. A setting that restricts somebody and that this version does not enforce yet is refused as well; the tables say *not in
-force yet* where that is so. Its default does nothing yet either.
+**Nothing is ignored.** An unknown YAML key, an unknown \`GATEWAY_…\` variable and a duplicate key are errors; the message suggests
+a correction. The one exception: the gateway ignores the variables that Kubernetes sets for a Service named \`gateway…\`, such as
+\`GATEWAY_PORT_8080_TCP\`.
 
-**All problems at once.** The gateway does not start with a mistake in its settings, and lists every one of them. The files that
-they name are looked into: certificates that can be read, a key that is the certificate's, a folder that can be written to.
-\`npm start -- --check-config\` does the same without starting, and prints the settings in effect with the secrets hidden.
+**All problems at once.** If any setting is wrong, the gateway does not start and lists all problems. It also checks the files
+that settings name: whether it can read the certificates, whether the key belongs to the certificate, whether it can write to the
+folder. \`npm start -- --check-config\` makes the same checks without starting the gateway. It prints the effective settings and
+hides the secrets.
 
 **Durations** are a whole number and a unit: \`500ms\`, \`90s\`, \`30m\`, \`12h\`, \`7d\`. \`0\` needs no unit.
 
-**Lists** are separated by commas in the environment (\`ops,support\`); in YAML they are lists, or one text with commas. An entry
-that holds a comma needs a YAML list.
+**Lists** are separated by commas in the environment (\`ops,support\`). In YAML, write a list or the same text with commas. An entry
+that contains a comma needs a YAML list.
 
-**Text in YAML** that looks like something else needs quotes: \`clientId: "1234"\`, \`listen: "[::1]:8080"\`.
+**Text in YAML** that looks like another type needs quotes: \`clientId: "1234"\`, \`listen: "[::1]:8080"\`.
 
-**Secrets** can each stand in a file of their own: \`GATEWAY_SESSION_SECRET_FILE\` in the environment, \`session.secretFile\` in YAML,
-and so on. One newline at the end of the file is dropped. In one place a secret is given directly or by file, not both. Rows with
-a secret are marked (secret).
+**Secrets** can come from files: set \`GATEWAY_SESSION_SECRET_FILE\` in the environment or \`session.secretFile\` in YAML to the path
+of the file; other secrets work in the same way. One newline at the end of the file is removed. Do not give a secret both directly
+and as a file in the same place. The tables mark secrets with (secret).
 `
 
 const RULES = `## Rules
 
-Rules say more than the lists: conditions that must hold together, other claims, another role. They are written in YAML only,
-and in place of the lists.
+Rules can do more than the lists: they combine conditions, test other claims and assign any role. They exist only in YAML, and
+they replace the lists.
 
 \`\`\`yaml
 access:
@@ -100,18 +100,18 @@ desktop:
     passwordFile: /run/secrets/viewer-password
 \`\`\`
 
-The first rule that matches decides; when none does, the person is refused. Every part of \`match\` that has an entry must hold;
-within a part, one entry is enough.
+The first rule that matches decides. If no rule matches, the person is refused. A rule matches when all parts of its \`match\`
+match; a part matches when one of its entries does.
 
 | key | meaning |
 |---|---|
-| \`match.groups\` | groups of the person, as the groups claim has them |
+| \`match.groups\` | groups of the person, as in the groups claim (\`oidc.groupsClaim\`) |
 | \`match.emails\` | whole addresses; case does not count |
 | \`match.emailDomains\` | what follows the \`@\`, whole; case does not count |
 | \`match.claims\` | claim → values, of which the person must have one |
 | \`role\` | \`control\`, \`view\` or \`owner\`; required |
-| \`clipboardIn\` | \`allow\` or \`deny\`: whether what the person pastes reaches the desktop; without it \`GATEWAY_CLIPBOARD_IN\` decides |
-| \`downloads\` | \`allow\` or \`deny\`: KasmVNC's \`Downloads/\` and its lists of folders; without it \`GATEWAY_DOWNLOADS\` decides |
+| \`clipboardIn\` | \`allow\` or \`deny\`: whether what the person pastes reaches the desktop; default: \`GATEWAY_CLIPBOARD_IN\` |
+| \`downloads\` | \`allow\` or \`deny\`: whether the person can open KasmVNC's \`Downloads/\` and its folder listings; default: \`GATEWAY_DOWNLOADS\` |
 
 An e-mail address, here and in what the provider says, has exactly one \`@\`, a local part of letters, digits, dots and
 \`!#$%&'*+/=?^_|~-\` or a backtick, and a domain of letters, digits, hyphens and dots. Everything else, such as
@@ -119,23 +119,25 @@ An e-mail address, here and in what the provider says, has exactly one \`@\`, a 
 then says so. Domains in other scripts may be written either way (\`bücher.example\`, \`xn--bcher-kva.example\`).
 
 An empty \`match\` matches nobody and is refused; \`allowAnyone: true\` lets every signed-in person control the desktop. Role \`view\`
-needs \`desktop.viewer\` credentials on KasmVNC, where the user behind them is what makes a viewer. Role \`owner\` controls the
-desktop and may use KasmVNC's API (every path with \`/api/\` in it), by the \`desktop.owner\` credentials; nobody else's request
-for it reaches the desktop. What the API changes is taken from a page of this origin alone: a program sends \`Origin\`
-with its cookie, and a body of at most 12 KiB.
+needs \`desktop.viewer\` credentials on KasmVNC, because KasmVNC decides by the user who may write.
 
-The lists are rules too, in this order: \`allowGroups\`, \`allowEmails\`, \`allowEmailDomains\`, \`allowAnyone\`, \`viewGroups\`,
-\`viewEmails\`. The audit names the rule that let somebody in by these words, or by \`access[0]\`, \`access[1]\`, ….
+Role \`owner\` controls the desktop and may also use KasmVNC's API (each path that contains \`/api/\`). The gateway sends the
+\`desktop.owner\` credentials. API requests of other people never reach the desktop. Requests that change something must come from a
+page of this origin: a program must send \`Origin\` with its cookie. A request body may have at most 12 KiB.
+
+The lists work as rules too, in this order: \`allowGroups\`, \`allowEmails\`, \`allowEmailDomains\`, \`allowAnyone\`, \`viewGroups\`,
+\`viewEmails\`. The audit names the rule that let a person in: one of these names, or \`access[0]\`, \`access[1]\`, ….
 `
 
 const ROUTES = `## Routes
 
-\`desktop.routes\` puts further servers under paths of the same origin, behind the same gate: a request or a WebSocket whose path
-begins with a route's goes to its server, anything else to the desktop. Kasm's images have such servers beside KasmVNC, for sound
-(4901), uploads (4902), microphone (4903) and gamepads (4904).
+\`desktop.routes\` adds further servers under paths of the same origin. The same gate protects them. A request or a WebSocket whose
+path begins with the path of a route goes to the server of that route; all others go to the desktop. Kasm's images run such servers
+beside KasmVNC: sound (4901), uploads (4902), microphone (4903) and gamepads (4904).
 
-**The open KasmVNC client uses none of them.** It has no code for sound, uploads, microphone or gamepads, so a route gives nobody
-sound by itself; a page or a program of yours has to speak to it. Kasm has published neither paths nor formats.
+**The open-source KasmVNC client uses none of them.** It has no code for sound, uploads, microphone or gamepads. A route alone
+therefore adds no sound: you need your own page or program that talks to the server. Kasm has published neither the paths nor the
+formats.
 
 \`\`\`yaml
 desktop:
@@ -153,16 +155,17 @@ desktop:
 
 | key | meaning |
 |---|---|
-| \`path\` | \`/audio\` stands for itself and all below it; the longest path that fits decides; required |
+| \`path\` | \`/audio\` covers itself and all paths below it; the longest matching path decides; required |
 | \`url\` | \`http://host:port\` or \`https://host:port\`, for WebSockets too; required |
-| \`role\` | the least that a person needs: \`view\`, \`control\` (the default) or \`owner\` |
-| \`stripPrefix\` | \`true\` (the default) takes \`path\` off before the server is asked |
-| \`username\`, \`password\` | its Basic credentials, for everybody; \`passwordFile\` names a file |
-| \`tls\` | \`caFile\`, \`fingerprint\`, \`insecure\`, as for the desktop; nothing of the desktop's own is taken over |
+| \`role\` | the lowest role that may use the route: \`view\`, \`control\` (the default) or \`owner\` |
+| \`stripPrefix\` | \`true\` (the default) removes \`path\` from a request before it goes to the server |
+| \`username\`, \`password\` | Basic credentials that are sent for every person; \`passwordFile\` names a file instead |
+| \`tls\` | \`caFile\`, \`fingerprint\`, \`insecure\`, as for the desktop; the values of the desktop do not apply |
 
-Headers are cleaned as on the way to the desktop. Beside GET and HEAD, a route takes POST, PUT, PATCH and DELETE from pages of this
-origin, with bodies of any size. Streams carry any WebSocket message and end with the session like the desktop's; what passes
-in them counts as nobody's input, so that who only speaks or plays is idle. \`downloads\` and \`clipboardIn\` say nothing about a route.
+The gateway cleans headers as it does for the desktop. Besides GET and HEAD, a route accepts POST, PUT, PATCH and DELETE from pages
+of this origin, with bodies of any size. A WebSocket on a route carries any message and ends with the session. Its messages do not
+count as human input: a person who only speaks or plays through a route becomes idle. \`downloads\` and \`clipboardIn\` do not apply
+to routes.
 `
 
 /** The whole page. */
@@ -170,8 +173,9 @@ export function configurationDoc(): string {
   const rows = SETTINGS
   const tables = Object.entries(SECTIONS).map(([title, keys]) => table(title, keys, rows))
   const known = Object.values(SECTIONS).flat()
-  const lost = rows.filter(({ path }) => !known.includes(rootOf(path)))
-  if (lost.length > 0) throw new Error(`no section for ${lost.map(({ path }) => path).join(', ')}`)
+  const missing = rows.filter(({ path }) => !known.includes(rootOf(path)))
+  if (missing.length > 0)
+    throw new Error(`no section for ${missing.map(({ path }) => path).join(', ')}`)
   return [INTRO, ...tables, RULES, ROUTES].join('\n')
 }
 

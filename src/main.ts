@@ -1,4 +1,4 @@
-// The process: arguments, settings, signals, exit codes. The only reader of the environment.
+// The process: arguments, settings, signals and exit codes. Only this file reads the environment.
 
 import { parseArgs } from 'node:util'
 import { describeSettings } from './config/describe-settings.ts'
@@ -8,8 +8,8 @@ import { createLog } from './observability/log.ts'
 
 const USAGE = `ghostwire-gateway ${VERSION}
 
-  --config FILE    settings as YAML (default: $GATEWAY_CONFIG); the environment wins
-  --check-config   validate, print the effective settings with secrets hidden, and exit
+  --config FILE    YAML file with settings (default: $GATEWAY_CONFIG); the environment overrides it
+  --check-config   check the settings, print them with secrets hidden, and exit
   --help, --version
 `
 

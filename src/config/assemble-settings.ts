@@ -1,9 +1,9 @@
-// From what was written to what the gateway reads.
+// Turns the settings as written into the `Settings` that the gateway reads.
 
 import type { AccessRule, Credentials, DesktopTls, Role, Settings } from './config.ts'
 import type { WrittenCredentials, WrittenSettings, WrittenTls } from './schema/written-settings.ts'
 
-/** Undefined while something required is absent. The result is frozen. */
+/** Returns undefined when a required setting is missing. The result is frozen. */
 export function assembleSettings(
   written: WrittenSettings,
   access: readonly AccessRule[],
@@ -67,8 +67,8 @@ export function assembleSettings(
 }
 
 function credentials(role: Role, written: WrittenCredentials): Partial<Record<Role, Credentials>> {
-  const whole = pair(written)
-  return whole === undefined ? {} : { [role]: whole }
+  const complete = pair(written)
+  return complete === undefined ? {} : { [role]: complete }
 }
 
 function pair({ username, password }: WrittenCredentials): Credentials | undefined {

@@ -1,7 +1,7 @@
-// The settings as the rest of the gateway sees them: read-only, complete, every absent one `undefined`.
-// Names and meanings are the contract of docs/configuration.md; load.ts makes this object, nobody changes it.
+// The settings as the rest of the gateway reads them. The object is complete and frozen; a setting that is not set is
+// `undefined`. load.ts builds it. docs/configuration.md documents names and meanings.
 
-/** Where a listener binds; `host` undefined means every address, v4 and v6. */
+/** Where a listener binds. `host` undefined: all addresses, IPv4 and IPv6. */
 export interface ListenAddress {
   readonly host: string | undefined
   readonly port: number
@@ -18,7 +18,7 @@ export type ClientAuth = 'client_secret_basic' | 'client_secret_post' | 'private
 export type Role = 'control' | 'view' | 'owner'
 export type Permission = 'allow' | 'deny'
 
-/** Every non-empty part must match (and); within a part any entry does (or). */
+/** All non-empty parts must match (AND). A part matches when one of its entries does (OR). */
 export interface RuleMatch {
   readonly groups: readonly string[]
   readonly emails: readonly string[]
@@ -27,9 +27,9 @@ export interface RuleMatch {
 }
 
 export interface AccessRule {
-  /** What the audit calls the rule: `access[0]`, `allowGroups`, `allowAnyone`, … */
+  /** The rule's name in the audit: `access[0]`, `allowGroups`, `allowAnyone`, … */
   readonly id: string
-  /** Undefined: any signed-in person. */
+  /** Undefined matches any signed-in person. */
   readonly match: RuleMatch | undefined
   readonly role: Role
   readonly clipboardIn: Permission
@@ -48,14 +48,14 @@ export interface DesktopTls {
   readonly insecure: boolean
 }
 
-/** What stands beside the desktop, under a path of its own. */
+/** Another server beside the desktop, reached under its own path. */
 export interface DesktopRoute {
-  /** Canonical, without a slash at the end. */
+  /** In canonical form, without a trailing slash. */
   readonly path: string
   readonly url: URL
-  /** The least of the roles that may go there. */
+  /** The lowest role that may use the route. */
   readonly role: Role
-  /** The server knows nothing of `path`: it is taken off. */
+  /** Remove `path` from a request before it goes to the server. */
   readonly stripPrefix: boolean
   readonly credentials: Credentials | undefined
   readonly tls: DesktopTls
@@ -65,12 +65,12 @@ export type DesktopKind = 'kasmvnc' | 'rfb'
 
 /** All durations are milliseconds. */
 export interface Settings {
-  /** Origin people use; its pathname is `/`. */
+  /** Origin that people open in the browser. Its pathname is `/`. */
   readonly publicUrl: URL
   readonly listen: ListenAddress
   readonly adminListen: ListenAddress
   readonly adminToken: string | undefined
-  /** CIDRs, as written. */
+  /** CIDRs, as written in the settings. */
   readonly trustedProxies: readonly string[]
   /** Undefined: no limit. */
   readonly loginLimit: RateLimit | undefined
@@ -79,7 +79,7 @@ export interface Settings {
     readonly issuer: URL
     readonly clientId: string
     readonly clientSecret: string | undefined
-    /** Undefined: chosen from what the provider's discovery document offers. */
+    /** Undefined: chosen from the methods in the provider's discovery document. */
     readonly clientAuth: ClientAuth | undefined
     readonly privateKeyFile: string | undefined
     readonly scopes: string
@@ -89,7 +89,7 @@ export interface Settings {
     readonly caFile: string | undefined
   }
   readonly session: {
-    /** The first seals, all open. */
+    /** New data is sealed with the first one. All of them can open older data. */
     readonly secrets: readonly [string, ...string[]]
     readonly store: string
     readonly storeCaFile: string | undefined
@@ -100,7 +100,7 @@ export interface Settings {
     readonly providerGrace: number
     readonly storeGrace: number
   }
-  /** First match wins; no match is a refusal. */
+  /** The first rule that matches decides. A person without a matching rule is refused. */
   readonly access: readonly AccessRule[]
   readonly desktop: {
     readonly url: URL
@@ -117,7 +117,7 @@ export interface Settings {
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
 }
 
-/** Holds the settings in force, so that readers never capture one that a reload replaces. */
+/** Holds the effective settings. Readers take `current` at each use and keep no copy, so that it can be replaced. */
 export interface SettingsHolder {
   readonly current: Settings
 }

@@ -1,4 +1,4 @@
-// The effective settings for `--check-config`, written as the YAML file would have them, with nothing secret in it.
+// Prints the effective settings for `--check-config` in the form of the YAML file, without secrets.
 
 import { stringify } from 'yaml'
 
@@ -10,7 +10,7 @@ import { setAt, valueAt, type Tree } from './read/tree.ts'
 
 const HIDDEN = '(hidden)'
 
-/** YAML text; what is unset is `null`, and each rule carries the id the audit calls it by. */
+/** YAML text. A setting that is not set is `null`. Each rule has the id that names it in the audit. */
 export function describeSettings(settings: Settings): string {
   const tree = asWritten(settings)
   for (const { path } of SETTINGS.filter(({ secret }) => secret)) {
@@ -80,7 +80,7 @@ function formatCredentials(credentials: Credentials | undefined): Tree {
   return { username: credentials?.username, password: credentials?.password }
 }
 
-/** `redis://user:secret@host` and `redis://host?password=secret`. */
+/** Hides the secret in `redis://user:secret@host` and in `redis://host?password=secret`. */
 function hidePassword(store: string): string {
   return store
     .replace(/^(rediss?(?:\+sentinel)?:\/\/).*@/s, `$1${HIDDEN}@`)

@@ -1,5 +1,5 @@
-// The settings at start: YAML file, environment over it, secrets from their files, then everything that is wrong in
-// one answer. Names and meanings are docs/configuration.md.
+// Loads the settings at start: reads the YAML file, overlays the environment, reads secrets from their files, and then
+// reports all problems at once. docs/configuration.md documents names and meanings.
 
 import { checkAccess, compileRules } from './check/access-rules.ts'
 import { assembleSettings } from './assemble-settings.ts'
@@ -8,7 +8,7 @@ import { checkRequired, checkTogether, warningsAbout } from './check/check-toget
 import type { Settings } from './config.ts'
 import { readConfigFile } from './read/config-file.ts'
 import { readEnvironment, type Environment } from './read/environment.ts'
-import { unlessTold, type Problem } from './read/problem.ts'
+import { unlessReported, type Problem } from './read/problem.ts'
 import { readWritten } from './read/read-written.ts'
 import { SETTINGS } from './schema/schema.ts'
 import { readSecretFiles } from './read/secret-files.ts'
@@ -16,7 +16,7 @@ import { removeAt, setAt, valueAt, type Tree } from './read/tree.ts'
 
 export interface SettingsSource {
   readonly env: Environment
-  /** What `--config` names; undefined: GATEWAY_CONFIG, if that is set. */
+  /** The value of `--config`. Undefined: GATEWAY_CONFIG, if that is set. */
   readonly configFile: string | undefined
 }
 
@@ -31,14 +31,14 @@ export function loadSettings({ env, configFile }: SettingsSource): SettingsResul
 
   const tree = overlay(file.tree, environment.tree)
   const secretProblems = readSecretFiles(tree)
-  const { written, problems: unsound } = readWritten(tree, file.locate)
-  const told = [...environment.problems, ...secretProblems, ...unsound]
-  if (written === undefined) return refused(told)
+  const { written, problems: invalid } = readWritten(tree, file.locate)
+  const reported = [...environment.problems, ...secretProblems, ...invalid]
+  if (written === undefined) return refused(reported)
 
   const rules = compileRules(written)
   const problems = [
-    ...told,
-    ...unlessTold(told, [
+    ...reported,
+    ...unlessReported(reported, [
       ...checkRequired(tree),
       ...checkTogether(written, rules),
       ...checkAccess(written, tree),
@@ -54,7 +54,10 @@ function refused(problems: readonly Problem[]): SettingsResult {
   return { ok: false, problems: problems.map(({ sentence }) => sentence) }
 }
 
-/** The environment wins. Of a secret it wins in either form, so that a file in YAML and a value outside do not clash. */
+/**
+ * The environment overrides the file. A secret has two forms (value and file name); either form in the environment
+ * replaces both forms in the YAML file, so that the two do not conflict.
+ */
 function overlay(file: Tree, environment: Tree): Tree {
   const tree = structuredClone(file)
   for (const { path, secret } of SETTINGS) {

@@ -1,8 +1,8 @@
-// Durations as people write them in settings: `90s`, `30m`, `12h`, `7d`, `500ms`; `0` is off.
+// Durations as written in settings: `90s`, `30m`, `12h`, `7d`, `500ms`, and `0` without a unit.
 
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
-/** Milliseconds of a written duration, or undefined when it is not one. */
+/** Parses a duration into milliseconds. Returns undefined when `text` is not a duration. */
 export function parseDuration(text: string): number | undefined {
   if (text === '0') return 0
   const match = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text)
@@ -10,7 +10,7 @@ export function parseDuration(text: string): number | undefined {
   return Number(match[1]) * UNITS[match[2] as keyof typeof UNITS]
 }
 
-/** The shortest way to write a duration of `ms` milliseconds. */
+/** Formats `ms` milliseconds with the largest unit that fits exactly. */
 export function formatDuration(ms: number): string {
   if (ms === 0) return '0'
   for (const unit of ['d', 'h', 'm', 's'] as const) {

@@ -1,5 +1,5 @@
-// Failures carry a code of ours, a message that is safe to show, and their cause.
-// Expected outcomes (no session, no matching rule) are values and never come through here.
+// A failure is an error with one of our codes, a message that is safe to show, and its cause.
+// Expected outcomes (no session, no matching rule) are values, not errors.
 
 export type GatewayErrorCode =
   | 'settings-invalid'
@@ -21,7 +21,7 @@ export class GatewayError extends Error {
   }
 }
 
-/** The `code` another library or Node put on an error, if there is one. */
+/** The `code` that Node or another library set on an error, if any. */
 export function codeOf(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined
   return typeof error.code === 'string' ? error.code : undefined

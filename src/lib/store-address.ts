@@ -1,4 +1,4 @@
-// `session.store`, read: which store and where. A Redis URL holds a password, so no problem quotes any of it.
+// Parses `session.store`: the kind of store and its address. A Redis URL may contain a password, so no problem quotes it.
 
 export interface StoreHost {
   readonly host: string
@@ -6,7 +6,7 @@ export interface StoreHost {
 }
 
 export interface StoreCredentials {
-  /** Undefined: Redis's `default` user. */
+  /** Undefined: the user `default` of Redis. */
   readonly username: string | undefined
   readonly password: string
 }
@@ -14,9 +14,9 @@ export interface StoreCredentials {
 export interface RedisAddress {
   readonly kind: 'redis'
   readonly tls: boolean
-  /** Of Redis itself, or of the sentinels that know where it is. */
+  /** The hosts of Redis, or those of the sentinels that know where Redis is. */
   readonly hosts: readonly [StoreHost, ...StoreHost[]]
-  /** What the sentinels call it; undefined: there are no sentinels. */
+  /** The sentinels' name for the Redis master. Undefined without sentinels. */
   readonly master: string | undefined
   readonly credentials: StoreCredentials | undefined
   readonly sentinelCredentials: StoreCredentials | undefined
@@ -33,16 +33,16 @@ export type ParsedStoreAddress =
   | { readonly ok: false; readonly problem: string }
 
 const KINDS = 'must be memory, sqlite:PATH, redis://…, rediss://… or redis+sentinel://…'
-const FORM = 'must read redis://[user:password@]host[:port][/db]'
+const FORM = 'must have the form redis://[user:password@]host[:port][/db]'
 const SENTINEL_FORM =
-  'must read redis+sentinel://[user:password@]host[:port],host[:port]/master-name[/db]'
+  'must have the form redis+sentinel://[user:password@]host[:port],host[:port]/master-name[/db]'
 const ENCODED = ', with @ : / ? # % and blanks in names and passwords percent-encoded'
 
-/** `?` and `#` end the part before them, the last `@` ends the credentials. */
+/** `?` and `#` end the part before them. The last `@` ends the credentials. */
 const REDIS = /^(rediss?)(\+sentinel)?:\/\/(?:([^/?#\s]*)@)?([^/?#@\s]+)(?:\/([^?#\s]*))?(\?.*)?$/
 const HOST = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/i
 
-/** Every problem reads on after the setting's name. */
+/** The text of each problem follows the setting's name: "must …". */
 export function parseStoreAddress(written: string): ParsedStoreAddress {
   try {
     return { ok: true, address: parse(written) }
@@ -66,7 +66,8 @@ function parse(written: string): StoreAddress {
   const parts = path === '' ? [] : path.split('/')
   const master = isSentinel ? decode(parts.shift() ?? '') : undefined
   if (first === undefined || master === '' || parts.length > 1) throw new Problem(form)
-  if (!isSentinel && others.length > 0) throw new Problem(`${form}; several hosts are sentinels`)
+  if (!isSentinel && others.length > 0)
+    throw new Problem(`${form}; several hosts need redis+sentinel://`)
   return {
     kind: 'redis',
     tls: scheme === 'rediss',
@@ -79,9 +80,10 @@ function parse(written: string): StoreAddress {
 }
 
 function parsePath(path: string): string {
-  // No file is named with control characters on purpose.
+  // A control character in a file name is always a mistake.
   if (!/^[^\p{Cc}]+$/u.test(path)) throw new Problem('must name a file after sqlite:')
-  if (path.startsWith(':')) throw new Problem('must name a file after sqlite:, or be memory')
+  if (path.startsWith(':'))
+    throw new Problem('must name a file after sqlite:; for no file use memory')
   return path
 }
 
@@ -96,7 +98,7 @@ function parseHost(written: string, isSentinel: boolean, form: string): StoreHos
 function parseCredentials(written: string): StoreCredentials {
   const colon = written.indexOf(':')
   const [username, password] = [decode(written.slice(0, colon)), decode(written.slice(colon + 1))]
-  // `redis://name@host` is a user to some clients and a password to others.
+  // Some clients read `name` in `redis://name@host` as a user, others as a password.
   if (colon < 0 || password === '') {
     throw new Problem('must give a password as user:password@ or :password@')
   }
@@ -104,7 +106,7 @@ function parseCredentials(written: string): StoreCredentials {
 }
 
 function parseQuery(query: string, isSentinel: boolean): StoreCredentials | undefined {
-  // A plus sign is a plus sign here, as it is before the question mark.
+  // URLSearchParams reads `+` as a space. Here it stays `+`, as in the rest of the URL.
   const params = new URLSearchParams(query.replaceAll('+', '%2B'))
   const known = isSentinel ? ['sentinelUsername', 'sentinelPassword'] : []
   if ([...params.keys()].some((name) => !known.includes(name))) {
@@ -120,7 +122,8 @@ function parseQuery(query: string, isSentinel: boolean): StoreCredentials | unde
 
 function parseDb(written: string): number {
   if (written === '') return 0
-  if (!/^\d{1,6}$/.test(written)) throw new Problem('must end in the number of a database')
+  if (!/^\d{1,6}$/.test(written))
+    throw new Problem('must end in the number of a database, such as /0')
   return Number(written)
 }
 

@@ -1,15 +1,15 @@
-// What is said to a person whose session or connection ended: on the sign-in page, and over the desktop by the panel.
+// Messages for a person whose session or connection ended. The sign-in page and the panel on the desktop show them.
 
 import type { EndReason } from '../session/session.ts'
 
-export interface Words {
+export interface Message {
   readonly title: string
   readonly text: string
   readonly button: string
 }
 
-/** By the reason that a Close, a tombstone and `sign_in?reason=` carry. */
-export const AFTER_SESSION: Readonly<Record<EndReason, Words>> = {
+/** By end reason, as in Close frames, tombstones and `sign_in?reason=`. */
+export const AFTER_SESSION: Readonly<Record<EndReason, Message>> = {
   'signed-out': {
     title: 'You are signed out',
     text: 'Your desktop is closed in this browser. You can close this page, or sign in again.',
@@ -42,12 +42,12 @@ export const AFTER_SESSION: Readonly<Record<EndReason, Words>> = {
   },
   'provider-lost': {
     title: 'Your session has ended',
-    text: 'The sign-in service was out of reach for too long to confirm your session. Sign in again to return to your desktop. If that does not work yet, wait a few minutes.',
+    text: 'The sign-in service could not be reached for a long time, so your session could not be confirmed. Sign in again to return to your desktop. If that does not work yet, wait a few minutes.',
     button: 'Sign in again',
   },
   'store-lost': {
     title: 'Your session has ended',
-    text: 'A fault in the gateway lasted too long to keep your session open. Sign in again to return to your desktop.',
+    text: 'The gateway had a fault that lasted too long, so your session could not be kept open. Sign in again to return to your desktop.',
     button: 'Sign in again',
   },
   'access-withdrawn': {
@@ -57,28 +57,28 @@ export const AFTER_SESSION: Readonly<Record<EndReason, Words>> = {
   },
 }
 
-/** Where the provider has ended its own session with the sign-out. */
-export const AFTER_SIGN_OUT_AT_BOTH: Words = {
+/** After a sign-out that ended the session at the provider too. */
+export const AFTER_SIGN_OUT_AT_BOTH: Message = {
   title: 'You are signed out',
   text: 'Your desktop is closed in this browser, and the sign-in service has signed you out too. You can close this page, or sign in again.',
   button: 'Sign in again',
 }
 
-/** For an end whose reason nobody knows any more. */
-export const AFTER_UNKNOWN_END: Words = {
+/** After an end whose reason is unknown, for example because its tombstone has expired. */
+export const AFTER_UNKNOWN_END: Message = {
   title: 'Please sign in again',
   text: 'Your session is no longer known here. Sign in again to return to your desktop.',
   button: 'Sign in again',
 }
 
-/** For a page whose session ended while this browser has begun another one: a new sign-in would end that. */
-export const AFTER_NEW_SIGN_IN: Words = {
-  title: 'You have signed in anew',
-  text: 'This page belonged to an earlier session of yours, which has ended. Your desktop is one click away.',
+/** For a page of an ended session when the browser already has a new session. Another sign-in would end the new one. */
+export const AFTER_NEW_SIGN_IN: Message = {
+  title: 'You have signed in again',
+  text: 'This page belongs to an earlier session, which has ended. Open the desktop in your new session.',
   button: 'Go to the desktop',
 }
 
-/** What became of the connection alone: the session goes on. The first four come back by themselves. */
+/** How a connection ended while the session continues. After the first four, the panel reconnects by itself. */
 export type ConnectionEnd =
   | 'draining'
   | 'lost'
@@ -87,35 +87,35 @@ export type ConnectionEnd =
   | 'protocol-error'
   | 'not-opened'
 
-export const AFTER_CONNECTION: Readonly<Record<ConnectionEnd, Words>> = {
+export const AFTER_CONNECTION: Readonly<Record<ConnectionEnd, Message>> = {
   draining: {
     title: 'One moment, please',
-    text: 'The gateway is changing over. Your desktop goes on, and you are back in a moment.',
+    text: 'The gateway is being restarted or replaced. Your desktop keeps running, and you are reconnected in a moment.',
     button: 'Try now',
   },
   lost: {
     title: 'The connection was lost',
-    text: 'Your desktop goes on without you. As soon as the gateway can be reached again, you are back; check that this device is online.',
+    text: 'Your desktop keeps running. You are reconnected as soon as the gateway can be reached again. Check that this device is online.',
     button: 'Try now',
   },
   'desktop-gone': {
     title: 'Your desktop has stopped',
-    text: 'You are still signed in. The desktop may be restarting. As soon as it is there again, you are back.',
+    text: 'You are still signed in. The desktop may be restarting. You are reconnected as soon as it answers again.',
     button: 'Try now',
   },
   'desktop-refused': {
-    title: 'The desktop turned the gateway away',
-    text: 'You are still signed in, and your account is in order. But the desktop does not accept the password that the gateway uses, and an administrator must put that right.',
+    title: 'The desktop does not accept the gateway',
+    text: 'You are still signed in, and your account is in order. But the desktop does not accept the password that the gateway uses. An administrator must correct it.',
     button: 'Try now',
   },
   'protocol-error': {
     title: 'The connection was closed',
-    text: 'Something that this page sent could not be understood, so the gateway closed the connection. Connect again. If the same happens, tell your administrator.',
+    text: 'The gateway could not understand something that this page sent, so it closed the connection. Connect again. If it happens again, tell your administrator.',
     button: 'Connect again',
   },
   'not-opened': {
     title: 'Your desktop could not be opened',
-    text: 'The page is there, but the connection to the desktop was refused. Try again. If the same happens, tell your administrator.',
+    text: 'The page was loaded, but the connection to the desktop was refused. Try again. If it happens again, tell your administrator.',
     button: 'Try again',
   },
 }

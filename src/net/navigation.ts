@@ -1,15 +1,15 @@
-// What a request is, as the browser says: a person going to a page, or a script, image or worker asking for something.
+// Tells from the headers whether a person navigates to a page, or a script, image or worker requests something.
 
 import type { IncomingHttpHeaders } from 'node:http'
 
-/** A document navigation by GET: the only kind of request that a redirect to a sign-in page can help. */
+/** A document navigation by GET: the only request for which a redirect to a sign-in page is useful. */
 export function isNavigation(method: string | undefined, headers: IncomingHttpHeaders): boolean {
-  // A page fetched in advance is looked at by nobody yet; a frame cannot show a provider's sign-in.
-  const isAhead = String(headers['sec-purpose'] ?? '').startsWith('prefetch')
-  return isDocumentRequest(method, headers) && !(isAhead && 'sec-fetch-mode' in headers)
+  // Nobody looks at a prefetched page yet, so it must not start a sign-in.
+  const isPrefetch = String(headers['sec-purpose'] ?? '').startsWith('prefetch')
+  return isDocumentRequest(method, headers) && !(isPrefetch && 'sec-fetch-mode' in headers)
 }
 
-/** A GET for the page of a window, also one that is fetched in advance; a frame's is not one. */
+/** A GET for the document of a window, prefetch included. A frame does not count: it cannot show a provider's sign-in. */
 export function isDocumentRequest(
   method: string | undefined,
   headers: IncomingHttpHeaders,
@@ -20,13 +20,13 @@ export function isDocumentRequest(
   return headers.accept?.includes('text/html') ?? false
 }
 
-/** The request came from a page of `origin`. A browser that sends neither header is not believed. */
+/** The request comes from a page of `origin`. Without `Origin` and `Sec-Fetch-Site` the answer is false. */
 export function isSameOrigin(headers: IncomingHttpHeaders, origin: string): boolean {
   if (headers.origin !== undefined) return headers.origin === origin
   return headers['sec-fetch-site'] === 'same-origin'
 }
 
-/** `Host` names the public origin; the port may be written or left out where it is the scheme's own. */
+/** `Host` names the public origin. The default port of the scheme may be present or not. */
 export function isPublicHost(host: string | undefined, publicUrl: URL): boolean {
   return host !== undefined && URL.parse(`${publicUrl.protocol}//${host}`)?.host === publicUrl.host
 }

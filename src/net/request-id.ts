@@ -1,4 +1,4 @@
-// A name for one request, short enough to read out over the phone, that joins a page to the log and the audit.
+// The id that connects an error page with the log and the audit. It is short enough to read out over the phone.
 
 import { randomBytes } from 'node:crypto'
 

@@ -1,14 +1,14 @@
-// Where a person goes after a sign-in: a path on this origin, or `/`. Everything else an open redirect tries is `/`.
+// Validates the address that a person returns to after a sign-in. Prevents open redirects.
 
-const LONGEST = 1_024
+const MAX_LENGTH = 1_024
 
 /**
- * The path (with query) that `wanted` names on `origin`, or `/`. Never one of the gateway's own pages, which would
- * lead round in a circle.
+ * Returns the path and query of `wanted` when it is on `origin`, or else `/`. Pages of the gateway itself also become
+ * `/`, because they could lead back to the sign-in forever.
  */
 export function returnTo(wanted: string | undefined, origin: URL): string {
-  if (wanted === undefined || wanted.length > LONGEST || !SAFE.test(wanted)) return '/'
-  // Browsers read `/\host` and `//host` as another host, and so does the WHATWG parser: let it be the judge.
+  if (wanted === undefined || wanted.length > MAX_LENGTH || !SAFE.test(wanted)) return '/'
+  // Browsers read `/\host` and `//host` as another host. The WHATWG parser does the same, so its result decides.
   const url = URL.parse(wanted, origin.href)
   if (url === null || url.origin !== origin.origin) return '/'
   if (url.pathname.startsWith('//') || /%(2f|5c)/i.test(url.pathname)) return '/'
@@ -16,5 +16,5 @@ export function returnTo(wanted: string | undefined, origin: URL): string {
   return url.pathname + url.search
 }
 
-// One slash, then visible ASCII without a backslash: no host, no control character, no look-alike slash.
+// One slash, then visible ASCII without a backslash: excludes hosts, control characters and look-alike slashes.
 const SAFE = /^\/(?![/\\])[!-[\]-~]*$/

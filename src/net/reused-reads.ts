@@ -1,28 +1,30 @@
-// The desktop's bytes are read into memory that is used again. A socket of Node's own takes 64 KiB anew for each read,
-// and every few dozen MB of those make V8 go over the whole heap: most of what a tunnel would cost.
+// Reads the desktop's bytes into reused memory. By default Node allocates 64 KiB for each read. After every few dozen MB
+// of these, V8 collects garbage in the whole heap, which would be most of the cost of a tunnel.
 
 import type { Agent } from 'node:http'
 import type { OnReadOpts, Socket } from 'node:net'
 
-/** All that a tunnel holds while nothing but a fence or a cursor passes. */
-const SMALL = 1_024
-/** What libuv asks the kernel for at once. */
-const LARGE = 65_536
-/** So many small reads in a row make a connection quiet. A desktop's large updates come between small ones. */
-const QUIET_AFTER = 32
-/** So many pieces of either size are kept while nobody reads into them. */
-const MAX_SPARE = 32
+/** The read buffer of a quiet connection, which carries only small messages such as fences and cursors. */
+const SMALL_BYTES = 1_024
+/** The size of one read in libuv. */
+const LARGE_BYTES = 65_536
+/** A connection is quiet after this many small reads in a row. During use, small updates come between large ones. */
+const QUIET_AFTER_READS = 32
+/** How many unused buffers of each size are kept. */
+const MAX_FREE_BUFFERS = 32
 
-const spare: Readonly<Record<typeof SMALL | typeof LARGE, Buffer[]>> = { [SMALL]: [], [LARGE]: [] }
+type BufferSize = typeof SMALL_BYTES | typeof LARGE_BYTES
 
-/** Takes what was read; true when nothing refers to its memory any more. */
-export type TakeRead = (chunk: Buffer) => boolean
+const freeBuffers: Readonly<Record<BufferSize, Buffer[]>> = { [SMALL_BYTES]: [], [LARGE_BYTES]: [] }
+
+/** Receives the bytes of one read. Returns true when nothing refers to their memory any more. */
+export type OnRead = (chunk: Buffer) => boolean
 
 const readsBySocket = new WeakMap<Socket, ReusedReads>()
 
 /**
- * Lets every connection of an agent reuse its reads. Per connection and not in a request's options: a request that had
- * to wait is given a connection made with those of the request before it.
+ * Makes every connection of an agent reuse its read buffer. The options belong to the connection, not to a request: a
+ * request that waited in the agent's queue gets a connection made with the options of another request.
  */
 export function reuseReads(agent: Agent): Agent {
   const connect = agent.createConnection.bind(agent)
@@ -35,61 +37,62 @@ export function reuseReads(agent: Agent): Agent {
   return agent
 }
 
-/** Of a connection that such an agent made. */
+/** The reads of a connection. Throws TypeError if no such agent made it. */
 export function readsOf(socket: Socket): ReusedReads {
   const reads = readsBySocket.get(socket)
-  if (reads === undefined) throw new TypeError('a connection without reused reads')
+  if (reads === undefined) throw new TypeError('the connection has no reused reads')
   return reads
 }
 
-/** The reads of one connection: a stream like any other until they are redirected. */
+/** The reads of one connection. Until `redirect` is called, the socket works as a normal stream. */
 export class ReusedReads {
-  /** For `net.connect` and `tls.connect`. */
+  /** Options for `net.connect` and `tls.connect`. */
   readonly connectOptions: { readonly onread: OnReadOpts } = {
-    onread: { buffer: () => this.#memory, callback: (length) => this.#onRead(length) },
+    onread: { buffer: () => this.#buffer, callback: (length) => this.#onRead(length) },
   }
-  #memory = borrow(SMALL)
-  #smallReads = QUIET_AFTER
+  #buffer = acquireBuffer(SMALL_BYTES)
+  #smallReads = QUIET_AFTER_READS
   #socket: Socket | undefined
-  #take: TakeRead | undefined
+  #listener: OnRead | undefined
 
-  /** The socket that was made with these options; before its first byte. */
+  /** Sets the socket that was made with these options. Must be called before its first byte arrives. */
   attach(socket: Socket): void {
     this.#socket = socket
     readsBySocket.set(socket, this)
   }
 
-  /** From the next byte on, whether it was read already or not. */
-  redirect(take: TakeRead): void {
+  /** Sends all further bytes to `listener`, including bytes that the stream has buffered but nobody has read. */
+  redirect(listener: OnRead): void {
     const socket = this.#socket
-    for (let rest: Buffer | null; (rest = socket?.read() as Buffer | null) !== null;) take(rest)
-    this.#take = take
+    for (let rest: Buffer | null; (rest = socket?.read() as Buffer | null) !== null;) listener(rest)
+    this.#listener = listener
   }
 
-  /** False stops the reading until the socket is resumed. */
+  /** Returns false to stop reading until the socket is resumed. */
   #onRead(length: number): boolean {
-    // Never more than was read just now: the rest is what somebody else's desktop sent.
-    const chunk = this.#memory.subarray(0, length)
-    if (this.#take === undefined) return this.#socket?.push(Buffer.from(chunk)) ?? false
-    const isFree = this.#take(chunk)
-    this.#smallReads = length < SMALL ? this.#smallReads + 1 : 0
-    // What is large is read at once; a piece that is too small costs a read and a write more.
-    const size = this.#smallReads < QUIET_AFTER ? LARGE : SMALL
-    if (!isFree) this.#memory = borrow(size)
-    else if (this.#memory.length !== size) {
-      restore(this.#memory)
-      this.#memory = borrow(size)
+    // Use only the bytes of this read: the rest of the buffer may hold data of another person's desktop.
+    const chunk = this.#buffer.subarray(0, length)
+    if (this.#listener === undefined) return this.#socket?.push(Buffer.from(chunk)) ?? false
+    const isFree = this.#listener(chunk)
+    this.#smallReads = length < SMALL_BYTES ? this.#smallReads + 1 : 0
+    // A busy connection gets the large buffer: with the small one, an update needs more reads and writes.
+    const size = this.#smallReads < QUIET_AFTER_READS ? LARGE_BYTES : SMALL_BYTES
+    if (!isFree) this.#buffer = acquireBuffer(size)
+    else if (this.#buffer.length !== size) {
+      releaseBuffer(this.#buffer)
+      this.#buffer = acquireBuffer(size)
     }
     return true
   }
 }
 
-function borrow(size: typeof SMALL | typeof LARGE): Buffer {
-  // Small ones are cut from larger pieces: thousands of their own would keep the kernel from taking memory back.
-  return spare[size].pop() ?? Buffer.allocUnsafe(size)
+function acquireBuffer(size: BufferSize): Buffer {
+  // allocUnsafe takes small buffers from Node's pool. Thousands of separate allocations would fragment the memory, so
+  // that it cannot go back to the kernel.
+  return freeBuffers[size].pop() ?? Buffer.allocUnsafe(size)
 }
 
-function restore(memory: Buffer): void {
-  const pieces = memory.length === SMALL ? spare[SMALL] : spare[LARGE]
-  if (pieces.length < MAX_SPARE) pieces.push(memory)
+function releaseBuffer(buffer: Buffer): void {
+  const free = freeBuffers[buffer.length === SMALL_BYTES ? SMALL_BYTES : LARGE_BYTES]
+  if (free.length < MAX_FREE_BUFFERS) free.push(buffer)
 }

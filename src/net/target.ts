@@ -1,28 +1,28 @@
-// The request target (RFC 9112 3.2.1) in the one form that is decided on and forwarded. Two spellings of one path must
-// not be two things: whatever has no single plain reading is refused.
+// Normalises the request target (RFC 9112 3.2.1). The same canonical form is checked by the gate and sent to the
+// desktop, so two spellings of one path are always treated alike. A target that servers could read in two ways is refused.
 
 export interface Target {
   /** Begins with one slash; only unreserved characters, sub-delimiters and `%XX` in upper case. */
   readonly path: string
-  /** With its `?`, or empty. */
+  /** Including the `?`, or empty. */
   readonly query: string
 }
 
-/** Longest target that any desktop server gets: KasmVNC copies it into 1,025 bytes (WS.c, before VNC-494 unbounded). */
-const LONGEST = 1_024
+/** KasmVNC copies the target into a buffer of 1,025 bytes, and without a bound before VNC-494 (WS.c). */
+const MAX_LENGTH = 1_024
 
-/** The canonical target of `request.url`, or undefined when it has none. */
+/** Returns the canonical target of `request.url`, or undefined when the target is refused. */
 export function canonicalTarget(url: string): Target | undefined {
-  if (url.length > LONGEST || !url.startsWith('/')) return undefined
+  if (url.length > MAX_LENGTH || !url.startsWith('/')) return undefined
   const mark = url.indexOf('?')
   const path = canonicalPath(mark === -1 ? url : url.slice(0, mark))
   if (path === undefined) return undefined
   const query = mark === -1 ? '' : `?${canonicalQuery(url.slice(mark + 1))}`
-  return path.length + query.length > LONGEST ? undefined : { path, query }
+  return path.length + query.length > MAX_LENGTH ? undefined : { path, query }
 }
 
 function canonicalPath(raw: string): string | undefined {
-  // Nearly every path: nothing to decode, nothing to fold.
+  // Fast path for nearly all requests: nothing to decode, nothing to merge.
   if (PLAIN.test(raw) && !raw.includes('//') && !raw.includes('/.')) return raw
   if (!WELL_FORMED.test(raw)) return undefined
   const path = raw
@@ -32,12 +32,12 @@ function canonicalPath(raw: string): string | undefined {
     })
     .replaceAll(NOT_IN_A_PATH, escapeByte)
     .replaceAll(/\/{2,}/g, '/')
-  // An encoded slash or backslash is a separator to some servers and a character to others; a control character is
-  // never meant; and a dot segment that a browser would have resolved was put there to be resolved elsewhere.
+  // Some servers read an encoded slash or backslash as a separator, others as a character. Control characters have no
+  // legitimate use. Browsers resolve dot segments before they send them, so one that arrives here is an attack.
   return /%(?:[01][0-9A-F]|2F|5C|7F)/.test(path) || DOT_SEGMENT.test(path) ? undefined : path
 }
 
-// KasmVNC searches the whole request text, query included, for `/api/` and `../`: a query has no use for a bare slash.
+// KasmVNC searches the whole request text, query included, for `/api/` and `../`. So slashes in the query are escaped.
 function canonicalQuery(raw: string): string {
   return raw.replaceAll(NOT_IN_A_QUERY, escapeByte)
 }
@@ -47,7 +47,7 @@ function escapeByte(character: string): string {
 }
 
 const PLAIN = /^[\w\-.~!$&'()*+,;=:@/]*$/
-// Node hands the target over as bytes (latin1); a backslash or a stray percent sign has no reading.
+// Node passes the target as bytes (latin1). A backslash or a stray percent sign has no defined meaning.
 const WELL_FORMED = /^(?:[^%\\#]|%[0-9a-f]{2})*$/i
 const UNRESERVED = /[\w\-.~]/
 const NOT_IN_A_PATH = /[^\w\-.~!$&'()*+,;=:@/%]/g

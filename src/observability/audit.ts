@@ -1,5 +1,5 @@
-// The audit: one JSON line per decision about a person, on stdout beside the log and in a file of its own if asked.
-// Fields are chosen here, one by one, so that no token, cookie or code can slip in.
+// Writes the audit: one JSON line per decision about a person, to stdout and, if configured, to a file. The fields are
+// listed one by one, so that no token, cookie or code can get in.
 
 import { createWriteStream, type WriteStream } from 'node:fs'
 import type { Session } from '../session/session.ts'
@@ -13,7 +13,7 @@ export type AuditEventName =
   | 'tunnel_closed'
   | 'admin_action'
 
-/** Whom the event is about; all that is known of a person before there is a session. */
+/** The person that the event is about. Before there is a session, some fields are unknown. */
 export interface AuditSubject {
   readonly session?: string | undefined
   readonly sub?: string | undefined
@@ -26,10 +26,10 @@ export interface AuditEvent extends AuditSubject {
   readonly request?: string | undefined
   readonly address?: string | undefined
   readonly desktop?: string | undefined
-  /** The reason id: a rule, a refusal, a cause of an end. */
+  /** The reason id: the rule that matched, why access was refused, or why a session or tunnel ended. */
   readonly reason?: string | undefined
   readonly seconds?: number
-  /** How many sessions an administrator ended. */
+  /** For an `admin_action`: how many sessions it ended. */
   readonly ended?: number
   readonly bytesToBrowser?: number
   readonly bytesToDesktop?: number
@@ -40,8 +40,8 @@ export interface Audit {
   close(): Promise<void>
 }
 
-/** After a failure, a full disk perhaps, the file is left alone for so long. */
-const REOPEN_MS = 10_000
+/** How long to wait after a failed write, such as on a full disk, before the file is opened again. */
+const REOPEN_DELAY_MS = 10_000
 
 export function createAudit(
   output: NodeJS.WritableStream,
@@ -52,28 +52,28 @@ export function createAudit(
   let sink: WriteStream | undefined
   let failedAt: number | undefined
 
-  function sinkNow(): WriteStream | undefined {
+  function openSink(): WriteStream | undefined {
     if (file === undefined || sink !== undefined) return sink
-    // Whichever way the clock was set meanwhile.
-    if (failedAt !== undefined && Math.abs(now() - failedAt) < REOPEN_MS) return undefined
+    // Math.abs: the clock may have been set back meanwhile.
+    if (failedAt !== undefined && Math.abs(now() - failedAt) < REOPEN_DELAY_MS) return undefined
     const opened = createWriteStream(file, { flags: 'a', mode: 0o640 })
     opened.on('error', (error) => {
       sink = undefined
       failedAt = now()
       onError(error)
     })
-    // What failed may have left half a line.
+    // The failed write may have left an incomplete line.
     if (failedAt !== undefined) opened.write('\n')
     sink = opened
     return sink
   }
 
-  sinkNow()
+  openSink()
   return {
     write(event) {
       const line = `${JSON.stringify({ audit: true, time: new Date(now()).toISOString(), ...event })}\n`
       output.write(line)
-      sinkNow()?.write(line)
+      openSink()?.write(line)
     },
     close: () =>
       new Promise((resolve) => {
@@ -83,7 +83,7 @@ export function createAudit(
   }
 }
 
-/** The audit's fields of a session. */
+/** The audit fields of a session. */
 export function subjectOf({ id, identity, role }: Session): AuditSubject {
   return { session: id, sub: identity.sub, email: identity.email, role }
 }

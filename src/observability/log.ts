@@ -1,5 +1,5 @@
-// The log: one JSON line per life event. error = someone must act now; warn = look today; info = a line per event of
-// the gateway's life; debug = per request.
+// Creates the log, which writes one JSON line per event. Levels: error = someone must act now; warn = look into it today;
+// info = start, stop and changes of state; debug = single requests.
 
 import { pino, stdTimeFunctions, type Logger } from 'pino'
 import type { Settings } from '../config/config.ts'
@@ -15,7 +15,7 @@ export function createLog(level: Settings['logLevel'], output: NodeJS.WritableSt
       base: null,
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      // `err` is a fault of ours, and where it was thrown matters; a `cause` was foreseen, and its words are enough.
+      // `err` is for unexpected errors, which need a stack trace. `cause` is for expected ones: the message is enough.
       serializers: { err: withStack, cause: describe },
     },
     output,
@@ -28,11 +28,11 @@ function withStack(error: unknown): unknown {
   return { ...(described as object), stack: error.stack }
 }
 
-// A library's error can carry a whole request, tokens included: only its names, words and causes are written down.
+// An error of a library can contain a whole request with tokens. Only name, message, codes and causes are logged.
 function describe(error: unknown, depth = 0): unknown {
   if (!(error instanceof Error)) return typeof error === 'string' ? error : typeof error
   const { name, cause } = error
-  // JSON.parse quotes what it could not read, and that may have been a token.
+  // JSON.parse quotes the text that it could not read, which may be a token.
   const message = error instanceof SyntaxError ? 'not shown' : error.message
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
   const protocol = 'error' in error && typeof error.error === 'string' ? error.error : undefined

@@ -1,15 +1,15 @@
-// The gateway's figures, in Prometheus' text format. Names are part of the contract with dashboards: docs/metrics.md.
+// The gateway's metrics in the Prometheus text format. Dashboards depend on their names: docs/metrics.md.
 
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 
-/** Asked at each scrape. */
+/** Values that are read at each scrape. */
 export interface Gauges {
   tunnelsByRole(): ReadonlyMap<string, number>
-  /** Bytes of open and closed tunnels since the start. */
+  /** Bytes since the start, in open and closed tunnels. */
   tunnelBytes(): { toBrowser: number; toDesktop: number }
   /** Undefined when the store does not answer. */
   activeSessions(): Promise<number | undefined>
-  /** Undefined when nobody has a tunnel here. */
+  /** Undefined when no tunnel is open on this replica. */
   leastIdleMs(): number | undefined
   desktopUp(): Promise<boolean>
 }
@@ -29,20 +29,20 @@ export interface Metrics {
   readonly oidcRequestDuration: Histogram<'operation' | 'outcome'>
   readonly desktopRequestDuration: Histogram
   readonly providerUp: Gauge
-  /** Wires the figures that are read at scrape time. */
+  /** Registers the metrics that are read at each scrape. */
   observe(gauges: Gauges): void
 }
 
-/** The event loop's lag is taken by a timer, and one every 10 ms, the library's own choice, costs more than all else at rest. */
-const LAG_EVERY_MS = 100
+/** A timer measures the event loop lag. The library's default of 10 ms is the largest cost of an idle gateway. */
+const LAG_SAMPLE_MS = 100
 
 export function createMetrics(version: string): Metrics {
   const registry = new Registry()
   const registers = [registry]
-  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LAG_EVERY_MS })
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LAG_SAMPLE_MS })
   new Gauge({
     name: `${PREFIX}build_info`,
-    help: 'Always 1; the version is in the label.',
+    help: 'Always 1. The label has the version.',
     labelNames: ['version'],
     registers,
   }).set({ version }, 1)
@@ -51,7 +51,7 @@ export function createMetrics(version: string): Metrics {
     registry,
     tunnelDuration: new Histogram({
       name: `${PREFIX}tunnel_duration_seconds`,
-      help: 'How long closed tunnels were open.',
+      help: 'How long tunnels were open, observed when they close.',
       buckets: [1, 10, 60, 300, 900, 3_600, 14_400, 43_200],
       registers,
     }),
@@ -63,13 +63,13 @@ export function createMetrics(version: string): Metrics {
     }),
     upgradesRefused: new Counter({
       name: `${PREFIX}upgrades_refused_total`,
-      help: 'WebSocket upgrades that were refused, by reason.',
+      help: 'Refused WebSocket upgrades by reason.',
       labelNames: ['reason'],
       registers,
     }),
     rfbUnknown: new Counter({
       name: `${PREFIX}rfb_unknown_total`,
-      help: 'Tunnels whose browser said something that the gateway cannot read, by what.',
+      help: 'Tunnels in which the browser sent something that the gateway cannot parse, by kind.',
       labelNames: ['what'],
       registers,
     }),
@@ -81,32 +81,32 @@ export function createMetrics(version: string): Metrics {
     }),
     sessionRefreshes: new Counter({
       name: `${PREFIX}session_refreshes_total`,
-      help: 'Times the provider was asked again about a session, by outcome.',
+      help: 'Re-checks of sessions at the provider, by outcome.',
       labelNames: ['outcome'],
       registers,
     }),
     logins: new Counter({
       name: `${PREFIX}logins_total`,
-      help: 'Finished sign-ins by outcome and reason.',
+      help: 'Completed sign-ins by outcome and reason.',
       labelNames: ['outcome', 'reason'],
       registers,
     }),
     authorizations: new Counter({
       name: `${PREFIX}authorizations_total`,
-      help: 'Decisions of the gate, for requests and upgrades alike.',
+      help: 'Decisions of the gate on requests and upgrades.',
       labelNames: ['decision', 'reason'],
       registers,
     }),
     oidcRequestDuration: new Histogram({
       name: `${PREFIX}oidc_request_duration_seconds`,
-      help: 'Requests to the OpenID Provider.',
+      help: 'Duration of requests to the OpenID Provider.',
       labelNames: ['operation', 'outcome'],
       buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
       registers,
     }),
     desktopRequestDuration: new Histogram({
       name: `${PREFIX}desktop_request_duration_seconds`,
-      help: 'Requests to the desktop, until its answer began.',
+      help: 'Duration of requests to the desktop, until its answer begins.',
       buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30],
       registers,
     }),
@@ -133,7 +133,7 @@ function observe(registry: Registry, gauges: Gauges): void {
   })
   new Counter({
     name: `${PREFIX}tunnel_bytes_total`,
-    help: 'Bytes relayed, by direction: to_browser, to_desktop.',
+    help: 'Relayed bytes by direction: to_browser, to_desktop.',
     labelNames: ['direction'],
     registers,
     collect() {
@@ -153,7 +153,7 @@ function observe(registry: Registry, gauges: Gauges): void {
   })
   new Gauge({
     name: `${PREFIX}sessions_active`,
-    help: 'Sessions in the store: take the maximum over replicas.',
+    help: 'Sessions in the store. All replicas report the same store: use the maximum, not the sum.',
     registers,
     async collect() {
       const active = await gauges.activeSessions()
@@ -162,7 +162,7 @@ function observe(registry: Registry, gauges: Gauges): void {
   })
   new Gauge({
     name: `${PREFIX}input_idle_seconds`,
-    help: 'Since anybody with a tunnel on this replica last did something; absent without tunnels.',
+    help: 'Time since the last human input in any tunnel of this replica. Absent without tunnels.',
     registers,
     collect() {
       this.reset()

@@ -1,5 +1,5 @@
-// The document around every page of ours, and the headers it goes out with: no script but the one that waits for the
-// desktop, nothing that another site could frame or read (CSP Level 3, https://www.w3.org/TR/CSP3/).
+// The document and the headers of every page of the gateway. The policy (CSP Level 3, https://www.w3.org/TR/CSP3/) allows
+// no script except the one that waits for the desktop. Other sites cannot frame or read the pages.
 
 import { createHash } from 'node:crypto'
 import { html, raw } from 'hono/html'
@@ -8,37 +8,37 @@ import { GROUND, STYLE } from './page-style.ts'
 export interface Page {
   readonly status: number
   readonly html: string
-  /** Names in lower case. */
+  /** Header names are in lower case. */
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** HTML in which every value was escaped. */
+/** HTML in which all values are escaped. */
 export type Markup = ReturnType<typeof html>
 
 export interface Layout {
   readonly status: number
-  /** The one heading, and the title of the window. */
+  /** The heading and the title of the window. */
   readonly title: string
   readonly body: Markup
   /**
-   * The page has a form whose answer leads on to the provider. Its policy names no `form-action`: browsers apply that to
-   * every redirect that follows, and where a provider's sign-out leads in the end nobody here knows. Nothing is lost:
-   * no value gets into a page unescaped, so the only form on it is ours.
+   * The page has a form whose answer redirects to the provider. Such a page has no `form-action` directive: browsers
+   * apply it to all redirects that follow, and the gateway cannot know where a provider's sign-out redirects to. This is
+   * safe, because all values are escaped and so nobody can add a form to the page.
    */
   readonly hasForm?: boolean
-  /** Seconds, for whoever asks again by machine. */
+  /** The `Retry-After` header, in seconds. */
   readonly retryAfter?: number | undefined
-  /** Seconds until the page loads itself again. */
+  /** Seconds until the page reloads itself. */
   readonly reloadsAfter?: number | undefined
-  /** The one script of the page, which may ask this origin; a browser without scripts loads the page again instead. */
+  /** A script that may send requests to this origin. Without scripting, the page reloads after the given seconds. */
   readonly script?: { readonly text: string; readonly withoutReloadsAfter: number } | undefined
 }
 
-// In one piece: a space more between the tags, such as a formatter adds, is another hash.
+// One string: white space between the tags, such as a formatter adds, would change the hash.
 const STYLE_ELEMENT = raw(`<style>${STYLE}</style>`)
 const STYLE_HASH = hashOf(STYLE)
 
-// One wire: it draws the card's edge and, on its way, an arch that some take for a ghost.
+// The logo: an arch in the upper edge of the card.
 const ARCH = 'M7 37a5 5 0 0 0 5-5V16a12 12 0 0 1 24 0v16a5 5 0 0 0 5 5'
 const EYES = 'M19.5 15.5v2.5M28.5 15.5v2.5'
 const MARK = html`<svg viewBox="0 0 48 38" width="48" height="38" aria-hidden="true">
@@ -46,7 +46,7 @@ const MARK = html`<svg viewBox="0 0 48 38" width="48" height="38" aria-hidden="t
   <path class="wire" d="${ARCH}" />
   <path class="wire eyes" d="${EYES}" />
 </svg>`
-// Without an icon of its own a page makes the browser ask for /favicon.ico, which is the desktop's.
+// Without an icon the browser would request /favicon.ico, which belongs to the desktop.
 const ICON = `data:image/svg+xml,${encodeURIComponent(
   `<svg xmlns="http://www.w3.org/2000/svg" viewBox="3 0 42 42" fill="none" stroke="#2391a0" stroke-width="4" stroke-linecap="round"><path d="${ARCH}${EYES}"/></svg>`,
 )}`
@@ -102,8 +102,8 @@ function headersOf(layout: Layout): Record<string, string> {
     'cache-control': 'no-store',
     'content-security-policy': policy.join('; '),
     'x-content-type-options': 'nosniff',
-    // An address of ours can hold a code or a state, and the desktop's page could read it from `document.referrer`. A form
-    // needs the laxer word: under `no-referrer` its POST carries `Origin: null` (Fetch, "append a request Origin header").
+    // The address may contain a code or a state, which the desktop's page could read from `document.referrer`. A form
+    // needs `same-origin`: with `no-referrer` its POST has `Origin: null` (Fetch, "append a request Origin header").
     'referrer-policy': hasForm ? 'same-origin' : 'no-referrer',
     'cross-origin-opener-policy': 'same-origin',
     'cross-origin-resource-policy': 'same-origin',
@@ -116,8 +116,8 @@ function hashOf(text: string): string {
   return createHash('sha256').update(text).digest('base64')
 }
 
-/** hono's `html` is a promise only where a value in it is one; none of ours is. */
+/** Hono's `html` returns a promise only when one of its values is a promise. */
 function textOf(markup: Markup): string {
-  if (markup instanceof Promise) throw new TypeError('a page must not wait for a value')
+  if (markup instanceof Promise) throw new TypeError('a page must not contain a promise')
   return markup.toString()
 }

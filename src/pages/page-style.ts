@@ -1,7 +1,7 @@
-// What every page of ours looks like: one stylesheet for light and dark, phone and wall screen. It stands in the page
-// itself, so that a page needs no second request; the policy allows it by its hash (page-layout.ts).
+// The stylesheet of all pages, for light and dark, small and large screens. It is part of the page, so that a page needs no
+// second request. The policy allows it by its hash (page-layout.ts).
 
-/** The ground; also the colour of a phone browser's own bars. */
+/** The background colours. Mobile browsers also use them for their toolbars. */
 export const GROUND = { light: '#eff4f5', dark: '#0c1316' } as const
 
 export const STYLE: string = `

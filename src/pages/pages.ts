@@ -1,17 +1,18 @@
-// The gateway's own pages, for a person in front of a browser. Each says what happened, what to do next, and has one
-// button. Values from outside are escaped by hono's `html`, and a path to return to is only ever a query parameter.
+// The gateway's own pages. Each one says what happened and what to do next, and has one main button. Hono's `html` escapes
+// all values from outside. A path to return to appears only as a query parameter.
 
 import { html } from 'hono/html'
 import type { EndReason } from '../session/session.ts'
-import { AFTER_SESSION, AFTER_SIGN_OUT_AT_BOTH, type Words } from '../messages/end-reasons.ts'
-import { FAILURES, type Failure, type FailureKind, type NextStep } from './failures.ts'
+import { AFTER_SESSION, AFTER_SIGN_OUT_AT_BOTH, type Message } from '../messages/end-reasons.ts'
+import type { FailureMessage, NextStep } from '../messages/failure-message.ts'
+import { FAILURES, type FailureKind } from '../messages/failures.ts'
 import { layOut, type Markup, type Page } from './page-layout.ts'
 import { WAITING_SCRIPT } from './waiting-script.ts'
 
-export type { FailureKind } from './failures.ts'
+export type { FailureKind } from '../messages/failures.ts'
 export type { Page } from './page-layout.ts'
 
-const SIGN_IN: Words = {
+const SIGN_IN: Message = {
   title: 'Sign in to your desktop',
   text: 'The sign-in page of your organisation comes next. From there you go straight to your desktop.',
   button: 'Sign in',
@@ -19,17 +20,17 @@ const SIGN_IN: Words = {
 
 export function signInPage(about: {
   readonly reason?: EndReason | undefined
-  /** The provider has ended its own session with this sign-out. */
+  /** The sign-out ended the session at the provider too. */
   readonly isSignedOutAtProvider?: boolean
   readonly returnTo: string
 }): Page {
-  const { title, text, button } = wordsFor(about.reason, about.isSignedOutAtProvider === true)
+  const { title, text, button } = messageFor(about.reason, about.isSignedOutAtProvider === true)
   const body = html`<p>${text}</p>
     ${steps(link(startPath(about.returnTo), button))}`
   return layOut({ status: 200, title, body })
 }
 
-function wordsFor(reason: EndReason | undefined, isSignedOutAtProvider: boolean): Words {
+function messageFor(reason: EndReason | undefined, isSignedOutAtProvider: boolean): Message {
   if (reason === undefined) return SIGN_IN
   return reason === 'signed-out' && isSignedOutAtProvider
     ? AFTER_SIGN_OUT_AT_BOTH
@@ -47,11 +48,11 @@ export function signOutPage({ who }: { readonly who: string | undefined }): Page
   return layOut({ status: 200, title: 'Sign out?', body, hasForm: true })
 }
 
-/** After a sign-out, where the provider cannot be told of it. */
+/** After a sign-out when the provider has no endpoint that would end its own session. */
 export function signedOutHerePage(): Page {
   const body = html`<p>
-      Your desktop is closed. But this gateway cannot sign you out of the sign-in service, so
-      whoever uses this browser next may get in without a password.
+      Your desktop is closed. But this gateway cannot sign you out of the sign-in service, so the
+      next person who uses this browser may get in without a password.
     </p>
     <p>
       If others use this computer, sign out at the sign-in service too, or close all windows of this
@@ -61,21 +62,21 @@ export function signedOutHerePage(): Page {
   return layOut({ status: 200, title: 'You are signed out here', body })
 }
 
-/** For a person who signed in and whom no rule lets in. */
+/** For a person who is signed in but matches no access rule. */
 export function deniedPage(about: {
   readonly who: string
   readonly email?: string | undefined
   readonly requestId: string
   readonly returnTo: string
-  /** There is a session of ours to sign out of. */
+  /** The person has a session at the gateway that can be signed out. */
   readonly hasSession: boolean
 }): Page {
   const { who, email, requestId, returnTo, hasSession } = about
   const address =
     email === undefined || email === who ? undefined : html` (<bdi>${visible(email)}</bdi>)`
   const body = html`<p>
-      You are signed in as ${person(who)}${address}. This account is not on the list of those who
-      may use this desktop.
+      You are signed in as ${person(who)}${address}. This account is not allowed to use this
+      desktop.
     </p>
     <p>Ask your administrator for access, or use another account.</p>
     ${steps(
@@ -94,13 +95,13 @@ export function failurePage(about: {
   readonly returnTo?: string | undefined
 }): Page {
   const { kind, requestId, retryAfter, returnTo = '/' } = about
-  const failure: Failure = FAILURES[kind]
+  const failure: FailureMessage = FAILURES[kind]
   const { status, title, text, causes, forAdministrator } = failure
-  // Not faster, so that somebody who listens to the page hears it to its end.
+  // At least 10 s, so that a screen reader can read the page to its end.
   const interval = Math.max(retryAfter ?? 0, 10)
-  const reloadsAfter = failure.passes === 'by-itself' ? interval : undefined
+  const reloadsAfter = failure.retry === 'reload' ? interval : undefined
   const script =
-    failure.passes === 'with-the-desktop'
+    failure.retry === 'when-desktop-up'
       ? { text: WAITING_SCRIPT, withoutReloadsAfter: interval }
       : undefined
   const body = html`${text.map((paragraph) => html`<p>${paragraph}</p>`)}
@@ -111,7 +112,7 @@ export function failurePage(about: {
       ? undefined
       : html`<p class="waits">Your desktop opens here as soon as it answers.</p>`
   }
-  ${failure.passes === 'later' ? html`<p>Try again ${retryAfter === undefined ? 'in a moment' : `in ${inWords(retryAfter)}`}.</p>` : undefined}
+  ${failure.retry === 'manual' ? html`<p>Try again ${retryAfter === undefined ? 'in a moment' : `in ${inWords(retryAfter)}`}.</p>` : undefined}
   ${steps(link(pathOf(failure.next, returnTo), failure.button))}
   ${forAdministrator === undefined ? undefined : administratorNote(forAdministrator)}
   ${requestNote(requestId)}`
@@ -122,10 +123,10 @@ function pathOf(next: NextStep, returnTo: string): string {
   switch (next) {
     case 'sign-in':
       return startPath(returnTo)
-    case 'sign-in-afresh':
+    case 'reauthenticate':
       return startPath(returnTo, 'login')
     case 'reload':
-      // An empty reference is the address of the page itself.
+      // An empty reference is the address of the current page.
       return ''
     case 'desktop':
       return '/'
@@ -167,19 +168,22 @@ function requestNote(requestId: string): Markup {
   return html`<p class="small request">Request ID <code>${visible(requestId)}</code></p>`
 }
 
-/** A name in any script, which cannot turn round the text that it stands in. */
+/** A name in any script. `bdi` keeps a right-to-left name from reordering the text around it. */
 function person(name: string): Markup {
   return html`<strong><bdi>${visible(name)}</bdi></strong>`
 }
 
-/** Without control characters and those that reorder what follows them, and no longer than a name needs. */
+/** Removes control characters and bidirectional controls, and limits the length. */
 function visible(text: string): string {
   const cleaned = text.toWellFormed().replace(/[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/gu, '')
   const characters = Array.from(cleaned)
-  return characters.length <= LONGEST ? cleaned : `${characters.slice(0, LONGEST).join('')}…`
+  return characters.length <= MAX_NAME_LENGTH
+    ? cleaned
+    : `${characters.slice(0, MAX_NAME_LENGTH).join('')}…`
 }
 
-const LONGEST = 120
+/** In characters. */
+const MAX_NAME_LENGTH = 120
 
 function inWords(seconds: number): string {
   const whole = Math.max(1, Math.ceil(seconds))

@@ -1,10 +1,10 @@
-// What the page does that waits for the desktop: it asks whether it is there, and enters by loading itself again. It stands
-// in the page, where the policy allows it by its hash (page-layout.ts).
+// The script of the page that waits for the desktop. It asks for the desktop's state and reloads the page when the desktop
+// answers. It is part of the page; the policy allows it by its hash (page-layout.ts).
 
 /**
- * Asked every two seconds or so, each page at moments of its own. A page that was itself loaded again, perhaps by this very
- * script, takes longer for its first look: a desktop that lets itself be connected to and then fails must not make it flicker.
- * A session that ended meanwhile (401) and a desktop that turns the gateway away have pages of their own.
+ * Asks about every two seconds, with a random delay so that many pages do not ask at the same moment. After a reload the
+ * first request waits longer: when the desktop accepts connections and then fails, the page must not reload rapidly. When
+ * the session ended meanwhile (401) or the desktop refuses the gateway, a reload shows the page for that.
  */
 export const WAITING_SCRIPT: string = `
 (() => {

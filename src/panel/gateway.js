@@ -1,4 +1,4 @@
-// What the panel asks the gateway. None of it but `stay` counts as a person's input.
+// Requests of the panel to the gateway. Only `stay` counts as human input.
 
 /**
  * @typedef {object} Live
@@ -16,29 +16,29 @@
 const ANSWER_TIMEOUT_MS = 10_000
 
 /**
- * How the session stands; undefined when the gateway cannot say.
+ * Fetches the state of the session. Undefined when the gateway does not answer.
  *
  * @returns {Promise<Live | Ended | undefined>}
  */
-export async function askForSession() {
-  const answer = await ask('/oauth2/panel')
+export async function fetchSession() {
+  const answer = await request('/oauth2/panel')
   return answer?.ok === true ? answer.json().catch(() => undefined) : undefined
 }
 
 /**
- * Whether the desktop is there; `unknown` when the gateway cannot say.
+ * Fetches the state of the desktop. `unknown` when the gateway does not answer.
  *
  * @returns {Promise<'up' | 'starting' | 'refused' | 'unknown'>}
  */
-export async function askForDesktop() {
-  const answer = await ask('/oauth2/desktop_status')
-  const said = answer?.ok === true ? await answer.json().catch(() => undefined) : undefined
-  return ['up', 'starting', 'refused'].includes(said?.state) ? said.state : 'unknown'
+export async function fetchDesktopStatus() {
+  const answer = await request('/oauth2/desktop_status')
+  const status = answer?.ok === true ? await answer.json().catch(() => undefined) : undefined
+  return ['up', 'starting', 'refused'].includes(status?.state) ? status.state : 'unknown'
 }
 
-/** A person is still there. False when that could not be told. */
+/** Tells the gateway that a person is still there. Returns false when that failed. */
 export async function stay() {
-  const answer = await ask('/oauth2/stay', 'POST')
+  const answer = await request('/oauth2/stay', 'POST')
   return answer?.ok === true
 }
 
@@ -47,14 +47,14 @@ export async function stay() {
  * @param {string} [method]
  * @returns {Promise<Response | undefined>}
  */
-async function ask(path, method = 'GET') {
+async function request(path, method = 'GET') {
   try {
     return await fetch(path, {
       method,
       cache: 'no-store',
       credentials: 'same-origin',
       redirect: 'error',
-      // The page may have said `no-referrer`, under which a POST does not tell its origin.
+      // With the page's own policy, which may be `no-referrer`, a POST would have `Origin: null`.
       referrerPolicy: 'same-origin',
       signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
     })

@@ -1,5 +1,5 @@
-// The panel's script: the modules of panel/ in one classic script, which runs before anything of the desktop's page
-// does. They are modules for whoever works on them; here their imports and exports go.
+// Joins the modules of panel/ into one classic script, because only a classic script runs before the scripts of the
+// desktop's page. Imports and exports are removed, so all modules share one scope: top-level names must be unique.
 
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -10,11 +10,13 @@ import {
   AFTER_UNKNOWN_END,
 } from '../messages/end-reasons.ts'
 
-/** In the order in which they need each other. */
-const MODULES = [
+/** In the order of their imports: a module comes after those that it imports. */
+export const PANEL_MODULES: readonly string[] = [
   'watch-websockets.js',
   'gateway.js',
   'time-left.js',
+  'elements.js',
+  'isolate-input.js',
   'view.js',
   'reconnect.js',
   'panel.js',
@@ -22,23 +24,24 @@ const MODULES = [
 
 const read = (file: string): string => readFileSync(new URL(file, import.meta.url), 'utf8')
 
-const words = JSON.stringify({
+const messages = JSON.stringify({
   session: AFTER_SESSION,
   unknown: AFTER_UNKNOWN_END,
-  anew: AFTER_NEW_SIGN_IN,
+  newSession: AFTER_NEW_SIGN_IN,
   connection: AFTER_CONNECTION,
 })
+const style = JSON.stringify(read('panel.css') + read('overlay.css'))
 
 export const PANEL_SCRIPT: string = [
   '(() => {',
   "'use strict'",
-  ...MODULES.map((file) => asPartOfScript(read(file))),
-  `startPanel(${words}, ${JSON.stringify(read('panel.css'))})`,
+  ...PANEL_MODULES.map((file) => withoutImports(read(file))),
+  `startPanel(${messages}, ${style})`,
   '})()',
   '',
 ].join('\n')
 
-/** Changes with the script. */
+/** A hash of the script. */
 export const PANEL_VERSION: string = createHash('sha256')
   .update(PANEL_SCRIPT)
   .digest('base64url')
@@ -46,9 +49,9 @@ export const PANEL_VERSION: string = createHash('sha256')
 
 const PANEL_PATH = '/oauth2/session.js'
 
-/** Stands first in the head of the desktop's page. ASCII. */
+/** The tag that goes first into the head of the desktop's page. ASCII only. */
 export const PANEL_TAG: string = `<script src="${PANEL_PATH}?v=${PANEL_VERSION}"></script>`
 
-function asPartOfScript(module: string): string {
+function withoutImports(module: string): string {
   return module.replaceAll(/^import [^']*'[^']*'\n/gm, '').replaceAll(/^export /gm, '')
 }

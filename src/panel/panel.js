@@ -1,72 +1,72 @@
-// The panel on the desktop's page: who is signed in and for how long, a word before that ends, and a word and a way on
-// when it has.
+// The logic of the panel on the desktop's page. It shows who is signed in and for how long, warns before the session ends,
+// and shows why a session or a connection ended and how to continue.
 
-import { askForSession, stay } from './gateway.js'
+import { fetchSession, stay } from './gateway.js'
 import { reconnect } from './reconnect.js'
-import { inWords, nearestEnd } from './time-left.js'
+import { formatTimeLeft, nextEnd } from './time-left.js'
 import { createView } from './view.js'
 import { watchWebSockets } from './watch-websockets.js'
 
-/** While a warning stands, a key on the desktop may make it untrue. */
-const LOOK_WHILE_WARNING_MS = 5_000
-const LOOK_AGAIN_AFTER_FAILURE_MS = 30_000
-const MAX_LOOK_MS = 3_600_000
-const MIN_LOOK_MS = 1_000
-/** Two answers about one deadline differ by their way here. */
+/** How often to ask during a warning: input on the desktop may have extended the session. */
+const POLL_DURING_WARNING_MS = 5_000
+const POLL_AFTER_FAILURE_MS = 30_000
+const MAX_POLL_MS = 3_600_000
+const MIN_POLL_MS = 1_000
+/** Two answers about the same deadline differ by their network delay. */
 const SAME_DEADLINE_TOLERANCE_MS = 5_000
-/** What is no older needs no look when the window comes to the front. */
+/** When the window comes to the front, an answer younger than this is not refreshed. */
 const FRESH_MS = 30_000
-/** From here on the tab itself says how long. */
+/** With less time left than this, the tab shows it. */
 const SOON_MS = 600_000
 const RENDER_MS = 1_000
-const RENDER_UNSEEN_MS = 30_000
-/** A page that is still here so long after its sign-out hears of ends again. */
-const LEAVES_TIMEOUT_MS = 10_000
+const RENDER_HIDDEN_MS = 30_000
+/** If the page is still here this long after a sign-out was started, it shows ends again. */
+const LEAVE_TIMEOUT_MS = 10_000
 
-/** The end of the old session comes a little before the cookie of the new one. */
-const NEW_SESSION_TIMEOUT_MS = 1_000
+/** With a new sign-in, the old session ends shortly before the browser gets the cookie of the new one. */
+const NEW_SESSION_DELAY_MS = 1_000
 
 const NORMAL_CLOSURES = [1000, 1005]
 const SESSION_ENDED = 4401
 const ACCESS_WITHDRAWN = 4403
 
-/** Set where the panel runs, against a page that asks for the script a second time. No name that a page would use. */
+/** Marks a window with a panel, in case a page loads the script twice. A symbol cannot collide with the page's names. */
 const INSTALLED = Symbol.for('ghostwire.panel')
 
-/** @typedef {{ title: string, text: string, button: string }} Words */
+/** @typedef {{ title: string, text: string, button: string }} Message */
 
 /**
- * @typedef {object} AllWords
- * @property {Record<string, Words>} session By the reason of the end.
- * @property {Words} unknown
- * @property {Words} anew
- * @property {Record<'draining' | 'lost' | 'desktop-gone' | 'desktop-refused' | 'protocol-error' | 'not-opened', Words>} connection
+ * @typedef {object} Messages
+ * @property {Record<string, Message>} session By end reason.
+ * @property {Message} unknown
+ * @property {Message} newSession
+ * @property {Record<'draining' | 'lost' | 'desktop-gone' | 'desktop-refused' | 'protocol-error' | 'not-opened', Message>} connection
  */
 
 /**
- * @param {AllWords} words
+ * @param {Messages} messages
  * @param {string} style
  */
-export function startPanel(words, style) {
-  // Framed, somebody else's page is in charge.
+export function startPanel(messages, style) {
+  // In a frame, another page has control of the window.
   if (window.top !== window || INSTALLED in window) return
   Object.defineProperty(window, INSTALLED, { value: true })
 
   const view = createView(style, { onSignOut: leave, onOpen: render })
   /** @type {{ live: import('./gateway.js').Live, at: number } | undefined} */
   let known
-  let isOver = false
+  let hasEnded = false
   let isLeaving = false
   /** @type {'idle' | 'expired' | undefined} */
-  let warnedOf
-  /** The deadline whose warning this person put aside, ms since the epoch. */
+  let warnedAbout
+  /** The deadline whose warning the person dismissed, in ms since the epoch. */
   let dismissed = 0
   let connection = 0
   /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let looking
+  let pollTimer
   /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let rendering
-  /** The path of the desktop's own stream: other sockets of this page may end as they like. */
+  let renderTimer
+  /** The path of the desktop's stream, known from the first socket. Other sockets matter only with a session end (4401, 4403). */
   let streamPath = /** @type {string | undefined} */ (undefined)
   /** @type {Set<WebSocket>} */
   const open = new Set()
@@ -76,25 +76,25 @@ export function startPanel(words, style) {
       const path = new URL(socket.url).pathname
       streamPath ??= path
       open.add(socket)
-      if (path !== streamPath || isOver) return
-      // The client found its way back by itself.
+      if (path !== streamPath || hasEnded) return
+      // The client has reconnected by itself.
       connection += 1
       view.showNotice(undefined)
       view.closeOverlay()
-      warnedOf = undefined
-      void look()
+      warnedAbout = undefined
+      void refresh()
     },
     onClose(socket, { code, reason }) {
       const wasOpen = open.delete(socket)
-      if (isOver || isLeaving || NORMAL_CLOSURES.includes(code)) return
+      if (hasEnded || isLeaving || NORMAL_CLOSURES.includes(code)) return
       if (code === SESSION_ENDED || code === ACCESS_WITHDRAWN) return end(reason)
       const path = new URL(socket.url).pathname
       if (path !== (streamPath ?? path)) return
-      // The picture is still there: this one was a try, or one of two.
+      // Another socket still shows the desktop. This one was a failed attempt, or one of two.
       if ([...open].some(({ url }) => new URL(url).pathname === path)) return
       if (code === 1002) return stop('protocol-error')
       const cause = code === 1001 ? 'draining' : code === 1013 ? 'desktop-gone' : 'lost'
-      comeBack(wasOpen ? cause : 'not-opened')
+      reconnectAfter(wasOpen ? cause : 'not-opened')
     },
   })
 
@@ -103,53 +103,53 @@ export function startPanel(words, style) {
   })
   addEventListener('pageshow', ({ persisted }) => {
     isLeaving = false
-    if (persisted) void look()
+    if (persisted) void refresh()
   })
-  addEventListener('online', () => void look())
+  addEventListener('online', () => void refresh())
   document.addEventListener('visibilitychange', () => {
-    if (isOver && document.visibilityState === 'visible') void lookForNewSession()
-    // A computer that slept has counted nothing.
+    if (hasEnded && document.visibilityState === 'visible') void checkForNewSession()
+    // Timers do not run while a computer sleeps.
     const isFresh = known !== undefined && Date.now() - known.at < FRESH_MS
-    if (document.visibilityState === 'visible' && !isFresh) void look()
+    if (document.visibilityState === 'visible' && !isFresh) void refresh()
   })
   if (document.readyState === 'loading') {
-    document.addEventListener('DOMContentLoaded', begin, { once: true })
-  } else begin()
+    document.addEventListener('DOMContentLoaded', start, { once: true })
+  } else start()
 
-  function begin() {
+  function start() {
     view.mount()
-    void look()
+    void refresh()
   }
 
-  async function look() {
-    clearTimeout(looking)
-    const session = await askForSession()
-    if (isOver) return
+  async function refresh() {
+    clearTimeout(pollTimer)
+    const session = await fetchSession()
+    if (hasEnded) return
     if (session?.state === 'ended') return end(session.reason)
-    clearTimeout(looking)
+    clearTimeout(pollTimer)
     if (session === undefined) {
-      looking = setTimeout(look, LOOK_AGAIN_AFTER_FAILURE_MS)
+      pollTimer = setTimeout(refresh, POLL_AFTER_FAILURE_MS)
       return
     }
     known = { live: session, at: Date.now() }
     view.showPerson(session)
-    judge()
+    checkDeadline()
   }
 
-  /** Warns when it is time, and sets the time of the next look: never sooner than somebody can need to know. */
-  function judge() {
+  /** Shows or removes the warning, and schedules the next request for the time when a warning may be due. */
+  function checkDeadline() {
     if (known === undefined) return
     const now = Date.now()
-    const { ends, at, warnAt } = nearestEnd(known.live, known.at)
+    const { ends, at, warnAt } = nextEnd(known.live, known.at)
     if (now >= warnAt) {
       const isDismissed = Math.abs(at - dismissed) < SAME_DEADLINE_TOLERANCE_MS
-      if (warnedOf !== ends && !isDismissed) warn(ends, at)
-    } else if (warnedOf !== undefined) {
-      warnedOf = undefined
+      if (warnedAbout !== ends && !isDismissed) warn(ends, at)
+    } else if (warnedAbout !== undefined) {
+      warnedAbout = undefined
       view.showNotice(undefined)
     }
-    const wait = now < warnAt ? warnAt - now : Math.min(LOOK_WHILE_WARNING_MS, at - now)
-    looking = setTimeout(look, Math.min(Math.max(wait, MIN_LOOK_MS), MAX_LOOK_MS))
+    const wait = now < warnAt ? warnAt - now : Math.min(POLL_DURING_WARNING_MS, at - now)
+    pollTimer = setTimeout(refresh, Math.min(Math.max(wait, MIN_POLL_MS), MAX_POLL_MS))
     render()
   }
 
@@ -158,14 +158,14 @@ export function startPanel(words, style) {
    * @param {number} at
    */
   function warn(ends, at) {
-    warnedOf = ends
+    warnedAbout = ends
     const title = endsIn(at - Date.now())
     const dismiss = {
       label: 'Dismiss',
       isQuiet: true,
       onPress() {
         dismissed = at
-        warnedOf = undefined
+        warnedAbout = undefined
         view.showNotice(undefined)
       },
     }
@@ -173,73 +173,73 @@ export function startPanel(words, style) {
       ends === 'idle'
         ? {
             title,
-            text: 'Nothing was typed or moved for a while. To stay, press the button or just go on working.',
-            actions: [{ label: 'Stay', onPress: () => void stayHere() }],
+            text: 'There was no input for a while. To stay, press the button or continue to work.',
+            actions: [{ label: 'Stay', onPress: () => void extendSession() }],
           }
         : {
             title,
-            text: 'A session lasts for a limited time. Your desktop goes on; sign in again to return to it.',
+            text: 'A session lasts for a limited time. Your desktop keeps running. Sign in again to return to it.',
             actions: [{ label: 'Sign in again now', href: signInPath() }, dismiss],
           },
     )
   }
 
-  async function stayHere() {
+  async function extendSession() {
     await stay()
-    await look()
+    await refresh()
   }
 
   function render() {
-    clearTimeout(rendering)
-    if (known === undefined || isOver) return
+    clearTimeout(renderTimer)
+    if (known === undefined || hasEnded) return
     const now = Date.now()
     const expiresAt = known.at + known.live.expiresIn * 1_000
     const left = expiresAt - now
     view.showTimeLeft(left, left < SOON_MS)
-    if (warnedOf !== undefined) {
-      view.retitleNotice(endsIn(nearestEnd(known.live, known.at).at - now))
+    if (warnedAbout !== undefined) {
+      view.setNoticeTitle(endsIn(nextEnd(known.live, known.at).at - now))
     }
-    const isSeen = view.isCardOpen || warnedOf !== undefined || left < SOON_MS
-    rendering = setTimeout(render, isSeen ? RENDER_MS : RENDER_UNSEEN_MS)
+    const isVisible = view.isCardOpen || warnedAbout !== undefined || left < SOON_MS
+    renderTimer = setTimeout(render, isVisible ? RENDER_MS : RENDER_HIDDEN_MS)
   }
 
   /**
-   * The session is over.
+   * Shows that the session has ended.
    *
    * @param {string | null} reason
    */
   function end(reason) {
-    if (isOver || isLeaving) return
-    isOver = true
+    if (hasEnded || isLeaving) return
+    hasEnded = true
     connection += 1
-    clearTimeout(looking)
-    clearTimeout(rendering)
+    clearTimeout(pollTimer)
+    clearTimeout(renderTimer)
     const { title, text, button } =
-      reason !== null && Object.hasOwn(words.session, reason)
-        ? /** @type {Words} */ (words.session[reason])
-        : words.unknown
+      reason !== null && Object.hasOwn(messages.session, reason)
+        ? /** @type {Message} */ (messages.session[reason])
+        : messages.unknown
     const actions = [{ label: button, href: signInPath() }]
     view.showOverlay({ title, text, actions, hides: true, waits: false })
-    setTimeout(lookForNewSession, NEW_SESSION_TIMEOUT_MS)
+    setTimeout(checkForNewSession, NEW_SESSION_DELAY_MS)
   }
 
-  /** A sign-in in another window ends the session of this one, and is good for both. */
-  async function lookForNewSession() {
-    const session = await askForSession()
+  /** A sign-in in another window ends the session of this page, and its new session is valid here too. */
+  async function checkForNewSession() {
+    const session = await fetchSession()
     if (session?.state !== 'live') return
-    const { title, text, button } = words.anew
+    const { title, text, button } = messages.newSession
     const actions = [{ label: button, href: location.pathname + location.search }]
     view.showOverlay({ title, text, actions, hides: true, waits: false })
   }
 
   /** @param {'draining' | 'lost' | 'desktop-gone' | 'not-opened'} cause */
-  function comeBack(cause) {
+  function reconnectAfter(cause) {
     connection += 1
-    const mine = connection
+    const current = connection
     void reconnect(cause, {
       onState: (state) => showConnection(state),
       onEnded: end,
-      isCancelled: () => mine !== connection || isLeaving,
+      isCancelled: () => current !== connection || isLeaving,
     })
   }
 
@@ -249,29 +249,29 @@ export function startPanel(words, style) {
     showConnection(cause)
   }
 
-  /** @param {keyof AllWords['connection']} state */
+  /** @param {keyof Messages['connection']} state */
   function showConnection(state) {
-    warnedOf = undefined
-    const { title, text, button } = words.connection[state]
+    warnedAbout = undefined
+    const { title, text, button } = messages.connection[state]
     const waits = state !== 'protocol-error' && state !== 'not-opened'
     const actions = [{ label: button, onPress: () => location.reload() }]
-    // Over in a second or two: no page over the page for that.
+    // This takes only a second or two, so a notice is enough.
     if (state === 'draining') view.showNotice({ title, text, actions: [] })
     else view.showOverlay({ title, text, actions, hides: false, waits })
   }
 
-  /** By this person's own hand: the end that follows needs no word. */
+  /** Called at a sign-out from the panel: the end of the session that follows is expected and not shown. */
   function leave() {
     isLeaving = true
     setTimeout(() => {
       isLeaving = false
-    }, LEAVES_TIMEOUT_MS)
+    }, LEAVE_TIMEOUT_MS)
   }
 }
 
 /** @param {number} ms */
 function endsIn(ms) {
-  return `Your session ends in ${inWords(ms)}`
+  return `Your session ends in ${formatTimeLeft(ms)}`
 }
 
 function signInPath() {

@@ -1,25 +1,25 @@
-// The way back to a desktop whose connection ended while the session goes on: waits until both gateway and desktop are
-// there, then loads the page again, which is the one thing every client understands.
+// Reconnects to the desktop when the connection ended but the session continues. It waits until both the gateway and the
+// desktop answer, and then reloads the page, which works with every client.
 
-import { askForDesktop, askForSession } from './gateway.js'
+import { fetchDesktopStatus, fetchSession } from './gateway.js'
 
-/** Many browsers lose one replica at one moment, and are not to come back at one moment. */
-const SPREAD_MS = 1_500
+/** A random delay: when a replica stops, all its browsers lose the connection together but must not return together. */
+const MAX_INITIAL_DELAY_MS = 1_500
 const INITIAL_WAIT_MS = 1_000
 const MAX_WAIT_MS = 10_000
-/** A gateway that does not know how the desktop stands is not asked for ever: its own page says more. */
-const UNKNOWN_FOR_MS = 15_000
+/** After this time without a known state of the desktop, the page is reloaded: the gateway's error page tells more. */
+const MAX_UNKNOWN_MS = 15_000
 
-/** Loading again is no cure for everything: each of the last two minutes makes the next one wait longer. */
+/** Reloading does not always help. Each reload in the last two minutes makes the next one wait longer. */
 const RELOADS_KEY = 'ghostwire.reloads'
-const REMEMBER_RELOADS_MS = 120_000
-const MAX_PAUSE_MS = 30_000
+const RELOAD_HISTORY_MS = 120_000
+const MAX_RELOAD_DELAY_MS = 30_000
 
 /**
  * @typedef {object} ReconnectParts
  * @property {(connection: 'draining' | 'lost' | 'desktop-gone' | 'desktop-refused' | 'not-opened') => void} onState
- *   What a person may be told.
- * @property {(reason: string | null) => void} onEnded The session is over after all.
+ *   Called when the message for the person changes.
+ * @property {(reason: string | null) => void} onEnded Called when the session has ended.
  * @property {() => boolean} isCancelled
  */
 
@@ -28,23 +28,23 @@ const MAX_PAUSE_MS = 30_000
  * @param {ReconnectParts} parts
  */
 export async function reconnect(cause, { onState, onEnded, isCancelled }) {
-  const begunAt = Date.now()
-  // Nothing is said of a lost connection at once: a page that is being left loses its connection, too.
+  const startedAt = Date.now()
+  // A lost connection is not shown at once: a page also loses its connection when the person leaves it.
   if (cause !== 'not-opened' && cause !== 'lost') onState(cause)
-  await pause(cause === 'not-opened' ? 0 : Math.random() * SPREAD_MS)
+  await pause(cause === 'not-opened' ? 0 : Math.random() * MAX_INITIAL_DELAY_MS)
   for (let wait = INITIAL_WAIT_MS; !isCancelled(); wait = Math.min(wait * 1.5, MAX_WAIT_MS)) {
-    const session = await askForSession()
+    const session = await fetchSession()
     if (isCancelled()) return
     if (session?.state === 'ended') return onEnded(session.reason)
     if (session === undefined) {
       onState('lost')
     } else {
-      const desktop = cause === 'draining' ? 'up' : await askForDesktop()
+      const desktop = cause === 'draining' ? 'up' : await fetchDesktopStatus()
       if (isCancelled()) return
-      const isUnknownForLong = desktop === 'unknown' && Date.now() - begunAt > UNKNOWN_FOR_MS
-      // It is there, as far as anybody knows, and refused the connection: by itself nothing will change.
+      const isUnknownForLong = desktop === 'unknown' && Date.now() - startedAt > MAX_UNKNOWN_MS
+      // As far as known, the desktop is up and refused the connection. Waiting would change nothing.
       if (cause === 'not-opened' && ['up', 'unknown'].includes(desktop)) return onState(cause)
-      if (desktop === 'up' || isUnknownForLong) return loadAgain(isCancelled)
+      if (desktop === 'up' || isUnknownForLong) return reloadPage(isCancelled)
       if (desktop === 'refused') onState('desktop-refused')
       else onState(desktop === 'starting' ? 'desktop-gone' : cause)
     }
@@ -53,18 +53,18 @@ export async function reconnect(cause, { onState, onEnded, isCancelled }) {
 }
 
 /** @param {() => boolean} isCancelled */
-async function loadAgain(isCancelled) {
+async function reloadPage(isCancelled) {
   const now = Date.now()
-  const recent = readReloads().filter((at) => now - at < REMEMBER_RELOADS_MS)
-  // The first two at once: a desktop that restarts may take two.
+  const recent = readReloads().filter((at) => now - at < RELOAD_HISTORY_MS)
+  // The first two reloads are immediate: after a restart of the desktop, two may be needed.
   if (recent.length >= 2) {
-    await pause(Math.min(1_000 * 2 ** (recent.length - 1), MAX_PAUSE_MS))
+    await pause(Math.min(1_000 * 2 ** (recent.length - 1), MAX_RELOAD_DELAY_MS))
     if (isCancelled()) return
   }
   try {
     sessionStorage.setItem(RELOADS_KEY, JSON.stringify([...recent, now].slice(-10)))
   } catch {
-    // No storage, no memory.
+    // Without storage, reloads are not counted.
   }
   location.reload()
 }

@@ -1,48 +1,18 @@
-// What the panel looks like and how it is used: a tab at the upper edge with a card behind it, a notice, and at the end a
-// page over the page. All of it in a closed shadow tree, without markup from strings.
+// The panel's user interface: a tab at the upper edge that opens a card, a notice, and an overlay over the whole page. It is
+// in a closed shadow tree, which the page's scripts and styles cannot reach.
 
-import { inWords } from './time-left.js'
+import { createAction, createElement, createLogo } from './elements.js'
+import { isolateInput } from './isolate-input.js'
+import { formatTimeLeft } from './time-left.js'
 
-const ARCH = 'M7 37a5 5 0 0 0 5-5V16a12 12 0 0 1 24 0v16a5 5 0 0 0 5 5'
-const EYES = 'M19.5 15.5v2.5M28.5 15.5v2.5'
-const SVG = 'http://www.w3.org/2000/svg'
-
-/** What stands in them is never shown. */
+/** Full-screen elements that do not render their children. */
 const CHILDLESS = new Set(['canvas', 'iframe', 'img', 'video'])
-/** The desktop's client listens to these on its document, to send them on or to take the focus back. */
-const POINTER_EVENTS = [
-  'auxclick',
-  'click',
-  'contextmenu',
-  'copy',
-  'cut',
-  'dblclick',
-  'mousedown',
-  'mousemove',
-  'mouseup',
-  'paste',
-  'pointerdown',
-  'pointermove',
-  'pointerup',
-  'touchend',
-  'touchmove',
-  'touchstart',
-  'wheel',
-]
-
-/**
- * @typedef {object} Action
- * @property {string} label
- * @property {string} [href] Where it leads; or
- * @property {() => void} [onPress] what it does.
- * @property {boolean} [isQuiet]
- */
 
 /**
  * @typedef {object} Notice
  * @property {string} title
  * @property {string} text
- * @property {Action[]} actions
+ * @property {import('./elements.js').Action[]} actions
  */
 
 /** @typedef {ReturnType<typeof createView>} View */
@@ -60,8 +30,8 @@ export function createView(style, { onSignOut, onOpen }) {
   sheet.replaceSync(style)
   root.adoptedStyleSheets = [sheet]
 
-  const left = make('span', { class: 'left' })
-  const tab = make(
+  const timeOnTab = createElement('span', { class: 'left' })
+  const tab = createElement(
     'button',
     {
       class: 'tab',
@@ -70,44 +40,47 @@ export function createView(style, { onSignOut, onOpen }) {
       'aria-controls': 'card',
       'aria-label': 'Your session',
     },
-    [mark(), left],
+    [createLogo(), timeOnTab],
   )
-  const who = make('bdi', {})
-  const email = make('p', { class: 'soft' })
-  const role = make('p', { class: 'soft' }, ['You may watch this desktop, but not control it.'])
-  const timeLeft = make('strong', {})
-  const hide = make('button', { class: 'quiet', type: 'button' }, ['Hide'])
-  const form = make('form', { method: 'post', action: '/oauth2/sign_out' }, [
-    make('button', { class: 'button plain' }, ['Sign out']),
+  const who = createElement('bdi', {})
+  const email = createElement('p', { class: 'soft' })
+  const role = createElement('p', { class: 'soft' }, [
+    'You may watch this desktop, but not control it.',
   ])
-  const card = make(
+  const timeLeft = createElement('strong', {})
+  const hide = createElement('button', { class: 'quiet', type: 'button' }, ['Hide'])
+  const form = createElement('form', { method: 'post', action: '/oauth2/sign_out' }, [
+    createElement('button', { class: 'button plain' }, ['Sign out']),
+  ])
+  const card = createElement(
     'div',
     { class: 'card', id: 'card', role: 'dialog', 'aria-labelledby': 'who', hidden: '' },
     [
-      make('p', { class: 'who', id: 'who' }, [
-        make('span', { class: 'unseen' }, ['Signed in as ']),
+      createElement('p', { class: 'who', id: 'who' }, [
+        createElement('span', { class: 'visually-hidden' }, ['Signed in as ']),
         who,
       ]),
       email,
       role,
-      make('p', { class: 'time' }, ['Session ends in ', timeLeft]),
-      make('div', { class: 'steps' }, [form, hide]),
+      createElement('p', { class: 'time' }, ['Session ends in ', timeLeft]),
+      createElement('div', { class: 'steps' }, [form, hide]),
     ],
   )
-  const notice = make('div', { class: 'notice', hidden: '' })
-  const heard = make('p', { class: 'unseen', role: 'status' })
-  const bar = make('section', { class: 'bar', 'aria-label': 'Ghostwire Gateway' }, [
+  const notice = createElement('div', { class: 'notice', hidden: '' })
+  /** Read by screen readers only. */
+  const announcement = createElement('p', { class: 'visually-hidden', role: 'status' })
+  const bar = createElement('section', { class: 'bar', 'aria-label': 'Ghostwire Gateway' }, [
     tab,
     card,
     notice,
-    heard,
+    announcement,
   ])
-  const overlay = make('dialog', { class: 'overlay', 'aria-labelledby': 'title' })
+  const overlay = createElement('dialog', { class: 'overlay', 'aria-labelledby': 'title' })
   overlay.setAttribute('aria-describedby', 'text')
   overlay.setAttribute('closedby', 'none')
   root.append(bar, overlay)
 
-  /** What had the focus before the card took it. */
+  /** The element that had the focus before the card was opened. */
   let focusedBefore = /** @type {Element | null} */ (null)
   let shownOverlay = ''
   let isCovered = false
@@ -118,32 +91,12 @@ export function createView(style, { onSignOut, onOpen }) {
     tab.hidden = true
   })
   form.addEventListener('submit', () => onSignOut())
-  // Escape closes what can be closed; the last word cannot.
+  // Escape must not close the overlay.
   overlay.addEventListener('cancel', (event) => event.preventDefault())
-  for (const type of POINTER_EVENTS) {
-    host.addEventListener(type, (event) => event.stopPropagation(), { passive: true })
-  }
-  // A mouse needs no focus here, and the desktop must not lose it.
-  host.addEventListener('mousedown', (event) => event.preventDefault())
-  // The first listener on the page: what is typed in the panel is for the panel. It says nothing of any other key.
-  for (const type of ['keydown', 'keypress', 'keyup', 'beforeinput', 'input']) {
-    addEventListener(
-      type,
-      (event) => {
-        if (event.target !== host) return
-        event.stopImmediatePropagation()
-        if (/** @type {KeyboardEvent} */ (event).key === 'Escape' && !card.hidden) closeCard()
-      },
-      true,
-    )
-  }
-  addEventListener(
-    'pointerdown',
-    (event) => {
-      if (event.target !== host && !card.hidden) closeCard()
-    },
-    true,
-  )
+  isolateInput(host, {
+    onEscape: closeOpenCard,
+    onPressOutside: closeOpenCard,
+  })
   document.addEventListener('fullscreenchange', () => {
     if (host.isConnected) bringToFront()
   })
@@ -153,6 +106,10 @@ export function createView(style, { onSignOut, onOpen }) {
     card.hidden = false
     tab.setAttribute('aria-expanded', 'true')
     onOpen()
+  }
+
+  function closeOpenCard() {
+    if (!card.hidden) closeCard()
   }
 
   function closeCard() {
@@ -166,10 +123,10 @@ export function createView(style, { onSignOut, onOpen }) {
     } else if (hadFocus) tab.focus()
   }
 
-  /** The top layer holds whatever the page shows over itself, fullscreen too; the latest is the uppermost. */
+  /** Moves the panel to the end of the top layer, above full-screen elements: the last one added is on top. */
   function bringToFront() {
-    const home = homeOf(document.fullscreenElement)
-    if (host.parentNode !== home) home.append(host)
+    const parent = parentFor(document.fullscreenElement)
+    if (host.parentNode !== parent) parent.append(host)
     if (host.showPopover !== undefined) {
       host.popover = 'manual'
       if (host.matches(':popover-open')) host.hidePopover()
@@ -181,7 +138,7 @@ export function createView(style, { onSignOut, onOpen }) {
   }
 
   return {
-    /** Once the document is there. */
+    /** Adds the panel to the page. Call it when the document is parsed. */
     mount: bringToFront,
 
     /** @param {import('./gateway.js').Live} live */
@@ -195,11 +152,11 @@ export function createView(style, { onSignOut, onOpen }) {
 
     /**
      * @param {number} ms
-     * @param {boolean} isSoon It stands on the tab, too.
+     * @param {boolean} isSoon Show the time on the tab too.
      */
     showTimeLeft(ms, isSoon) {
-      timeLeft.textContent = inWords(ms)
-      left.textContent = isSoon ? inWords(ms) : ''
+      timeLeft.textContent = formatTimeLeft(ms)
+      timeOnTab.textContent = isSoon ? formatTimeLeft(ms) : ''
     },
 
     get isCardOpen() {
@@ -207,7 +164,8 @@ export function createView(style, { onSignOut, onOpen }) {
     },
 
     /**
-     * A few words under the tab that take nothing away from the desktop. Said aloud once, not with every second.
+     * Shows a notice below the tab, without taking the focus from the desktop. Screen readers announce it once, not each
+     * second.
      *
      * @param {Notice | undefined} shown
      */
@@ -215,28 +173,29 @@ export function createView(style, { onSignOut, onOpen }) {
       notice.hidden = shown === undefined
       notice.replaceChildren()
       if (shown === undefined) {
-        heard.textContent = ''
+        announcement.textContent = ''
         return
       }
       closeCard()
       notice.append(
-        make('p', { class: 'who' }, [shown.title]),
-        make('p', { class: 'soft' }, [shown.text]),
+        createElement('p', { class: 'who' }, [shown.title]),
+        createElement('p', { class: 'soft' }, [shown.text]),
         ...(shown.actions.length === 0
           ? []
-          : [make('div', { class: 'steps' }, shown.actions.map(toElement))]),
+          : [createElement('div', { class: 'steps' }, shown.actions.map(createAction))]),
       )
-      heard.textContent = `${shown.title}. ${shown.text}`
+      announcement.textContent = `${shown.title}. ${shown.text}`
     },
 
     /** @param {string} title */
-    retitleNotice(title) {
+    setNoticeTitle(title) {
       const shown = notice.firstElementChild
       if (shown !== null) shown.textContent = title
     },
 
     /**
-     * A page over the page. An ended session's hides the desktop's last picture: whoever sits here now may be another.
+     * Covers the page. After the end of a session, `hides` hides the last picture of the desktop: another person may be
+     * looking.
      *
      * @param {Notice & { hides: boolean, waits: boolean }} shown
      */
@@ -245,13 +204,13 @@ export function createView(style, { onSignOut, onOpen }) {
       if (isCovered && key === shownOverlay) return
       isCovered = true
       shownOverlay = key
-      const inside = make('div', { class: 'inside' }, [
-        make('div', { class: 'head' }, [mark(), 'Ghostwire Gateway']),
-        make('div', { class: 'body' }, [
-          make('h1', { id: 'title' }, [shown.title]),
-          make('p', { id: 'text' }, [shown.text]),
-          ...(shown.waits ? [make('p', { class: 'waits' }, ['Waiting for it …'])] : []),
-          make('div', { class: 'steps' }, shown.actions.map(toElement)),
+      const inside = createElement('div', { class: 'inside' }, [
+        createElement('div', { class: 'head' }, [createLogo(), 'Ghostwire Gateway']),
+        createElement('div', { class: 'body' }, [
+          createElement('h1', { id: 'title' }, [shown.title]),
+          createElement('p', { id: 'text' }, [shown.text]),
+          ...(shown.waits ? [createElement('p', { class: 'waits' }, ['Waiting …'])] : []),
+          createElement('div', { class: 'steps' }, shown.actions.map(createAction)),
         ]),
       ])
       overlay.classList.toggle('hides', shown.hides)
@@ -271,11 +230,12 @@ export function createView(style, { onSignOut, onOpen }) {
 }
 
 /**
- * Beside the body, which is the client's own; but outside of a full-screen element nothing can be clicked.
+ * The parent is outside the body, which belongs to the client. During full screen it is the full-screen element, because
+ * nothing outside of it can be clicked.
  *
  * @param {Element | null} fullscreen
  */
-function homeOf(fullscreen) {
+function parentFor(fullscreen) {
   const showsChildren = fullscreen !== null && !CHILDLESS.has(fullscreen.localName)
   return showsChildren ? fullscreen : document.documentElement
 }
@@ -284,39 +244,4 @@ function homeOf(fullscreen) {
 function focusFirst(inside) {
   const first = inside.querySelector('a, button')
   if (first instanceof HTMLElement) first.focus()
-}
-
-/** @param {Action} action */
-function toElement({ label, href, onPress, isQuiet = false }) {
-  const kind = isQuiet ? 'quiet' : 'button'
-  if (href !== undefined) return make('a', { class: kind, href }, [label])
-  const button = make('button', { class: kind, type: 'button' }, [label])
-  button.addEventListener('click', () => onPress?.())
-  return button
-}
-
-/**
- * @template {keyof HTMLElementTagNameMap} Name
- * @param {Name} name
- * @param {Readonly<Record<string, string>>} attributes
- * @param {readonly (Node | string)[]} [children]
- * @returns {HTMLElementTagNameMap[Name]}
- */
-function make(name, attributes, children = []) {
-  const element = document.createElement(name)
-  for (const [attribute, value] of Object.entries(attributes)) {
-    element.setAttribute(attribute, value)
-  }
-  element.append(...children)
-  return element
-}
-
-function mark() {
-  const svg = document.createElementNS(SVG, 'svg')
-  svg.setAttribute('viewBox', '3 0 42 40')
-  svg.setAttribute('aria-hidden', 'true')
-  const path = document.createElementNS(SVG, 'path')
-  path.setAttribute('d', ARCH + EYES)
-  svg.append(path)
-  return svg
 }

@@ -1,9 +1,9 @@
-// Tells of the end of every WebSocket that the desktop's page opens. KasmVNC's client keeps the code and the reason of a
-// Close to itself, and those are what a person needs to know.
+// Reports each WebSocket that the desktop's page opens or that closes. KasmVNC's client does not show the code and the
+// reason of a Close frame, which the panel needs.
 
 /**
- * Puts a constructor in the place of `window.WebSocket` that makes the browser's own sockets, listens to each before
- * anybody else can, and is otherwise the same: nothing about the sockets themselves changes.
+ * Replaces `window.WebSocket` by a proxy that adds listeners to each new socket, before the page can add its own. The
+ * sockets themselves are the browser's own and do not change.
  *
  * @param {{ onOpen: (socket: WebSocket) => void, onClose: (socket: WebSocket, event: CloseEvent) => void }} listener
  */
@@ -13,7 +13,7 @@ export function watchWebSockets({ onOpen, onClose }) {
     construct(target, args, newTarget) {
       /** @type {WebSocket} */
       const socket = Reflect.construct(target, args, newTarget)
-      // The prototype's, whatever a subclass made of its own.
+      // A subclass may have overridden addEventListener.
       EventTarget.prototype.addEventListener.call(socket, 'open', () => onOpen(socket))
       EventTarget.prototype.addEventListener.call(socket, 'close', (event) =>
         onClose(socket, /** @type {CloseEvent} */ (event)),
@@ -26,7 +26,7 @@ export function watchWebSockets({ onOpen, onClose }) {
 }
 
 /**
- * As writable and as hidden as it was.
+ * Replaces the value of a property and keeps its attributes (writable, enumerable, configurable).
  *
  * @param {object} object
  * @param {string} name

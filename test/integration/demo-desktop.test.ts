@@ -1,4 +1,4 @@
-// The demo's desktops over real sockets, with real processes.
+// The desktops of the demo, with real sockets and processes.
 
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -18,7 +18,7 @@ const ZLIB = 6
 
 const websockify = ({ url }: { url: URL }): string => `ws://${url.host}/websockify`
 
-/** What of the desktop in `directory` runs (Linux): each was given its path. */
+/** The processes of the desktop in `directory` (Linux). Each has the path in its environment. */
 function processesOf(directory: string): string[] {
   return readdirSync('/proc').filter((pid) => {
     if (!/^\d+$/.test(pid)) return false
@@ -34,7 +34,7 @@ describe('the X desktop', () => {
   let desktop: XDesktop | undefined
   afterEach(() => desktop?.stop())
 
-  it('greets through the bridge and shows what happens on the X side', async () => {
+  it('answers through the bridge and shows changes of the X display', async () => {
     desktop = await startXDesktop({ geometry: '1200x900' })
     const client = await connectRfb(websockify(desktop))
     const { width, height, name } = await client.shakeHands()
@@ -45,27 +45,27 @@ describe('the X desktop', () => {
     await client.update()
 
     const env = { ...process.env, DISPLAY: desktop.display, XAUTHORITY: desktop.xauthority }
-    // Where no window is.
+    // An area without a window.
     client.request(true, { x: 1160, y: 860, width: 40, height: 40 })
     await run('xsetroot', ['-solid', '#ff0000'], { env })
     const pixels = (await client.update()).flatMap(({ data }) => [...data.subarray(0, 3)])
-    // Blue, green, red: the order the server starts with.
+    // The server's initial pixel format is blue, green, red.
     expect(pixels.slice(0, 3)).toEqual([0, 0, 255])
   })
 
-  it('is closed to whoever does not have its cookie', async () => {
+  it('refuses programs without its X cookie', async () => {
     desktop = await startXDesktop()
     const env = { ...process.env, DISPLAY: desktop.display, XAUTHORITY: '/dev/null' }
     await expect(run('xprop', ['-root'], { env })).rejects.toThrow(/authorization/i)
   })
 
-  it('is there more than once, each on a display of its own', async () => {
+  it('can run several times, each with its own display', async () => {
     const [one, two] = await Promise.all([startXDesktop(), startXDesktop()])
     expect(one.display).not.toBe(two.display)
     await Promise.all([one.stop(), two.stop()])
   })
 
-  it('leaves no process and no file when it stops, and ends its viewers', async () => {
+  it('leaves no process and no file when it stops, and disconnects its viewers', async () => {
     desktop = await startXDesktop()
     const home = dirname(desktop.xauthority)
     expect(processesOf(home).length).toBeGreaterThanOrEqual(3)
@@ -79,13 +79,13 @@ describe('the X desktop', () => {
 })
 
 describe('process groups', () => {
-  it('end with the process that made them, however that ends', async () => {
+  it('end with their parent process, even when it is killed', async () => {
     const program = `
       const { createProcessGroups } = await import('./demo/x/process-groups.ts')
       const directory = process.argv[1]
       const groups = createProcessGroups(directory)
       const env = { PATH: process.env.PATH, HOME: directory }
-      // A group of three, one of which has to be told twice.
+      // A group of three processes. One of them ignores SIGTERM.
       const script = 'sleep 60 & (trap "" TERM; while :; do sleep 1; done) & wait'
       groups.start('/bin/sh', ['-c', script], { env }).on('spawn', () => setTimeout(() => console.log('up'), 200))
     `
@@ -100,7 +100,7 @@ describe('process groups', () => {
     await expect.poll(() => existsSync(directory)).toBe(false)
   })
 
-  it('end when they are told, with what their programs left in the directory', async () => {
+  it('end when stopped, and their directory is removed with its content', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'ghostwire-test-'))
     const groups = createProcessGroups(directory)
     const env = { PATH: process.env['PATH'], HOME: directory }
@@ -116,7 +116,7 @@ describe('the painted desktop', () => {
   let desktop: PaintedDesktop
   afterEach(() => desktop.stop())
 
-  it('paints, moves by itself and answers what is typed', async () => {
+  it('paints, has moving content and reacts to keys', async () => {
     desktop = await startPaintedDesktop()
     const client = await connectRfb(websockify(desktop))
     const { width, height, name } = await client.shakeHands()
@@ -127,11 +127,11 @@ describe('the painted desktop', () => {
     expect(all).toMatchObject({ x: 0, y: 0, width: 1280, height: 800 })
     expect(new Set(all?.data).size).toBeGreaterThan(100)
 
-    // The waves.
+    // The waves are animated.
     client.request(true)
     expect((await client.update()).length).toBeGreaterThan(0)
 
-    // A key, and the terminal's tile is among what changes.
+    // After a key, the terminal's tile is among the changes.
     client.send(Buffer.from('0401000000000061', 'hex'))
     const isTerminal = ({ x, y }: { x: number; y: number }): boolean => x < 512 && y < 256
     await expect
@@ -142,7 +142,7 @@ describe('the painted desktop', () => {
       .toBe(true)
   })
 
-  it('has a password when it is given one', async () => {
+  it('asks for a password when one is set', async () => {
     desktop = await startPaintedDesktop({
       credentials: { username: 'gateway', password: 'secret' },
     })

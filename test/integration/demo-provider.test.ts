@@ -1,4 +1,4 @@
-// The demo's provider by itself, with a relying party that is not the gateway.
+// The provider of the demo, tested with another relying party than the gateway.
 
 import * as oidc from 'openid-client'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -67,7 +67,7 @@ async function tokens(username: string, more: Record<string, string> = {}) {
   })
 }
 
-/** The login page, reached by its redirects. */
+/** The login page, reached through its redirects. */
 async function loginPage(more: Record<string, string> = {}): Promise<Answer> {
   return person.follow(await authorizationUrl(more))
 }
@@ -79,7 +79,7 @@ const submit = (page: Answer, username: string, password: string): Promise<Answe
   })
 
 describe('discovery', () => {
-  it('names this very address and what the gateway makes use of', () => {
+  it('contains this address and the features that the gateway uses', () => {
     expect(client.serverMetadata()).toMatchObject({
       issuer: provider.issuer,
       pushed_authorization_request_endpoint: `${provider.issuer}/request`,
@@ -91,7 +91,7 @@ describe('discovery', () => {
     expect(provider.issuer).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
   })
 
-  it('is silent on the console', async () => {
+  it('prints nothing on the console', async () => {
     const lines = vi.spyOn(console, 'info').mockReturnValue()
     const warnings = vi.spyOn(console, 'warn').mockReturnValue()
     const quiet = await start()
@@ -117,7 +117,7 @@ describe('the login form', () => {
     ['a wrong password', 'alice', 'wrong'],
     ['nobody', 'nobody', 'nobody'],
     ['markup', '"><script>', 'x'],
-  ])('comes back with a word about it for %s', async (_, username, password) => {
+  ])('is shown again with an error for %s', async (_, username, password) => {
     const page = await submit(await loginPage(), username, password)
     expect(page.status).toBe(422)
     expect(page.body).toContain('role="alert"')
@@ -126,11 +126,11 @@ describe('the login form', () => {
     expect(again.status).toBe(303)
   })
 
-  it('knows the name that the gateway hints at', async () => {
+  it('is filled with the name in login_hint', async () => {
     expect((await loginPage({ login_hint: 'alice' })).body).toContain('value="alice"')
   })
 
-  it('leads back to where it was asked for when it is sent twice, or seen again', async () => {
+  it('links back to the application when it is sent twice or visited again', async () => {
     const page = await loginPage()
     const { location } = await submit(page, 'alice', 'alice')
     await person.visit(location as URL)
@@ -140,21 +140,21 @@ describe('the login form', () => {
     }
   })
 
-  it('says so when it is nobody’s any more', async () => {
+  it('shows an error when its login is unknown', async () => {
     const page = await loginPage()
     const late = await new Person().visit(page.url)
     expect(late.status).toBe(400)
     expect(late.body).toContain('expired')
   })
 
-  it('takes no more than a form', async () => {
+  it('refuses a body that is larger than a form', async () => {
     const page = await submit(await loginPage(), 'alice', 'x'.repeat(5_000))
     expect(page.status).toBe(413)
   })
 })
 
 describe('tokens', () => {
-  it('tell the gateway who it is, in the ID token itself', async () => {
+  it('contain the person’s claims in the ID token', async () => {
     expect((await tokens('alice')).claims()).toMatchObject({
       sub: 'alice',
       name: 'Alice Adams',
@@ -167,7 +167,7 @@ describe('tokens', () => {
     expect((await tokens('mallory')).claims()).toMatchObject({ sub: 'mallory', groups: [] })
   })
 
-  it('are refreshed without offline_access, with another refresh token and the groups of now', async () => {
+  it('are refreshed without offline_access, with a new refresh token and the current groups', async () => {
     const first = await tokens('alice')
     people[0] = { ...alice, groups: [] }
     const second = await oidc.refreshTokenGrant(client, first.refresh_token ?? '')
@@ -175,7 +175,7 @@ describe('tokens', () => {
     expect(second.claims()).toMatchObject({ sub: 'alice', groups: [] })
   })
 
-  it('are refused to a person who is gone', async () => {
+  it('are refused to a person who was removed', async () => {
     const { refresh_token } = await tokens('alice')
     people.splice(0, 1)
     await expect(oidc.refreshTokenGrant(client, refresh_token ?? '')).rejects.toMatchObject({
@@ -183,7 +183,7 @@ describe('tokens', () => {
     })
   })
 
-  it('come with consent asked for by name, too, and no page about it', async () => {
+  it('are issued without a consent page, even with prompt=consent', async () => {
     const { scope } = await tokens('alice', {
       scope: 'openid offline_access',
       prompt: 'consent',
@@ -200,7 +200,7 @@ describe('tokens', () => {
 })
 
 describe('sign-out', () => {
-  it('asks once, ends what was granted and leads back', async () => {
+  it('asks for confirmation, revokes the tokens and redirects back', async () => {
     const { id_token, refresh_token } = await tokens('alice')
     const asked = await person.visit(
       oidc.buildEndSessionUrl(client, {
@@ -221,7 +221,7 @@ describe('sign-out', () => {
   })
 })
 
-it('takes overrides into its own configuration, key by key', async () => {
+it('merges overrides into its configuration key by key', async () => {
   const other = await start({
     ttl: { IdToken: 77 },
     features: { backchannelLogout: { enabled: false } },

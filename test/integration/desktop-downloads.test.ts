@@ -63,7 +63,7 @@ describe('with downloads denied', () => {
       'Sec-Fetch-Dest: document',
     )
     expect(answer.status).toBe(403)
-    expect(answer.body).toContain('Files of this desktop are closed to you')
+    expect(answer.body).toContain('You may not download files')
   })
 
   it('no stream goes there either', async () => {

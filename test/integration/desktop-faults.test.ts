@@ -73,8 +73,8 @@ const navigate = (): Promise<RawAnswer> =>
 describe('a page from a desktop that', () => {
   it.each([
     ['resets', 503, 'Your desktop is not answering yet'],
-    ['sends a huge head', 502, 'The desktop gave a strange answer'],
-    ['answers 101 with a wrong accept', 502, 'The desktop gave a strange answer'],
+    ['sends a huge head', 502, 'The desktop sent an invalid answer'],
+    ['answers 101 with a wrong accept', 502, 'The desktop sent an invalid answer'],
   ] as const)('%s is a page with %i', async (behaviour, status, title) => {
     await behaving(behaviour)
     const answer = await navigate()

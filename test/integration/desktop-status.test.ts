@@ -1,4 +1,4 @@
-// What a person is told while the desktop is not there: GET /oauth2/desktop_status, and the page that asks it.
+// GET /oauth2/desktop_status, and the page that uses it while the desktop does not answer.
 
 import { afterEach, describe, expect, it } from 'vitest'
 import { eventually } from '../support/eventually.ts'
@@ -34,13 +34,13 @@ const status = async (): Promise<unknown> =>
   JSON.parse(
     (await visitor.ask('GET /oauth2/desktop_status')).body.replace(/^.*?(\{.*\}).*$/s, '$1'),
   )
-/** As a page loads itself again: nobody's input. */
+/** The headers of a page that reloads itself, which is not human input. */
 const lines = Object.entries(NAVIGATION)
   .map(([name, value]) => `${name}: ${value}`)
   .filter((line) => !/^sec-fetch-user/i.test(line))
 
 describe('the desktop’s state', () => {
-  it('is for people who are signed in', async () => {
+  it('is visible only to people who are signed in', async () => {
     await start()
     const nobody = await fetch(`${stack.gateway.origin}/oauth2/desktop_status`)
     expect(nobody.status).toBe(401)
@@ -49,7 +49,7 @@ describe('the desktop’s state', () => {
     expect(answer.headers.get('cache-control')).toEqual(['no-store'])
   })
 
-  it('is up, starting, and up again, and asking for it is no input', async () => {
+  it('is up, starting, and up again, and requests for it do not count as input', async () => {
     await start()
     expect(await status()).toEqual({ state: 'up' })
     const idleExpiresAt = async (): Promise<unknown> => {
@@ -59,7 +59,7 @@ describe('the desktop’s state', () => {
     const before = await idleExpiresAt()
     const port = Number(stack.desktop.url.port)
     await stack.desktop.stop()
-    // A connection failed: what the probe knew is forgotten at once.
+    // After a failed connection the cached result of the probe is discarded at once.
     const page = await visitor.ask('GET /vnc.html?resize=remote', ...lines)
     expect(page.status).toBe(503)
     expect(page.headers.get('retry-after')).toEqual(['5'])
@@ -77,13 +77,13 @@ describe('the desktop’s state', () => {
     expect(await idleExpiresAt()).toBe(before)
   })
 
-  it('is refused while the gateway leaves it alone', async () => {
+  it('is refused while the gateway pauses after a refusal', async () => {
     await start({ users: [{ name: 'kasm_user', password: 'other', permissions: 'w' }] })
     expect((await visitor.ask('GET /vnc.html')).status).toBe(502)
     expect(await status()).toEqual({ state: 'refused' })
   })
 
-  it('is asked of the desktop at most every two seconds, however many wait, and by no request', async () => {
+  it('is probed at most every two seconds for any number of people, without an HTTP request', async () => {
     await start()
     const { connections, requests } = stack.desktop
     const before = connections.total
@@ -93,21 +93,24 @@ describe('the desktop’s state', () => {
   })
 })
 
-describe('a desktop that restarts under an open stream', () => {
-  it.each(['fin', 'rst'] as const)('ends it by %s as 1013, and a new one opens', async (how) => {
-    await start()
-    const client = await visitor.open()
-    expect(client.status).toBe(101)
-    expect((await client.nextFrame()).payload.toString()).toBe('RFB 003.008\n')
-    const port = Number(stack.desktop.url.port)
-    const [tunnel] = stack.desktop.tunnels
-    if (tunnel === undefined) throw new Error('no tunnel')
-    stack.desktop.closeTunnel(tunnel, how)
-    await stack.desktop.stop()
-    expect(await client.closed).toMatchObject({ code: 1013, reason: 'desktop-gone' })
-    expect(await visitor.open()).toMatchObject({ status: 503 })
+describe('a desktop that restarts while a stream is open', () => {
+  it.each(['fin', 'rst'] as const)(
+    'closes it with 1013 (%s), and a new one can be opened',
+    async (how) => {
+      await start()
+      const client = await visitor.open()
+      expect(client.status).toBe(101)
+      expect((await client.nextFrame()).payload.toString()).toBe('RFB 003.008\n')
+      const port = Number(stack.desktop.url.port)
+      const [tunnel] = stack.desktop.tunnels
+      if (tunnel === undefined) throw new Error('no tunnel')
+      stack.desktop.closeTunnel(tunnel, how)
+      await stack.desktop.stop()
+      expect(await client.closed).toMatchObject({ code: 1013, reason: 'desktop-gone' })
+      expect(await visitor.open()).toMatchObject({ status: 503 })
 
-    again = await startKasmVncStandIn({ port })
-    expect(await visitor.open()).toMatchObject({ status: 101 })
-  })
+      again = await startKasmVncStandIn({ port })
+      expect(await visitor.open()).toMatchObject({ status: 101 })
+    },
+  )
 })

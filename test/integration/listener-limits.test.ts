@@ -36,7 +36,7 @@ const staying = (start: string): string =>
   visitor.text(start).replace('Connection: close', 'Connection: keep-alive')
 
 describe('a header', () => {
-  it('may be nearly 16 KiB, and the desktop hears none of it', async () => {
+  it('may have nearly 16 KiB, and the desktop receives none of it', async () => {
     const before = stack.desktop.requests.length
     expect(await visitor.ask('GET /', `Cookie: a=${'x'.repeat(15_000)}`)).toMatchObject({
       status: 200,
@@ -46,8 +46,11 @@ describe('a header', () => {
 
   it.each([
     ['with one field of 16 KiB', () => [`X: ${'x'.repeat(16_384)}`]],
-    ['with a hundred fields that come to that', () => Array(100).fill(`X: ${'x'.repeat(200)}`)],
-    ['with a thousand fields of nothing', () => Array(1_000).fill('X:')],
+    [
+      'with a hundred fields that exceed the limit together',
+      () => Array(100).fill(`X: ${'x'.repeat(200)}`),
+    ],
+    ['with a thousand empty fields', () => Array(1_000).fill('X:')],
     ['without an end', () => [`X: ${'x'.repeat(1_000_000)}`]],
   ])('%s is too large', async (_, lines) => {
     const before = stack.desktop.requests.length
@@ -55,16 +58,16 @@ describe('a header', () => {
     expect(stack.desktop.requests).toHaveLength(before)
   })
 
-  it('of an upgrade that is too large is the same', async () => {
+  it('of an upgrade that is too large gets the same answer', async () => {
     const { head } = await visitor.open({ headers: { X: 'x'.repeat(16_384) } })
     expect(`${head}\r\n\r\n`).toBe(TOO_LARGE)
   })
 
-  it('with a target of 16 KiB is no different', async () => {
+  it('with a target of 16 KiB gets the same answer', async () => {
     expect(await visitor.ask(`GET /${'x'.repeat(16_384)}`)).toMatchObject({ raw: TOO_LARGE })
   })
 
-  it('that is too large is told so on a kept connection too, as ingresses keep them', async () => {
+  it('that is too large gets its answer on a keep-alive connection too, as ingresses use them', async () => {
     const { raw } = await visitor.send(
       [staying('GET /vnc.html'), visitor.text('GET /', `X: ${'x'.repeat(16_384)}`)],
       { gapMs: 200 },
@@ -74,16 +77,16 @@ describe('a header', () => {
   })
 })
 
-describe('a body of an endpoint of ours', () => {
+describe('a request body at an endpoint of the gateway', () => {
   const CHUNK = 'x'.repeat(0x5000)
   it.each([
-    ['none, and no length', [], ''],
-    ['none, by its length', ['Content-Length: 0'], ''],
+    ['missing, without a length', [], ''],
+    ['missing, with length 0', ['Content-Length: 0'], ''],
     ['with a length', ['Content-Length: 3'], 'a=b'],
     ['in chunks', ['Transfer-Encoding: chunked'], '3\r\na=b\r\n0\r\n\r\n'],
     ['too large, and never sent', ['Content-Length: 99999'], ''],
     ['too large, in chunks', ['Transfer-Encoding: chunked'], `5000\r\n${CHUNK}\r\n0\r\n\r\n`],
-  ])('%s, changes no answer where none is wanted', async (_, lines, body) => {
+  ])('%s, does not change the answer of an endpoint that needs no body', async (_, lines, body) => {
     const person = await signIn(stack.gateway)
     const form = [
       `Origin: ${stack.gateway.origin}`,
@@ -101,7 +104,7 @@ describe('a body of an endpoint of ours', () => {
   })
 })
 
-describe('what is no HTTP', () => {
+describe('data that is not HTTP', () => {
   it.each([
     ['rubbish', '\x00\x01\x02\xff\xfe rubbish\r\n\r\n'],
     ['a TLS hello', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
@@ -113,7 +116,7 @@ describe('what is no HTTP', () => {
     expect(await visitor.send(bytes)).toMatchObject({ raw: BAD })
   })
 
-  it('is a bad request on a kept connection too', async () => {
+  it('is a bad request on a keep-alive connection too', async () => {
     const { raw } = await visitor.send([staying('GET /vnc.html'), 'rubbish\r\n\r\n'], {
       gapMs: 200,
     })
@@ -121,7 +124,7 @@ describe('what is no HTTP', () => {
     expect(raw.endsWith(BAD)).toBe(true)
   })
 
-  it('has no answer where it would stand in the middle of another', async () => {
+  it('gets no answer when that would be in the middle of another answer', async () => {
     const answer = await visitor.send(staying('GET /core/raw.js') + 'rubbish\r\n\r\n')
     // One whole answer or none: never the head of one in the body of another.
     expect(answer.raw).toMatch(
@@ -140,12 +143,12 @@ describe('what is no HTTP', () => {
   })
 })
 
-it('a connection is kept for longer than the minute that ingresses keep one', async () => {
+it('a connection stays open for longer than the minute for which ingresses keep one', async () => {
   const { headers } = await visitor.send(staying('GET /vnc.html'), { timeoutMs: 200 })
   expect(headers.get('keep-alive')).toEqual(['timeout=75'])
 })
 
-it('an upgrade behind a request that is not answered yet is no upgrade', async () => {
+it('an upgrade after a request that is not answered yet is not treated as an upgrade', async () => {
   const held: ServerResponse[] = []
   const { held: slow, stop, visitor } = await inFrontOfSlowDesktop(held)
   const upgrade = visitor
@@ -160,12 +163,12 @@ it('an upgrade behind a request that is not answered yet is no upgrade', async (
 })
 
 describe.concurrent('over time', () => {
-  it('a client that says nothing is cut off', async () => {
+  it('a client that sends nothing is disconnected', async () => {
     const { raw } = await rawRequest(stack.gateway.publicPort, [], { timeoutMs: 24_000 })
     expect(raw).toBe(TOO_SLOW)
   }, 30_000)
 
-  it('a header that comes byte by byte is cut off', async () => {
+  it('a client that sends its header byte by byte is disconnected', async () => {
     const socket = connect(stack.gateway.publicPort, '127.0.0.1')
     let raw = ''
     socket.on('error', () => {}).on('data', (chunk: Buffer) => (raw += chunk.toString()))
@@ -176,7 +179,7 @@ describe.concurrent('over time', () => {
     expect(raw).toBe(TOO_SLOW)
   }, 30_000)
 
-  it('a TLS handshake that never begins is cut off', async () => {
+  it('a client that never starts its TLS handshake is disconnected', async () => {
     const folder = await certificateFolder()
     const secured = await startSecured(folder)
     const answer = await rawRequest(secured.gateway.publicPort, [], { timeoutMs: 24_000 })
@@ -185,7 +188,7 @@ describe.concurrent('over time', () => {
     await rm(folder, { recursive: true })
   }, 30_000)
 
-  it('a certificate that changes is taken up, and one that is broken is not', async () => {
+  it('a changed certificate is loaded, and an invalid one is not', async () => {
     const [first, second] = [createCertificate('first'), createCertificate('second')]
     const folder = await mkdtemp(join(tmpdir(), 'ghostwire-'))
     // As Kubernetes mounts a secret: the files are links into a folder that is a link, which is swapped.
@@ -227,23 +230,23 @@ describe('TLS', () => {
     await rm(folder, { recursive: true })
   })
 
-  it('is for HTTP/1.1, whatever else the client would like', async () => {
+  it('always negotiates HTTP/1.1', async () => {
     const socket = await handshake(secured.gateway, { ALPNProtocols: ['h2', 'http/1.1'] })
     expect(socket.alpnProtocol).toBe('http/1.1')
     expect((await handshake(secured.gateway)).alpnProtocol).toBe(false)
   })
 
-  it('is not spoken with a client that wants nothing but HTTP/2', async () => {
+  it('refuses a client that accepts only HTTP/2', async () => {
     await expect(handshake(secured.gateway, { ALPNProtocols: ['h2'] })).rejects.toThrow(/alert/)
   })
 
-  it.each(['TLSv1', 'TLSv1.1'] as const)('is not spoken as %s', async (version) => {
+  it.each(['TLSv1', 'TLSv1.1'] as const)('refuses %s', async (version) => {
     await expect(
       handshake(secured.gateway, { minVersion: version, maxVersion: version }),
     ).rejects.toThrow()
   })
 
-  it('is all that the port speaks', async () => {
+  it('is required on the port', async () => {
     const { raw } = await rawRequest(
       secured.gateway.publicPort,
       'GET / HTTP/1.1\r\nHost: x\r\n\r\n',
@@ -252,7 +255,7 @@ describe('TLS', () => {
     expect((await handshake(secured.gateway)).authorizationError).toBeDefined()
   })
 
-  it('carries a page and a tunnel, and every byte of it is counted', async () => {
+  it('carries a page and a tunnel, and counts every byte', async () => {
     const { gateway, desktop } = secured
     const usual = getGlobalDispatcher()
     const trusting = new Agent({ connect: { rejectUnauthorized: false } })
@@ -280,7 +283,7 @@ describe('TLS', () => {
 })
 
 describe('stopping', () => {
-  it('answers what is under way, and waits for nobody who only keeps a connection', async () => {
+  it('answers requests in progress, and does not wait for idle connections', async () => {
     const answers: ServerResponse[] = []
     const { held, stop, visitor } = await inFrontOfSlowDesktop(answers)
     const { publicPort } = held.gateway
@@ -301,7 +304,7 @@ describe('stopping', () => {
     expect(idle.destroyed).toBe(true)
   })
 
-  it('waits for nobody whose TLS handshake is under way', async () => {
+  it('does not wait for TLS handshakes in progress', async () => {
     const folder = await certificateFolder()
     const secured = await startSecured(folder)
     let release = (): void => {}

@@ -153,7 +153,7 @@ describe('clocks may differ by a minute', () => {
   it('counts by the gateway’s clock', async () => {
     await withScriptedStack({ gateway: { now: () => Date.now() - 90_000 } }, async (own) => {
       const { answer } = await expectRefused(own, CLOCK, () => signIn(own))
-      expect(answer.body).toContain('Two clocks disagree')
+      expect(answer.body).toContain('The clocks of the servers differ')
     })
   })
 })

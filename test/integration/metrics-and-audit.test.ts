@@ -10,7 +10,7 @@ import {
   withScriptedStack,
 } from '../support/scripted-stack.ts'
 
-/** Of the contract's list (docs/metrics.md), those that mean something in this version. */
+/** The metrics in docs/metrics.md. */
 const METRICS = {
   ghostwire_authorizations_total: 'counter',
   ghostwire_build_info: 'gauge',
@@ -32,7 +32,7 @@ const METRICS = {
   ghostwire_upgrades_refused_total: 'counter',
 }
 
-it('the metrics are the contract’s, and Node’s own', async () => {
+it('the metrics are the documented ones and Node’s own', async () => {
   await withScriptedStack({}, async (stack) => {
     const person = new Person()
     await signIn(stack, '/', person)
@@ -62,13 +62,13 @@ it('the metrics are the contract’s, and Node’s own', async () => {
         await metric(gateway, 'ghostwire_oidc_request_duration_seconds_count', labels),
       ).toBeGreaterThan(0)
     }
-    // Whom it is about is the audit's to say.
+    // Metrics must not identify people; the audit does.
     expect(text).not.toMatch(/alice|127\.0\.0\.1|desktop-users/i)
     expectNothingSecret(text)
   })
 })
 
-it('the audit goes to its file as well, line for line, and nothing else does', async () => {
+it('the audit file has the same lines as the audit on stdout, and nothing else', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'ghostwire-'))
   const file = join(folder, 'audit.log')
   try {
@@ -98,19 +98,19 @@ it('the audit goes to its file as well, line for line, and nothing else does', a
   }
 })
 
-it('a file for the audit that cannot be written is an error in the log, and people sign in all the same', async () => {
+it('an audit file that cannot be written causes an error in the log, and people can still sign in', async () => {
   const environment = { GATEWAY_AUDIT_FILE: '/dev/full' }
   await withScriptedStack({ environment }, async (stack) => {
     expect((await signIn(stack)).status).toBe(302)
     expect(stack.gateway.audit('login')).toHaveLength(1)
-    // The disk says so when it is written to, which is after the answer.
+    // The write fails only after the answer was sent.
     const errors = (): readonly unknown[] =>
       stack.gateway.lines.filter(({ level }) => level === 'error').map(({ msg }) => msg)
     await expect.poll(errors).toEqual(['the audit file cannot be written'])
   })
 })
 
-it('no log line of a whole life holds a token, a code, a state, a cookie or an address of a person', async () => {
+it('no log line contains a token, a code, a state, a cookie or a person’s address', async () => {
   await withScriptedStack({}, async (stack) => {
     const person = new Person()
     const { location } = await person.visit(stack.at('/vnc.html'))

@@ -1,4 +1,4 @@
-// The panel on the desktop's page, as far as HTTP goes: which answers get its script, and what it is told.
+// The panel over HTTP: which answers of the desktop get its script, and what the gateway tells it.
 
 import {
   createServer,
@@ -54,7 +54,7 @@ describe('a person who goes to the desktop', () => {
     },
   )
 
-  it('is known by what an older browser sends, too, and by a page fetched in advance', async () => {
+  it('is also recognised in an older browser and in a prefetch', async () => {
     expect((await fetchIt('/', { accept: 'text/html,*/*;q=0.8' })).body).toMatch(TAG)
     expect((await visit('/', { 'sec-purpose': 'prefetch;prerender' })).body).toMatch(TAG)
   })
@@ -65,13 +65,13 @@ describe('a person who goes to the desktop', () => {
     ['a script that reads the page', '/', { 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' }],
     ['a frame', '/', { 'sec-fetch-dest': 'iframe' }],
     ['an object', '/vnc.html', { 'sec-fetch-dest': 'object' }],
-  ])('is not %s: that stays byte for byte', async (_, path, headers) => {
+  ])('is not %s: that answer is not changed', async (_, path, headers) => {
     const answer = await visit(path, headers)
     expect(answer.status).toBe(200)
     expect(answer.body).toBe(PAGE)
   })
 
-  it('asks KasmVNC in the same words as ever', async () => {
+  it('sends KasmVNC the same header fields as for any other request', async () => {
     const before = stack.desktop.requests.length
     await visit('/vnc.html', { 'if-none-match': '"x"', range: 'bytes=0-1' })
     const asked = stack.desktop.requests.slice(before).map(({ raw }) => raw.split('\r\n'))
@@ -80,7 +80,7 @@ describe('a person who goes to the desktop', () => {
     ])
   })
 
-  it('gets a page in sixteen-bit characters as it is', async () => {
+  it('gets a page in UTF-16 unchanged', async () => {
     const body = Buffer.from('<html><head>', 'utf16le')
     await inFrontOf(
       (_, response) => response.setHeader('content-type', 'text/html; charset=UTF-16LE').end(body),
@@ -90,7 +90,7 @@ describe('a person who goes to the desktop', () => {
 })
 
 describe('ui.panel: false', () => {
-  it('leaves the page byte for byte', async () => {
+  it('does not change the page', async () => {
     const off = await startStack({ environment: { ...ENVIRONMENT, GATEWAY_UI_PANEL: 'false' } })
     try {
       const visitor = await signIn(off.gateway)
@@ -104,7 +104,7 @@ describe('ui.panel: false', () => {
   })
 })
 
-/** A desktop of kind rfb that answers so, and somebody who goes to its page. */
+/** A desktop of kind rfb with the given answer, and a person who visits its page. */
 async function inFrontOf(
   answer: RequestListener,
   run: (
@@ -140,7 +140,7 @@ async function inFrontOf(
 }
 
 describe('the desktop', () => {
-  it('is asked for all of its page, uncoded, and what it says of the bytes is not said of ours', async () => {
+  it('is asked for the whole page without compression, and its headers about the old bytes are removed', async () => {
     await inFrontOf(
       (_, response) => {
         response.writeHead(200, {
@@ -172,7 +172,7 @@ describe('the desktop', () => {
           expect(headers.get(name), name).toBeNull()
         }
         expect(headers.get('cache-control')).toBe('private, no-cache')
-        // Under `no-referrer` the sign-out form would not say where it stands.
+        // Under `no-referrer` the POST of the sign-out form would have `Origin: null`.
         expect(headers.get('referrer-policy')).toBe('same-origin')
         expect(headers.get('x-other')).toBe('kept')
       },
@@ -185,7 +185,7 @@ describe('the desktop', () => {
     ['no type', 200, {}],
     ['a coded body, though none was asked for', 200, { 'content-encoding': 'gzip' }],
     ['an error', 404, { 'content-type': 'text/html' }],
-  ])('may answer with %s, which stays as it is', async (_, status, headers) => {
+  ])('may answer with %s, which is not changed', async (_, status, headers) => {
     const type = 'content-encoding' in headers ? { 'content-type': 'text/html' } : {}
     await inFrontOf(
       (_, response) =>
@@ -199,7 +199,7 @@ describe('the desktop', () => {
     )
   })
 
-  it('may send its page slowly, in pieces and without end: what is there is passed on', async () => {
+  it('may send its page slowly, in pieces and without end: each piece is passed on at once', async () => {
     let finish = (): void => {}
     await inFrontOf(
       (_, response) => {
@@ -218,7 +218,7 @@ describe('the desktop', () => {
     )
   })
 
-  it('may break off: the page is seen to be broken off', async () => {
+  it('may break off: the browser sees an incomplete page', async () => {
     await inFrontOf(
       (_, response) => {
         response.writeHead(200, { 'content-type': 'text/html', 'content-length': '1000' })
@@ -249,7 +249,7 @@ describe('the desktop', () => {
 })
 
 describe('/oauth2/session.js', () => {
-  it('is one classic script, kept for good under the address that the page names', async () => {
+  it('is one classic script, cached permanently under the address in the page', async () => {
     const [, path = ''] = TAG.exec((await visit('/')).body) ?? []
     const { status, headers, body } = await fetchIt(path)
     expect(status).toBe(200)
@@ -257,11 +257,11 @@ describe('/oauth2/session.js', () => {
     expect(headers.get('cache-control')).toBe('private, max-age=31536000, immutable')
     expect(headers.get('cross-origin-resource-policy')).toBe('same-origin')
     expect(headers.get('x-content-type-options')).toBe('nosniff')
-    // An import or an export would not parse.
+    // A script with an import or an export would not parse.
     expect(() => new Script(body)).not.toThrow()
   })
 
-  it('is asked for again under any other address, and then often not sent again', async () => {
+  it('is revalidated under any other address, with 304 when it has not changed', async () => {
     const { headers } = await fetchIt('/oauth2/session.js?v=of-an-older-one')
     expect(headers.get('cache-control')).toBe('private, no-cache')
     const etag = headers.get('etag') ?? ''
@@ -271,7 +271,7 @@ describe('/oauth2/session.js', () => {
     expect((await fetchIt('/oauth2/session.js', { 'if-none-match': '"x"' })).status).toBe(200)
   })
 
-  it('needs no session and never reaches the desktop', async () => {
+  it('needs no session, and the request never reaches the desktop', async () => {
     const before = stack.desktop.requests.length
     const answer = await fetch(`${stack.gateway.origin}/oauth2/session.js`)
     expect(answer.status).toBe(200)
@@ -288,7 +288,7 @@ describe('/oauth2/panel', () => {
     return JSON.parse(body) as Record<string, unknown>
   }
 
-  it('says who is there and for how long, by no clock but its own', async () => {
+  it('tells who is signed in and how much time is left, in seconds instead of clock times', async () => {
     const told = await panel(alice)
     expect(told).toEqual({
       state: 'live',
@@ -304,7 +304,7 @@ describe('/oauth2/panel', () => {
     expect(told['idleExpiresIn']).toBeLessThanOrEqual(1_800)
   })
 
-  it('is no sign of a person, as stay is', async () => {
+  it('does not count as human input, unlike stay', async () => {
     const before = Number((await panel(alice))['idleExpiresIn'])
     await new Promise((resolve) => void setTimeout(resolve, 60))
     const after = Number((await panel(alice))['idleExpiresIn'])
@@ -314,7 +314,7 @@ describe('/oauth2/panel', () => {
     expect(Number((await panel(alice))['idleExpiresIn'])).toBeGreaterThan(after)
   })
 
-  it('says why a session ended, and of a stranger that there is none', async () => {
+  it('tells why a session ended, and tells a stranger that there is no session', async () => {
     const visitor = await signIn(stack.gateway)
     const { cookie } = visitor
     await visitor.signOut()

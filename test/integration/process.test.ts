@@ -1,4 +1,4 @@
-// The gateway as a process: what it prints, what it exits with, how it goes.
+// The gateway as a process: its output, its exit codes, and how it stops.
 
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
@@ -14,7 +14,7 @@ import { signIn } from '../support/signed-in.ts'
 import { acceptFor } from '../support/websocket-wire.ts'
 
 const origins = { gateway: '', desktop: '' }
-/** Requests that the desktop has not answered. */
+/** Requests that the desktop has not answered yet. */
 const waiting: ServerResponse[] = []
 const upgraded: Duplex[] = []
 let provider: RunningProvider
@@ -66,7 +66,7 @@ const BAD: Environment = {
 }
 
 describe('bad settings', () => {
-  it('end the start with one line that lists every problem', async () => {
+  it('stop the start with one log line that lists every problem', async () => {
     const gateway = start(BAD)
     expect(await gateway.exited).toEqual({ code: 1, signal: null })
     expect(gateway.stderr()).toBe('')
@@ -77,7 +77,7 @@ describe('bad settings', () => {
     expect(gateway.stdout()).not.toContain('short-secret')
   })
 
-  it('are listed by --check-config, one a line, with the same exit code', async () => {
+  it('are listed by --check-config, one per line, with the same exit code', async () => {
     const gateway = start(BAD, '--check-config')
     expect(await gateway.exited).toEqual({ code: 1, signal: null })
     expect(gateway.stdout()).toBe('')
@@ -90,7 +90,7 @@ describe('bad settings', () => {
 })
 
 describe('good settings', () => {
-  it('are printed by --check-config, without what is secret, and nothing is started', async () => {
+  it('are printed by --check-config without secrets, and no gateway is started', async () => {
     const gateway = start({}, '--check-config')
     expect(await gateway.exited).toEqual({ code: 0, signal: null })
     expect(gateway.stderr()).toBe('')
@@ -102,7 +102,7 @@ describe('good settings', () => {
   })
 })
 
-it('an argument that is none is answered with the ones there are', async () => {
+it('an unknown argument is answered with the list of arguments', async () => {
   const gateway = start({}, '--chek-config')
   expect(await gateway.exited).toEqual({ code: 1, signal: null })
   expect(gateway.stdout()).toBe('')
@@ -110,7 +110,7 @@ it('an argument that is none is answered with the ones there are', async () => {
 })
 
 it.each(['GATEWAY_LISTEN', 'GATEWAY_ADMIN_LISTEN'])(
-  'a port that is taken (%s) ends the start with one line',
+  'a port that is in use (%s) stops the start with one log line',
   async (name) => {
     const taken = createTcpServer()
     taken.listen(0, '127.0.0.1')
@@ -127,7 +127,7 @@ it.each(['GATEWAY_LISTEN', 'GATEWAY_ADMIN_LISTEN'])(
 )
 
 describe('SIGTERM', () => {
-  it('ends tunnels with a word, answers what is under way, and exits with 0', async () => {
+  it('closes tunnels with a reason, answers requests in progress, and exits with 0', async () => {
     const startedAt = performance.now()
     const gateway = start({ GATEWAY_DRAIN_DELAY: '500ms', GATEWAY_DRAIN_TIMEOUT: '10s' })
     const ports = await gateway.ready()
@@ -140,7 +140,7 @@ describe('SIGTERM', () => {
 
     gateway.kill('SIGTERM')
     await eventually(async () => expect((await fetch(`${ports.admin}/readyz`)).status).toBe(503))
-    // Still open to whoever comes while the word goes round.
+    // Requests are still served until load balancers have noticed.
     expect((await visitor.ask('GET /oauth2/userinfo')).status).toBe(200)
     expect(await client.closed).toMatchObject({ code: 1001, reason: 'draining' })
     const since = performance.now()
@@ -151,15 +151,15 @@ describe('SIGTERM', () => {
     expect(performance.now() - since).toBeLessThan(3_000)
 
     expect(gateway.stderr()).toBe('')
-    const said = gateway.lines()
-    expect(said.at(-1)).toMatchObject({ msg: 'stopped' })
-    expect(said).toContainEqual(
+    const logged = gateway.lines()
+    expect(logged.at(-1)).toMatchObject({ msg: 'stopped' })
+    expect(logged).toContainEqual(
       expect.objectContaining({ event: 'tunnel_closed', reason: 'draining' }),
     )
     await eventually(() => expect(upgraded.every(({ destroyed }) => destroyed)).toBe(true))
   })
 
-  it('does not wait for ever for an answer that never comes', async () => {
+  it('does not wait forever for an answer that never comes', async () => {
     const gateway = start({ GATEWAY_DRAIN_TIMEOUT: '1s' })
     const visitor = await signIn({ origin: origins.gateway, ...(await gateway.ready()) })
     const asked = visitor.send(visitor.text('GET /never'), { timeoutMs: 10_000 })

@@ -7,7 +7,7 @@ import { expectRefused, metric, signIn, startScriptedStack } from '../support/sc
 
 type OnFinished = (stop: () => Promise<void>) => void
 
-/** A gateway whose provider will be found at `port`, or not. */
+/** A gateway whose provider is expected at `port`. */
 async function startGatewayFor(port: number, onFinished: OnFinished): Promise<TestGateway> {
   const origin = `http://localhost:${await freePort()}`
   const environment = environmentFor(origin, `http://127.0.0.1:${port}`, 'http://127.0.0.1:9')
@@ -32,7 +32,7 @@ const isReady = (gateway: TestGateway): Promise<boolean> =>
 const parts = (provider: 'up' | 'down'): object => ({ provider, store: 'up', desktop: 'down' })
 
 describe('a provider that is down when the gateway starts', () => {
-  it('keeps nobody from starting it: it lives, is not ready, says so, and is ready once the provider answers', async ({
+  it('does not stop the gateway from starting: it is alive, not ready, and becomes ready once the provider answers', async ({
     onTestFinished,
   }) => {
     const port = await freePort()
@@ -55,7 +55,7 @@ describe('a provider that is down when the gateway starts', () => {
     const navigation = await new Person().visit(at('/vnc.html'))
     expect([navigation.status, navigation.location]).toEqual([503, undefined])
     expect(Number(navigation.headers.get('retry-after'))).toBeGreaterThan(0)
-    // What needs no provider works.
+    // Requests that need no provider work.
     expect((await new Person().visit(at('/oauth2/sign_in'))).status).toBe(200)
     expect((await new Person().request(at('/oauth2/userinfo'))).status).toBe(401)
 
@@ -74,7 +74,7 @@ describe('a provider that is down when the gateway starts', () => {
     expect(JSON.stringify(failures)).not.toContain('"stack"')
   })
 
-  it('leaves an answer to a login that another replica began: a page, and the code stays unused', async ({
+  it('leads to an error page, without using the code, when a login comes back that another replica started', async ({
     onTestFinished,
   }) => {
     const gateway = await startGatewayFor(await freePort(), onTestFinished)
@@ -96,19 +96,19 @@ describe('a provider that is down when the gateway starts', () => {
   })
 })
 
-describe('a provider that answers nonsense when the gateway starts', () => {
+describe('a provider that sends invalid answers when the gateway starts', () => {
   it.concurrent.for([
     ['a page', () => ({ headers: { 'content-type': 'text/html' }, body: '<h1>Hello' })],
     ['an error', () => ({ status: 500, body: {} })],
-    ['nothing there', () => ({ status: 404, body: {} })],
+    ['not found', () => ({ status: 404, body: {} })],
     ['a redirect', () => ({ status: 302, headers: { location: 'http://127.0.0.1:9/' } })],
-    ['JSON of no shape', () => ({ body: [] })],
+    ['JSON of the wrong type', () => ({ body: [] })],
     ['no issuer', ({ body }) => ({ body: { ...body, issuer: undefined } })],
     ['another issuer', ({ body }) => ({ body: { ...body, issuer: 'https://evil.example' } })],
     ['any tenant', ({ body }) => ({ body: { ...body, issuer: `${String(body['issuer'])}/{id}` } })],
     ['an answer that breaks off', () => ({ fault: 'reset-midway' })],
   ] satisfies [string, Bend][])(
-    'is not believed (%s), and is once it has come to itself',
+    'is not accepted (%s), and is accepted once its answers are valid',
     async ([, discovery], { expect, onTestFinished }) => {
       const op = await startScriptedOp({ script: { discovery } })
       onTestFinished(() => op.stop())
@@ -139,7 +139,7 @@ it('a wrong issuer is logged with the value that was found and the one that was 
 })
 
 describe('a provider that goes down later', () => {
-  it('makes nobody unready and signs nobody out; its metric says so until it is back', async ({
+  it('leaves the gateway ready and people signed in; the metric shows 0 until it is back', async ({
     onTestFinished,
   }) => {
     const stack = await startScriptedStack()
@@ -152,7 +152,7 @@ describe('a provider that goes down later', () => {
     const back = op.signIn(begun.location as URL)
     await op.stop()
 
-    // Sent to the provider in good faith, and back: only now does anybody notice.
+    // The person was at the provider before it went down. The gateway notices only now.
     await expectRefused(stack, { status: 503, reason: 'provider-unreachable' }, () =>
       outside.visit(back),
     )
@@ -175,7 +175,7 @@ describe('a provider that goes down later', () => {
   })
 })
 
-it('a gateway that drains is unready at once, and answers whoever still comes', async ({
+it('a gateway that drains is unready at once, and still answers requests', async ({
   onTestFinished,
 }) => {
   const stack = await startScriptedStack({ environment: { GATEWAY_DRAIN_DELAY: '700ms' } })

@@ -1,6 +1,6 @@
-// Every page the gateway can show, by name, for the tests that hold all of them to one measure.
+// All pages of the gateway by name, for tests that check the same rules on each page.
 
-import { FAILURES, type FailureKind } from '../../src/pages/failures.ts'
+import { FAILURES, type FailureKind } from '../../src/messages/failures.ts'
 import {
   deniedPage,
   failurePage,
@@ -16,7 +16,7 @@ export const FAILURE_KINDS = Object.keys(FAILURES) as FailureKind[]
 const requestId = '7f3kq9xw2m4t'
 const returnTo = '/vnc.html?path=websockify&resize=remote'
 
-/** Worse than people are called: one word without a break. */
+/** Longer than any real name, and without a place to break the line. */
 const LONG_NAME =
   'Bartholomew-Maximilian.von-und-zu-Hohenstaufen-Sigmaringen@a-rather-long-company-name.example'
 

@@ -1,4 +1,4 @@
-// Who gets in: the lists of the environment or the YAML rules as one list of rules, first match wins.
+// Turns the lists (`allowGroups`, …) or the YAML rules into one list of access rules. The first match decides.
 
 import type { AccessRule, Role, RuleMatch } from '../config.ts'
 import { nameOf, problem, type Problem } from '../read/problem.ts'
@@ -21,7 +21,7 @@ const PART_OF: Readonly<Record<List, 'groups' | 'emails' | 'emailDomains'>> = {
 
 const NOBODY: RuleMatch = { groups: [], emails: [], emailDomains: [], claims: {} }
 
-/** In the order they are decided in: control before view. */
+/** In the order of evaluation: control before view. */
 export function compileRules(written: WrittenSettings): readonly AccessRule[] {
   const { clipboardIn, downloads } = written
   const rule = (id: string, match: RuleMatch | undefined, role: Role): AccessRule => ({
@@ -53,16 +53,16 @@ export function compileRules(written: WrittenSettings): readonly AccessRule[] {
   ]
 }
 
-/** `tree` tells what was written at all, whatever it says. */
+/** `tree` shows which settings were given, even when their value is the default. */
 export function checkAccess(written: WrittenSettings, tree: Tree): readonly Problem[] {
   const problems = (written.access ?? []).flatMap(checkRule)
   if (valueAt(tree, 'access') !== undefined) {
     const extra = SHORTHAND.filter((name) => valueAt(tree, name) !== undefined)
-    const words = 'must not be given together with access; write it as one of those rules'
+    const words = 'must not be given together with access; write it as a rule in access'
     problems.push(...extra.map((name) => problem(name, words)))
   }
   if (problems.length === 0 && compileRules(written).length === 0) {
-    const words = `must name who may sign in, or set ${nameOf('allowAnyone')}, or write access rules`
+    const words = `must say who may sign in; or set ${nameOf('allowAnyone')}, or write rules in access`
     problems.push(problem(['allowGroups', 'access', ...SHORTHAND], words))
   }
   return problems
@@ -71,7 +71,7 @@ export function checkAccess(written: WrittenSettings, tree: Tree): readonly Prob
 function checkRule({ match, role }: WrittenRule, index: number): readonly Problem[] {
   const problems: Problem[] = []
   if (isEmpty(match ?? NOBODY)) {
-    const words = `must name somebody: an empty match matches nobody; for any signed-in person use ${nameOf('allowAnyone')} in place of access`
+    const words = `must not be empty: an empty match matches nobody; to let in any signed-in person, use ${nameOf('allowAnyone')} instead of access`
     problems.push(problem(`access[${index}].match`, words))
   }
   if (role === undefined) {

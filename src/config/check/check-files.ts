@@ -1,5 +1,5 @@
-// Files that settings name are looked into once before the start: what the gateway would fail on later, or take without
-// a word for no certificate at all, is one more line in the list of problems.
+// Checks the files that settings name, once at start. A file that the gateway would fail on later, or that Node would
+// silently read as "no certificates", is reported with the other problems.
 
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs'
@@ -11,27 +11,27 @@ import { parseStoreAddress } from '../../lib/store-address.ts'
 import { problem, type Problem } from '../read/problem.ts'
 import type { WrittenSettings } from '../schema/written-settings.ts'
 
-/** What is wrong with a file, to be read on after its setting's name; undefined: nothing. */
-type Look = (file: string) => string | undefined
+/** Returns what is wrong with a file, as words that follow the setting's name, or undefined. */
+type FileCheck = (file: string) => string | undefined
 
 export function checkFiles(written: WrittenSettings): readonly Problem[] {
   const { tls, oidc, session, desktop, audit } = written
-  const looked: readonly (readonly [string, string | undefined, Look])[] = [
-    ['tls.certFile', tls.certFile, atCertificates],
-    ['tls.keyFile', tls.keyFile, (file) => atPrivateKey(file) ?? atPair(tls.certFile, file)],
-    ['oidc.privateKeyFile', oidc.privateKeyFile, atSigningKey],
-    ['oidc.caFile', oidc.caFile, atCertificates],
-    ['session.storeCaFile', session.storeCaFile, atCertificates],
-    ['session.store', sqlitePath(session.store), atWritable],
-    ['desktop.tls.caFile', desktop.tls.caFile, atCertificates],
+  const checks: readonly (readonly [string, string | undefined, FileCheck])[] = [
+    ['tls.certFile', tls.certFile, checkCertificates],
+    ['tls.keyFile', tls.keyFile, (file) => checkPrivateKey(file) ?? checkPair(tls.certFile, file)],
+    ['oidc.privateKeyFile', oidc.privateKeyFile, checkSigningKey],
+    ['oidc.caFile', oidc.caFile, checkCertificates],
+    ['session.storeCaFile', session.storeCaFile, checkCertificates],
+    ['session.store', sqlitePath(session.store), checkWritable],
+    ['desktop.tls.caFile', desktop.tls.caFile, checkCertificates],
     ...(desktop.routes ?? []).map(
       ({ tls: { caFile } }, index) =>
-        [`desktop.routes[${index}].tls.caFile`, caFile, atCertificates] as const,
+        [`desktop.routes[${index}].tls.caFile`, caFile, checkCertificates] as const,
     ),
-    ['audit.file', audit.file, atWritable],
+    ['audit.file', audit.file, checkWritable],
   ]
-  return looked.flatMap(([setting, file, look]) => {
-    const words = file === undefined ? undefined : look(file)
+  return checks.flatMap(([setting, file, check]) => {
+    const words = file === undefined ? undefined : check(file)
     return words === undefined ? [] : [problem(setting, words)]
   })
 }
@@ -44,28 +44,28 @@ function sqlitePath(store: string): string | undefined {
 const CERTIFICATE =
   /-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE)-----[\s\S]*?(?:-----END \1-----|$)/g
 
-function atCertificates(file: string): string | undefined {
+function checkCertificates(file: string): string | undefined {
   const read = readText(file)
   if (read.text === undefined) return read.words
   const certificates = [...read.text.matchAll(CERTIFICATE)].map(([pem]) => pem)
-  // Node takes a list without a certificate in it for an empty one, and says nothing.
+  // Node reads text without a certificate as an empty list and reports no error.
   if (certificates.length === 0) return `${file} holds no PEM certificate`
   const broken = certificates.findIndex((pem) => !succeeds(() => new X509Certificate(pem)))
   if (broken < 0) return undefined
   return `${file} holds a certificate that cannot be read, number ${broken + 1} of ${certificates.length}`
 }
 
-function atPrivateKey(file: string): string | undefined {
+function checkPrivateKey(file: string): string | undefined {
   const read = readText(file)
   if (read.text === undefined) return read.words
   if (succeeds(() => createPrivateKey(read.text))) return undefined
   return /-----BEGIN ENCRYPTED |^Proc-Type: 4,ENCRYPTED/m.test(read.text)
-    ? `${file} holds an encrypted key; it must be there without a passphrase`
+    ? `${file} holds an encrypted key; store it without a passphrase`
     : `${file} holds no PEM private key`
 }
 
-function atSigningKey(file: string): string | undefined {
-  const words = atPrivateKey(file)
+function checkSigningKey(file: string): string | undefined {
+  const words = checkPrivateKey(file)
   if (words !== undefined) return words
   const key = createPrivateKey(readFileSync(file))
   return signatureAlgorithms(key).length === 0
@@ -73,11 +73,11 @@ function atSigningKey(file: string): string | undefined {
     : undefined
 }
 
-/** Each of them is told of by itself where it is the one that is wrong. */
-function atPair(certFile: string | undefined, keyFile: string): string | undefined {
-  if (certFile === undefined || atCertificates(certFile) !== undefined) return undefined
+/** Reports nothing when the certificate file is invalid: that problem is reported for its own setting. */
+function checkPair(certFile: string | undefined, keyFile: string): string | undefined {
+  if (certFile === undefined || checkCertificates(certFile) !== undefined) return undefined
   const [cert, key] = [readFileSync(certFile), readFileSync(keyFile)]
-  // OpenSSL itself keeps a key of another kind beside the certificate, and every handshake fails.
+  // OpenSSL accepts a key of another type than the certificate, and then every handshake fails.
   if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
     return `${keyFile} is not the key of the first certificate in ${certFile}`
   }
@@ -90,8 +90,8 @@ function atPair(certFile: string | undefined, keyFile: string): string | undefin
   }
 }
 
-/** The file itself may be yet to come, its folder not. */
-function atWritable(file: string): string | undefined {
+/** The file may not exist yet, but its folder must. */
+function checkWritable(file: string): string | undefined {
   try {
     if (existsSync(file)) {
       if (statSync(file).isDirectory()) return `cannot write ${file}: it is a folder`

@@ -1,4 +1,4 @@
-// What two settings say together, each of them sound by itself.
+// Checks settings against each other. Each of them is already valid by itself.
 
 import type { AccessRule, ClientAuth } from '../config.ts'
 import { parseStoreAddress } from '../../lib/store-address.ts'
@@ -11,7 +11,7 @@ import type {
   WrittenSettings,
 } from '../schema/written-settings.ts'
 
-/** KasmVNC refuses longer credentials, and compares no more of a name than this. */
+/** KasmVNC refuses longer credentials (base64), and compares only this many bytes of a user name. */
 const MAX_CREDENTIAL_BYTES = 256
 const MAX_USERNAME_BYTES = 127
 
@@ -20,7 +20,9 @@ export function checkRequired(tree: Tree): readonly Problem[] {
     ({ path, secret }) =>
       problem(
         path,
-        secret ? `must be set, or ${nameOf(`${path}File`)} name a file` : 'must be set',
+        secret
+          ? `must be set; or put it in a file and set ${nameOf(`${path}File`)}`
+          : 'must be set',
       ),
   )
 }
@@ -52,7 +54,12 @@ function checkPair(
 ): readonly Problem[] {
   if ((firstValue === undefined) === (secondValue === undefined)) return []
   const [absent, present] = firstValue === undefined ? [first, second] : [second, first]
-  return [problem([absent, present], `must be set as well, or ${nameOf(present)} removed`)]
+  return [
+    problem(
+      [absent, present],
+      `must be set too, because ${nameOf(present)} is set; set both or neither`,
+    ),
+  ]
 }
 
 const NEEDED_FOR: Readonly<Record<ClientAuth, 'clientSecret' | 'privateKeyFile' | undefined>> = {
@@ -66,7 +73,7 @@ function checkClientAuth(oidc: WrittenSettings['oidc']): readonly Problem[] {
   if (oidc.clientAuth === undefined) return []
   const needed = NEEDED_FOR[oidc.clientAuth]
   if (needed !== undefined && oidc[needed] === undefined) {
-    const words = `${oidc.clientAuth} needs ${nameOf(`oidc.${needed}`)}; set it or choose another`
+    const words = `${oidc.clientAuth} needs ${nameOf(`oidc.${needed}`)}; set it or choose another method`
     return [problem(['oidc.clientAuth', `oidc.${needed}`], words)]
   }
   const unused = (['clientSecret', 'privateKeyFile'] as const).filter(
@@ -74,7 +81,7 @@ function checkClientAuth(oidc: WrittenSettings['oidc']): readonly Problem[] {
   )
   if (oidc.clientAuth !== 'none') return []
   return unused.map((key) => {
-    const words = `none would not use ${nameOf(`oidc.${key}`)}; remove that or choose another`
+    const words = `none does not use ${nameOf(`oidc.${key}`)}; remove it or choose another method`
     return problem(['oidc.clientAuth', `oidc.${key}`], words)
   })
 }
@@ -89,28 +96,28 @@ function checkCredentials(
     return checkPair(name, secret, username, password)
   }
   if (desktop.kind !== 'kasmvnc') return []
-  const line = Buffer.from(`${username}:${password}`).toString('base64')
+  const encoded = Buffer.from(`${username}:${password}`).toString('base64')
   return [
     ...(Buffer.byteLength(username) > MAX_USERNAME_BYTES
       ? [problem(name, `must be shorter than ${MAX_USERNAME_BYTES + 1} bytes for KasmVNC`)]
       : []),
-    ...(line.length > MAX_CREDENTIAL_BYTES
+    ...(encoded.length > MAX_CREDENTIAL_BYTES
       ? [
           problem(
             [secret, name],
-            'must be shorter: name and password together exceed what KasmVNC takes (192 bytes with the colon)',
+            'must be shorter: KasmVNC takes at most 192 bytes of user name, colon and password together',
           ),
         ]
       : []),
   ]
 }
 
-/** A CA that nothing is checked against would pass for encryption. */
+/** Without TLS the CA has no effect, but its presence suggests that the connection is encrypted. */
 function checkStoreTls({ store, storeCaFile }: WrittenSettings['session']): readonly Problem[] {
   if (storeCaFile === undefined) return []
   const parsed = parseStoreAddress(store)
   const isTls = parsed.ok && parsed.address.kind === 'redis' && parsed.address.tls
-  const words = `needs a rediss ${nameOf('session.store')}; change that or remove this`
+  const words = `needs a store with TLS (rediss) in ${nameOf('session.store')}; change that or remove this setting`
   return isTls ? [] : [problem(['session.storeCaFile', 'session.store'], words)]
 }
 
@@ -119,8 +126,8 @@ function checkDesktopTls(
   { url, tls }: Pick<WrittenSettings['desktop'], 'url' | 'tls'>,
 ): readonly Problem[] {
   const [urlPath, insecurePath] = [`${section}.url`, `${section}.tls.insecure`] as const
-  const ways = (['caFile', 'fingerprint'] as const).filter((key) => tls[key] !== undefined)
-  return ways.flatMap((key) => {
+  const given = (['caFile', 'fingerprint'] as const).filter((key) => tls[key] !== undefined)
+  return given.flatMap((key) => {
     const path = `${section}.tls.${key}`
     if (tls.insecure) {
       const words = `must not be given together with ${nameOf(insecurePath)}; keep one of the two`
@@ -128,7 +135,10 @@ function checkDesktopTls(
     }
     if (url?.protocol === 'http:') {
       return [
-        problem([path, urlPath], `needs an https ${nameOf(urlPath)}; change that or remove this`),
+        problem(
+          [path, urlPath],
+          `needs an https address in ${nameOf(urlPath)}; change that or remove this setting`,
+        ),
       ]
     }
     return []
@@ -144,13 +154,18 @@ function checkRoutes(routes: readonly WrittenRoute[]): readonly Problem[] {
       ...checkPair(`${section}.username`, `${section}.password`, username, password),
       ...checkDesktopTls(section, route),
       ...(isTaken
-        ? [problem(`${section}.path`, `${path} is another route's already; remove one`)]
+        ? [
+            problem(
+              `${section}.path`,
+              `another route already has the path ${path}; remove one of them`,
+            ),
+          ]
         : []),
     ]
   })
 }
 
-/** Without a user of their own the desktop could not tell who watches from who writes. */
+/** KasmVNC can only tell viewers from others by their user, so they need a separate one. */
 function checkViewers(
   { kind, username, viewer }: WrittenSettings['desktop'],
   rules: readonly AccessRule[],
@@ -163,51 +178,52 @@ function checkViewers(
     .filter(({ role }) => role === 'view')
     .map(({ id }) => {
       const place = id.startsWith('access[') ? `${id}.role` : id
-      const words = `view needs ${need} of a desktop user who may not write; set them or remove this`
+      const words = `role view needs a separate desktop user without write permission: set ${need}, or remove this`
       return problem([place, 'desktop.viewer'], words)
     })
 }
 
-/** An owner without the owner's credentials would be turned away, and the gateway with them. */
+/** KasmVNC refuses requests without credentials and, after a few of them, blocks the address. */
 function checkOwners(
   { kind, owner }: WrittenSettings['desktop'],
   rules: readonly AccessRule[],
 ): readonly Problem[] {
   if (kind !== 'kasmvnc' || owner.username !== undefined) return []
   const need = `${nameOf('desktop.owner.username')} and ${nameOf('desktop.owner.password')}`
-  const words = `owner needs ${need} of a desktop user who may use its API; set them or choose control`
+  const words = `role owner needs a desktop user who may use KasmVNC's API: set ${need}, or choose control`
   return rules
     .filter(({ role }) => role === 'owner')
     .map(({ id }) => problem([`${id}.role`, 'desktop.owner'], words))
 }
 
-/** Where nothing is known of a server's paths, nothing can be closed. */
+/** The gateway does not know the download paths of an RFB server, so it cannot block them. */
 function checkDownloads(
   { desktop, downloads }: WrittenSettings,
   rules: readonly AccessRule[],
 ): readonly Problem[] {
   if (desktop.kind !== 'rfb') return []
-  const words = "deny closes KasmVNC's downloads, and a desktop of kind rfb has none; remove it"
+  const words =
+    "deny blocks KasmVNC's downloads, and a desktop of kind rfb has none; remove this setting"
   if (downloads === 'deny') return [problem(['downloads', 'desktop.kind'], words)]
   return rules
     .filter((rule) => rule.downloads === 'deny')
     .map(({ id }) => problem([`${id}.downloads`, 'desktop.kind'], words))
 }
 
-/** What is allowed and worth a word at start. */
+/** Settings that are allowed but dangerous, or that have no effect. Logged at start. */
 export function warningsAbout(written: WrittenSettings): string[] {
   const warnings: string[] = []
   if (written.desktop.tls.insecure) {
-    warnings.push(`${nameOf('desktop.tls.insecure')}: any certificate is accepted as the desktop's`)
+    warnings.push(`${nameOf('desktop.tls.insecure')}: any certificate is accepted for the desktop`)
   }
   for (const [index, { path, tls }] of (written.desktop.routes ?? []).entries()) {
     const setting = `desktop.routes[${index}].tls.insecure`
-    if (tls.insecure) warnings.push(`${setting}: any certificate is accepted as that of ${path}`)
+    if (tls.insecure) warnings.push(`${setting}: any certificate is accepted for ${path}`)
   }
   if (written.allowAnyone) {
-    const idle = (['viewGroups', 'viewEmails'] as const).filter((list) => written[list]?.length)
-    const words = `restricts nobody, for ${nameOf('allowAnyone')} lets everyone control the desktop`
-    warnings.push(...idle.map((list) => `${nameOf(list)}: ${words}`))
+    const useless = (['viewGroups', 'viewEmails'] as const).filter((list) => written[list]?.length)
+    const words = `restricts nobody, because ${nameOf('allowAnyone')} lets everyone control the desktop`
+    warnings.push(...useless.map((list) => `${nameOf(list)}: ${words}`))
   }
   return warnings
 }

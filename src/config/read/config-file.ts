@@ -1,5 +1,5 @@
-// The YAML file as a tree, and where in it each key stands. A parser's own messages may quote the file and with it a
-// secret, so they are never repeated: a position and words of ours are.
+// Reads the YAML file into a tree and records the position of each key. The parser's own messages may quote the file,
+// and thus a secret. They are never repeated: a problem has a position and our own text.
 
 import { readFileSync } from 'node:fs'
 
@@ -22,12 +22,12 @@ export type ConfigFileRead =
   | {
       readonly ok: true
       readonly tree: Tree
-      /** `gateway.yaml:3` for the key at `path`, where the file has it. */
+      /** Where the key at `path` is in the file, such as `gateway.yaml:3`. Undefined when it is not there. */
       readonly locate: (path: Path) => string | undefined
     }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
-/** No file is an empty file. */
+/** Without a file name the tree is empty. */
 export function readConfigFile(file: string | undefined): ConfigFileRead {
   if (file === undefined || file === '') return { ok: true, tree: {}, locate: () => undefined }
   try {
@@ -47,7 +47,7 @@ function parseConfig(file: string, source: string): ConfigFileRead {
     const { line, col } = lines.linePos(offset)
     return `${file}:${line}:${col}`
   }
-  // A warning is an unknown tag such as !env, whose author expects something to happen.
+  // A warning means an unknown tag such as !env. Its author expects an effect, so ignoring it would be wrong.
   const mistakes = [...document.errors, ...document.warnings, ...unknownAliases(document)]
   if (mistakes.length > 0) {
     return refused(...mistakes.map(({ code, pos }) => `${locateOffset(pos[0])}: ${explain(code)}`))
@@ -73,7 +73,7 @@ interface Mistake {
   readonly pos: readonly [number, number]
 }
 
-/** The parser itself notices an alias without an anchor only when it builds the values. */
+/** The parser reports an alias without an anchor only when it builds the values, which is too late here. */
 function unknownAliases(document: Document.Parsed): readonly Mistake[] {
   const found: Mistake[] = []
   visit(document, {
@@ -103,7 +103,7 @@ function explain(code: ErrorCode): string {
   return EXPLANATIONS[code] ?? `this is not valid YAML (${code})`
 }
 
-/** Where the key at `path` starts, or the entry for a list index. */
+/** The offset of the last key in `path`. A list index has no offset of its own: its list's key counts. */
 function keyOffset(document: Document.Parsed, path: Path): number | undefined {
   let node: unknown = document.contents
   let offset: number | undefined

@@ -1,5 +1,5 @@
-// The environment as a tree of the same form as the YAML file. Names of ours that no setting has are problems, for a
-// misspelt restriction must not be a missing one.
+// Reads the environment into a tree of the same form as the YAML file. An unknown name with our prefix is a problem: if
+// it were ignored, a misspelt restriction would silently not apply.
 
 import { nearestName } from './nearest-name.ts'
 import type { Problem } from './problem.ts'
@@ -11,7 +11,7 @@ export type Environment = Readonly<Record<string, string | undefined>>
 const PREFIX = 'GATEWAY_'
 const CONFIG_NAME = 'GATEWAY_CONFIG'
 
-/** Environment name → YAML path, the `…_FILE` forms of secrets included. */
+/** Environment name → YAML path, including the `…_FILE` form of each secret. */
 const PATHS: ReadonlyMap<string, string> = new Map(
   SETTINGS.flatMap(({ env, path, secret }): [string, string][] => {
     if (env === undefined) return []
@@ -44,8 +44,8 @@ export function readEnvironment(env: Environment): EnvironmentRead {
 }
 
 /**
- * Kubernetes puts these into every pod for each Service of the namespace, among them the gateway's own. A bare
- * `…_PORT` must look like one as well: GATEWAY_LISTEN_PORT=8080 is somebody's mistake.
+ * Kubernetes sets these variables in every pod, for each Service of the namespace; the gateway's own Service is one of
+ * them. A plain `…_PORT` counts only with such a value: GATEWAY_LISTEN_PORT=8080 is a person's mistake.
  */
 function isServiceLink(name: string, value: string): boolean {
   if (name.endsWith('_PORT') && /^(tcp|udp|sctp):\/\//.test(value)) return true
@@ -59,15 +59,17 @@ function unknownName(name: string): Problem {
 }
 
 function hintFor(name: string): string {
-  const inFile = SETTINGS.find(({ env, path }) => env === undefined && environmentOf(path) === name)
-  if (inFile !== undefined) return `${inFile.path} can only be given in the YAML file`
+  const yamlOnly = SETTINGS.find(
+    ({ env, path }) => env === undefined && environmentOf(path) === name,
+  )
+  if (yamlOnly !== undefined) return `${yamlOnly.path} can only be given in the YAML file`
   const tail = name.slice(PREFIX.length)
   const tails = [CONFIG_NAME, ...PATHS.keys()].map((known) => known.slice(PREFIX.length))
-  const meant = nearestName(tail, tails)
-  return meant === undefined ? 'remove it' : `did you mean ${PREFIX}${meant}?`
+  const nearest = nearestName(tail, tails)
+  return nearest === undefined ? 'remove it' : `did you mean ${PREFIX}${nearest}?`
 }
 
-/** What a path would be called in the environment, had it a name there. */
+/** The environment name that a YAML-only path would have by the usual scheme. */
 function environmentOf(path: string): string {
   const words = path.replaceAll('.', '_').replace(/[A-Z]/g, (letter) => `_${letter}`)
   return PREFIX + words.toUpperCase()

@@ -1,18 +1,18 @@
-// "Did you mean …?" for a name that is not a setting.
+// Finds the setting for "did you mean …?" when a name is unknown.
 
-/** The candidate fewest edits away, half of the name at most; else one that has the name in it. */
+/** The candidate with the fewest edits (at most half the length of `name`), or else one that contains `name`. */
 export function nearestName(name: string, candidates: readonly string[]): string | undefined {
-  const most = Math.max(1, Math.floor(name.length / 2))
+  const maxEdits = Math.max(1, Math.floor(name.length / 2))
   const nearest = candidates
     .map((candidate) => ({ candidate, edits: editDistance(name, candidate) }))
-    .filter(({ edits }) => edits <= most)
+    .filter(({ edits }) => edits <= maxEdits)
     .sort((a, b) => a.edits - b.edits)
     .at(0)
-  const isTelling = name.length > 2
-  return nearest?.candidate ?? candidates.find((longer) => isTelling && longer.includes(name))
+  if (nearest !== undefined) return nearest.candidate
+  return name.length > 2 ? candidates.find((longer) => longer.includes(name)) : undefined
 }
 
-/** Levenshtein: how many letters to insert, delete or replace; case does not count. */
+/** Levenshtein distance: the number of insertions, deletions and replacements. Ignores case. */
 function editDistance(a: string, b: string): number {
   const [from, to] = [a.toLowerCase(), b.toLowerCase()]
   let row = Array.from({ length: to.length + 1 }, (_, column) => column)

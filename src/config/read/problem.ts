@@ -1,20 +1,20 @@
-// What is wrong with the settings: one sentence each, naming the setting as it is called in both places.
+// A problem in the settings is one sentence. It names the setting as in the environment and as in YAML.
 
 import { SETTINGS } from '../schema/schema.ts'
 
 export interface Problem {
-  /** YAML paths it is about. What follows from a problem already told is not told again: see `unlessTold`. */
+  /** The YAML paths it concerns. `unlessReported` uses them to leave out problems that follow from another one. */
   readonly about: readonly string[]
   readonly sentence: string
 }
 
-/** `words` go on after the name of the first path: "must be …". */
+/** `words` follow the name of the first path: "must be …". */
 export function problem(about: string | readonly [string, ...string[]], words: string): Problem {
   const paths = typeof about === 'string' ? ([about] as const) : about
   return { about: paths, sentence: `${nameOf(paths[0])}: ${words}` }
 }
 
-/** `GATEWAY_PUBLIC_URL (publicUrl)`; the path alone for what only the YAML file can say. */
+/** `GATEWAY_PUBLIC_URL (publicUrl)`, or the path alone when the setting exists only in YAML. */
 export function nameOf(path: string): string {
   const setting = SETTINGS.find((candidate) => isWithin(path, candidate.path))
   if (setting?.env !== undefined) return `${setting.env} (${setting.path})`
@@ -22,15 +22,21 @@ export function nameOf(path: string): string {
   return secret?.env === undefined ? path : `${secret.env}_FILE (${path})`
 }
 
-/** `access[0].role` is within `access[0]` and within `access`. */
+/** True for `access[0].role` within `access[0]` and within `access`. */
 export function isWithin(path: string, outer: string): boolean {
   return path === outer || path.startsWith(`${outer}.`) || path.startsWith(`${outer}[`)
 }
 
-/** `more`, but for those about something `told` is about: a value that is refused also looks absent. */
-export function unlessTold(told: readonly Problem[], more: readonly Problem[]): readonly Problem[] {
-  const toldPaths = told.flatMap(({ about }) => about)
-  const isTold = (path: string): boolean =>
-    toldPaths.some((known) => isWithin(path, known) || isWithin(known, path))
-  return more.filter(({ about }) => !about.some(isTold))
+/**
+ * The problems in `more` that concern no path of `reported`. A refused value is removed and so looks missing, which must
+ * not be reported as a second problem.
+ */
+export function unlessReported(
+  reported: readonly Problem[],
+  more: readonly Problem[],
+): readonly Problem[] {
+  const paths = reported.flatMap(({ about }) => about)
+  const isReported = (path: string): boolean =>
+    paths.some((known) => isWithin(path, known) || isWithin(known, path))
+  return more.filter(({ about }) => !about.some(isReported))
 }

@@ -1,5 +1,5 @@
-// From a tree to settings that are each sound by themselves. What the schema refuses is told and then taken away, so
-// that what two settings say together can be judged in the same run.
+// Validates each setting of a tree by itself. Values that the schema refuses are reported and then removed, so that the
+// remaining settings can be checked against each other in the same run.
 
 import type { ConfigFileRead } from './config-file.ts'
 import { nearestName } from './nearest-name.ts'
@@ -13,41 +13,41 @@ import type { WrittenSettings } from '../schema/written-settings.ts'
 type Locate = Extract<ConfigFileRead, { ok: true }>['locate']
 
 export interface WrittenRead {
-  /** Undefined when even without what was refused nothing sound is left. */
+  /** Undefined when the settings are invalid even without the refused values. */
   readonly written: WrittenSettings | undefined
   readonly problems: readonly Problem[]
 }
 
-/** `tree` stays as it was written. */
+/** Does not change `tree`. */
 export function readWritten(tree: Tree, locate: Locate): WrittenRead {
   const first = readSchema(tree)
   if (first.ok) return { written: first.written, problems: [] }
   const problems = first.issues.flatMap((issue) =>
     issue.keys.length > 0 ? unknownKeys(issue, locate) : [refusedValue(issue)],
   )
-  const sound = structuredClone(tree)
+  const remaining = structuredClone(tree)
   for (const { path, keys } of first.issues) {
-    if (keys.length === 0) removeAt(sound, refusedPart(path))
-    for (const key of keys) removeAt(sound, [...path, key])
+    if (keys.length === 0) removeAt(remaining, refusedPart(path))
+    for (const key of keys) removeAt(remaining, [...path, key])
   }
-  const second = readSchema(sound)
+  const second = readSchema(remaining)
   return { written: second.ok ? second.written : undefined, problems }
 }
 
-/** A list goes as a whole, but of the access rules only the faulty part, so that the others keep their number. */
+/** A list is removed whole. Of an access rule only the invalid part is, so that the other rules keep their index. */
 function refusedPart(path: Path): Path {
   if (path[0] === 'access' && path.length > 2) return path.slice(0, 3)
   const index = path.findIndex((part) => typeof part === 'number')
   return index === -1 ? path : path.slice(0, index)
 }
 
-/** Quotes only what a setting that is no secret says: what stands where a section belongs may be anything. */
+/** Quotes only the value of a setting that is not secret. A value in the place of a section may be anything. */
 function refusedValue({ path, message, input }: SchemaIssue): Problem {
   const written = formatPath(path)
-  const isOpen =
+  const mayQuote =
     path.at(-1) !== 'password' &&
     SETTINGS.some((setting) => !setting.secret && isWithin(written, setting.path))
-  return problem(written, isOpen ? message + quote(input) : message)
+  return problem(written, mayQuote ? message + quote(input) : message)
 }
 
 function quote(input: unknown): string {
@@ -61,8 +61,8 @@ function unknownKeys({ path, keys }: SchemaIssue, locate: Locate): readonly Prob
   return keys.map((key) => {
     const written = formatPath([...path, key])
     const place = locate([...path, key])
-    const meant = meantBy(section, key)
-    const words = `is not a setting${meant === undefined ? '; remove it' : `; did you mean ${meant}?`}`
+    const nearest = nearestKey(section, key)
+    const words = `is not a setting${nearest === undefined ? '; remove it' : `; did you mean ${nearest}?`}`
     return {
       about: [written],
       sentence: `${place === undefined ? '' : `${place}: `}${written}: ${words}`,
@@ -76,8 +76,8 @@ const PATHS: readonly string[] = [
   ...ROUTE_PATHS,
 ]
 
-/** The nearest key of the same section, else the same key of another one. */
-function meantBy(section: string, key: string): string | undefined {
+/** The nearest key of the same section, or else the same key of another section. */
+function nearestKey(section: string, key: string): string | undefined {
   const prefix = section === '' ? '' : `${section.replace(/\[\d+\]/, '[]')}.`
   const siblings = PATHS.filter((path) => path.startsWith(prefix)).map(
     (path) => path.slice(prefix.length).split(/[.[]/)[0] ?? '',

@@ -1,4 +1,4 @@
-// Secrets that stand in a file of their own: `session.secretFile` in YAML, GATEWAY_SESSION_SECRET_FILE outside.
+// Reads secrets from their files: `session.secretFile` in YAML, GATEWAY_SESSION_SECRET_FILE in the environment.
 
 import { readFileSync } from 'node:fs'
 
@@ -7,7 +7,7 @@ import { nameOf, problem, type Problem } from './problem.ts'
 import { SETTINGS } from '../schema/schema.ts'
 import { isTree, removeAt, setAt, valueAt, type Tree } from './tree.ts'
 
-/** Puts the content of each file in the place of its name in `tree`. */
+/** Replaces each file name in `tree` by the content of the file. */
 export function readSecretFiles(tree: Tree): readonly Problem[] {
   const routes = valueAt(tree, 'desktop.routes')
   return [
@@ -18,7 +18,7 @@ export function readSecretFiles(tree: Tree): readonly Problem[] {
   ]
 }
 
-/** `path` is where the secret stands in `tree`, `name` where that is in all of the settings. */
+/** `path` is relative to `tree`. `name` is the full path of the same setting, for problems. */
 function putSecret(tree: Tree, path: string, name: string): readonly Problem[] {
   const file = valueAt(tree, `${path}File`)
   if (file === undefined) return []

@@ -1,16 +1,16 @@
-// The settings as nested plain objects before anybody has judged them, addressed by paths such as
-// `session.secret` or `access[0].match.groups`.
+// The settings as nested plain objects before validation. Paths such as `session.secret` or `access[0].match.groups`
+// address them.
 
 export type Tree = Record<string, unknown>
 
 export type Path = readonly PropertyKey[]
 
-/** A map, and neither a list nor a plain value. */
+/** True for a map; false for a list or a plain value. */
 export function isTree(value: unknown): value is Tree {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** `['access', 0, 'role']` as people write it: `access[0].role`. */
+/** Turns `['access', 0, 'role']` into `access[0].role`. */
 export function formatPath(path: Path): string {
   return path.reduce<string>((text, part) => {
     if (typeof part === 'number') return `${text}[${part}]`
@@ -25,7 +25,7 @@ export function valueAt(tree: Tree, path: string): unknown {
     .reduce<unknown>((node, key) => (isTree(node) ? node[key] : undefined), tree)
 }
 
-/** Puts `value` at a dotted path; where a section on the way is not a map, that mistake is left to be told. */
+/** Sets the value at a dotted path. Does nothing when a section on the way is not a map: the schema reports that. */
 export function setAt(tree: Tree, path: string, value: unknown): void {
   const keys = path.split('.')
   const last = keys.pop()
@@ -38,7 +38,7 @@ export function setAt(tree: Tree, path: string, value: unknown): void {
   if (last !== undefined) node[last] = value
 }
 
-/** Takes away what is at `path`, list indexes included. */
+/** Removes the value at `path`. The path may contain list indexes, but must not end in one. */
 export function removeAt(tree: Tree, path: Path): void {
   const parent = path
     .slice(0, -1)
@@ -47,7 +47,7 @@ export function removeAt(tree: Tree, path: Path): void {
   if (isTree(parent) && last !== undefined) delete (parent as Record<PropertyKey, unknown>)[last]
 }
 
-/** A copy without keys that have nothing after the colon: in YAML that is how a key is left unset. */
+/** A copy without keys whose value is null. A YAML key with nothing after the colon counts as not set. */
 export function withoutNulls(tree: Tree): Tree {
   const kept = Object.entries(tree).filter(([, value]) => value !== null)
   return Object.fromEntries(kept.map(([key, value]) => [key, withoutNullsIn(value)]))

@@ -1,14 +1,14 @@
-// How one value is read. Each leaf takes the text an environment variable holds as well as what YAML makes of the
-// same thing, and refuses in words that follow the setting's name: "must be …".
+// Reads single values. Each leaf accepts the text of an environment variable and the value that YAML makes of the same
+// text. A refusal is text that follows the setting's name: "must be …".
 
 import * as z from 'zod'
 
 import { parseDuration } from '../../lib/duration.ts'
 
-/** To be returned: `return refuse('must be …')`. */
+/** Reports a problem. The caller returns its result: `return refuse('must be …')`. */
 export type Refuse = (words: string) => never
 
-/** `quote` is what a refusal may repeat of the text; a leaf that can hold a password hides it there. */
+/** `quote` returns the part of the text that a problem may repeat. A leaf that can hold a password hides it. */
 export function text<T>(
   must: string,
   read: (written: string, refuse: Refuse) => T,
@@ -28,12 +28,12 @@ function isScalar(input: unknown): boolean {
   return typeof input === 'number' || typeof input === 'boolean'
 }
 
-/** Any text on one line. What is not one line may be a key pasted in place of its file and is not repeated. */
+/** Any text on one line. Longer text is not repeated: it may be a key, pasted where its file name belongs. */
 export const line: z.ZodType<string> = text('must be text', readLine, (written) =>
   isOneLine(written) ? written : undefined,
 )
 
-/** What `line` does, for a leaf that asks for more. */
+/** The check of `line`, for a leaf with further conditions. */
 export function readLine(written: string, refuse: Refuse): string {
   if (written.trim() === '') return refuse('must not be empty; leave it out instead')
   return isOneLine(written) ? written : refuse('must be one line without control characters')
@@ -44,32 +44,32 @@ function isOneLine(written: string): boolean {
 }
 
 /** Milliseconds; `0` needs no unit. */
-export function duration(leastMs = 0, leastText = ''): z.ZodType<number> {
+export function duration(minMs = 0, minText = ''): z.ZodType<number> {
   const must = 'must be a duration such as 90s, 30m or 12h'
   const leaf = text(must, (written, refuse) => {
     const ms = parseDuration(written)
     if (ms === undefined) return refuse(must)
-    return ms < leastMs ? refuse(`must be at least ${leastText}`) : ms
+    return ms < minMs ? refuse(`must be at least ${minText}`) : ms
   })
   return z.preprocess((input) => (typeof input === 'number' ? String(input) : input), leaf)
 }
 
-/** `true` or `false` and nothing that only means them. */
+/** `true` or `false`. Not `yes`, `1` or `on`. */
 export const flag: z.ZodType<boolean> = z.preprocess(
   (input) => (input === 'true' ? true : input === 'false' ? false : input),
   z.boolean('must be true or false'),
 )
 
-/** One of these words. */
+/** One of the given words. */
 export function choice<const T extends string>(...values: readonly [T, ...T[]]): z.ZodType<T> {
   return z.enum(values, `must be one of ${values.join(', ')}`)
 }
 
-/** A YAML list, or one text with commas. */
+/** A YAML list, or text separated by commas. */
 export function list<T>(entry: z.ZodType<T>): z.ZodType<readonly T[]> {
   return z.preprocess(
     (input) => (typeof input === 'string' ? split(input) : input),
-    z.array(entry, 'must be a list, or one text with commas'),
+    z.array(entry, 'must be a list, or text separated by commas'),
   )
 }
 
@@ -80,7 +80,7 @@ function split(written: string): string[] {
     .filter((part) => part !== '')
 }
 
-/** A map with these keys and no others. */
+/** A map with these keys only. */
 export function map<S extends z.core.$ZodShape>(shape: S): z.ZodObject<S, z.core.$strict> {
   return z.strictObject(shape, {
     error: ({ code }) => (code === 'invalid_type' ? 'must be a map of settings' : undefined),

@@ -1,4 +1,4 @@
-// Where the gateway listens, whom it believes, how many logins it takes.
+// Network settings: listen addresses, trusted proxies, the login limit.
 
 import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net'
 
@@ -7,7 +7,7 @@ import type * as z from 'zod'
 import type { ListenAddress, RateLimit } from '../config.ts'
 import { text } from './leaf.ts'
 
-/** `:8080`, `127.0.0.1:8080`, `[::1]:8080`; port 0 takes any free one. */
+/** `:8080`, `127.0.0.1:8080`, `[::1]:8080`; port 0 means any free port. */
 export const listenAddress: z.ZodType<ListenAddress> = text(
   'must be :port or address:port, such as :8080 or 127.0.0.1:8080',
   (written, refuse) => {
@@ -35,7 +35,7 @@ export const network: z.ZodType<string> = text('must be a CIDR', (written, refus
 function isNetwork(written: string): boolean {
   const [address = '', prefix, ...rest] = written.split('/')
   const family = isIP(address)
-  // A zone (fe80::1%eth0) passes isIP but no BlockList.
+  // isIP accepts a zone (fe80::1%eth0), BlockList does not.
   if (family === 0 || address.includes('%') || rest.length > 0) return false
   if (prefix === undefined) return true
   if (!/^\d{1,3}$/.test(prefix)) return false
@@ -47,7 +47,7 @@ function isNetwork(written: string): boolean {
   }
 }
 
-const WINDOWS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000 }
+const WINDOW_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000 }
 
 /** `30/m`; `off` is undefined. */
 export const rateLimit: z.ZodType<RateLimit | undefined> = text(
@@ -55,15 +55,15 @@ export const rateLimit: z.ZodType<RateLimit | undefined> = text(
   (written, refuse) => {
     if (written === 'off') return undefined
     const match = /^([1-9]\d{0,5})\/([smh])$/.exec(written)
-    const windowMs = WINDOWS[match?.[2] ?? '']
+    const windowMs = WINDOW_MS[match?.[2] ?? '']
     if (windowMs === undefined) return refuse('must be a rate such as 30/m, 5/s or 200/h, or off')
     return { count: Number(match?.[1]), windowMs }
   },
 )
 
-/** A rate as `rateLimit` reads it. */
+/** Formats a rate so that `rateLimit` can read it. */
 export function formatRateLimit(limit: RateLimit | undefined): string {
   if (limit === undefined) return 'off'
-  const unit = Object.keys(WINDOWS).find((key) => WINDOWS[key] === limit.windowMs)
+  const unit = Object.keys(WINDOW_MS).find((key) => WINDOW_MS[key] === limit.windowMs)
   return `${limit.count}/${unit}`
 }

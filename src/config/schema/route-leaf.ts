@@ -1,4 +1,4 @@
-// The YAML list `desktop.routes` as written: further servers by path.
+// The YAML list `desktop.routes`: further servers, each under its own path.
 
 import * as z from 'zod'
 
@@ -7,15 +7,15 @@ import { fingerprint, username } from './secret-leaves.ts'
 import { desktopUrl } from './web-leaves.ts'
 import type { WrittenRoute } from './written-settings.ts'
 
-/** In the one form that paths are decided on in (net/target.ts): nothing to decode, nothing to resolve. */
+/** Only the canonical form of net/target.ts is accepted, because request paths are compared in that form. */
 const routePath: z.ZodType<string> = text('must be a path such as /audio', (written, refuse) => {
   if (!/^(?:\/[\w\-~][\w\-.~]*)+$/.test(written)) {
     return refuse(
-      'must be a path such as /audio, of plain characters and without a slash at its end',
+      'must be a path such as /audio, with plain characters only and no slash at the end',
     )
   }
   return /^\/oauth2(?:\/|$)/.test(written)
-    ? refuse('must not begin with /oauth2, which is the gateway itself')
+    ? refuse('must not begin with /oauth2, the path of the gateway itself')
     : written
 })
 
@@ -40,7 +40,7 @@ export const desktopRoutes: z.ZodType<readonly WrittenRoute[]> = z.array(
   'must be a list of routes',
 )
 
-/** Every key of a route, as a path; `[]` stands for its number. */
+/** The path of each key of a route; `[]` stands for the index. */
 export const ROUTE_PATHS: readonly string[] = [
   ...Object.keys(route.shape).map((key) => `desktop.routes[].${key}`),
   'desktop.routes[].passwordFile',

@@ -1,4 +1,4 @@
-// The YAML list `access` as written: whom an entry matches, and as what.
+// The YAML list `access`: the people that each rule matches, and their role.
 
 import * as z from 'zod'
 
@@ -10,7 +10,7 @@ const claimValue = z
   .union([z.string(), z.number(), z.boolean()], 'must be text, a number, true or false')
   .transform(String)
 
-/** Not split at commas, unlike the lists of people: a claim's value may hold one. */
+/** Not split at commas, unlike lists of people: the value of a claim may contain a comma. */
 const claimValues = z.preprocess(
   (input) => (typeof input === 'object' || input === undefined ? input : [input]),
   z.array(claimValue, 'must be a list of values').min(1, 'must name at least one value'),
@@ -32,13 +32,13 @@ const rule = map({
   downloads: permission.optional(),
 })
 
-/** `role` and `match` are required by access-rules.ts, which tells it beside what else is wrong with a rule. */
+/** access-rules.ts requires `role` and `match`, so that it can report all problems of a rule together. */
 export const accessRules: z.ZodType<readonly WrittenRule[]> = z.array(
   rule,
   'must be a list of rules',
 )
 
-/** Every key of a rule, as a path; `[]` stands for its number. */
+/** The path of each key of a rule; `[]` stands for the index. */
 export const RULE_PATHS: readonly string[] = [
   ...Object.keys(rule.shape).map((key) => `access[].${key}`),
   ...Object.keys(match.shape).map((key) => `access[].match.${key}`),

@@ -1,4 +1,4 @@
-// `desktop:` The server behind the gateway, and who the gateway is there.
+// `desktop:` The server behind the gateway, and the credentials that the gateway uses there.
 
 import type * as z from 'zod'
 
@@ -12,11 +12,12 @@ import type { WrittenSettings } from './written-settings.ts'
 export const desktopSchema: z.ZodType<WrittenSettings['desktop']> = map({
   url: required(desktopUrl, {
     env: 'GATEWAY_DESKTOP_URL',
-    meaning: 'The desktop server: `http://host:6901` or `https://host:6901`.',
+    meaning: 'Address of the desktop server: `http://host:6901` or `https://host:6901`.',
   }),
   kind: byDefault(choice('kasmvnc', 'rfb'), 'kasmvnc', {
     env: 'GATEWAY_DESKTOP_KIND',
-    meaning: '`kasmvnc`, or `rfb` for standard RFB over WebSocket (noVNC, websockify).',
+    meaning:
+      'Kind of desktop server: `kasmvnc`, or `rfb` for standard RFB over WebSocket (noVNC, websockify).',
   }),
   username: optional(username, 'none', {
     env: 'GATEWAY_DESKTOP_USERNAME',
@@ -30,29 +31,31 @@ export const desktopSchema: z.ZodType<WrittenSettings['desktop']> = map({
   viewer: map({
     username: optional(username, 'none', {
       env: 'GATEWAY_DESKTOP_VIEWER_USERNAME',
-      meaning: 'User name for role `view`: a desktop user without write permission.',
+      meaning:
+        'User name of the Basic credentials sent for role `view`. It must be a desktop user without write permission.',
     }),
     password: optional(line, 'none', {
       env: 'GATEWAY_DESKTOP_VIEWER_PASSWORD',
       secret: true,
-      meaning: 'Password for role `view`.',
+      meaning: 'Password of the Basic credentials sent for role `view`.',
     }),
   }).prefault({}),
   owner: map({
     username: optional(username, 'none', {
       env: 'GATEWAY_DESKTOP_OWNER_USERNAME',
-      meaning: 'User name for role `owner`.',
+      meaning:
+        'User name of the Basic credentials sent for role `owner`. It must be a desktop user who may use the API.',
     }),
     password: optional(line, 'none', {
       env: 'GATEWAY_DESKTOP_OWNER_PASSWORD',
       secret: true,
-      meaning: 'Password for role `owner`.',
+      meaning: 'Password of the Basic credentials sent for role `owner`.',
     }),
   }).prefault({}),
   tls: map({
     caFile: optional(line, 'system roots', {
       env: 'GATEWAY_DESKTOP_CA_FILE',
-      meaning: 'PEM certificates trusted for an https desktop.',
+      meaning: 'File with the PEM certificates that are trusted for an https desktop.',
     }),
     fingerprint: optional(fingerprint, 'none', {
       env: 'GATEWAY_DESKTOP_TLS_FINGERPRINT',
@@ -61,15 +64,17 @@ export const desktopSchema: z.ZodType<WrittenSettings['desktop']> = map({
     }),
     insecure: byDefault(flag, 'false', {
       env: 'GATEWAY_DESKTOP_TLS_INSECURE',
-      meaning: '`true` accepts any certificate: whoever is on the wire can be the desktop.',
+      meaning:
+        '`true` accepts any certificate. Anyone on the network path can then pretend to be the desktop.',
     }),
   }).prefault({}),
   routes: optional(desktopRoutes, 'none', {
     env: undefined,
-    meaning: 'Further servers by path (audio, upload, microphone, gamepad): see below.',
+    meaning:
+      'Further servers, each under its own path (audio, upload, microphone, gamepad). See below.',
   }),
   csp: optional(line, "the desktop kind's own policy", {
     env: undefined,
-    meaning: "Content-Security-Policy put on the desktop's documents instead of the built-in one.",
+    meaning: "Content-Security-Policy of the desktop's documents. It replaces the built-in one.",
   }),
 })

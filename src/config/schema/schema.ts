@@ -1,5 +1,5 @@
-// The one schema of the settings, nested as the YAML file is. Environment names, unknown keys, problems, the output
-// of `--check-config` and docs/configuration.md are all derived from it.
+// The schema of all settings, nested like the YAML file. Environment names, unknown keys, problems, the output of
+// `--check-config` and docs/configuration.md are derived from it.
 
 import type * as z from 'zod'
 
@@ -20,15 +20,17 @@ const permission = choice('allow', 'deny')
 const schema: z.ZodType<WrittenSettings> = map({
   publicUrl: required(publicOrigin, {
     env: 'GATEWAY_PUBLIC_URL',
-    meaning: 'Origin people open in the browser; https, or http on loopback only.',
+    meaning: 'Origin that people open in the browser: https, or http on loopback only.',
   }),
   listen: byDefault(listenAddress, ':8080', {
     env: 'GATEWAY_LISTEN',
-    meaning: 'Public listener; without a host it takes all addresses, v4 and v6.',
+    meaning:
+      'Address of the public listener. Without a host it listens on all addresses, IPv4 and IPv6.',
   }),
   adminListen: byDefault(listenAddress, ':9090', {
     env: 'GATEWAY_ADMIN_LISTEN',
-    meaning: 'Listener for health, metrics and the admin API; never put it on the ingress.',
+    meaning:
+      'Address of the listener for health, metrics and the admin API. Never expose it through the ingress.',
   }),
   adminToken: optional(line, 'none: admin API off', {
     env: 'GATEWAY_ADMIN_TOKEN',
@@ -38,21 +40,22 @@ const schema: z.ZodType<WrittenSettings> = map({
   trustedProxies: optional(list(network), 'none', {
     env: 'GATEWAY_TRUSTED_PROXIES',
     meaning:
-      'CIDRs or addresses of proxies whose `X-Forwarded-For` counts: the rightmost hop that is not one of them is the client. `X-Forwarded-Proto` and `-Host` are never read.',
+      'CIDRs or addresses of the proxies whose `X-Forwarded-For` is trusted. The client is the rightmost address in it that is not one of them. `X-Forwarded-Proto` and `X-Forwarded-Host` are never read.',
   }),
   loginLimit: byDefault(rateLimit, '30/m', {
     env: 'GATEWAY_LOGIN_LIMIT',
     meaning:
-      'Login attempts per client address in each `s`, `m` or `h`; `off` is no limit. A peer that sends `X-Forwarded-For` without being a trusted proxy is not limited: one warning names this setting.',
+      'Login attempts per client address and second, minute or hour, such as `5/s`, `30/m` or `200/h`; `off` means no limit. A peer that sends `X-Forwarded-For` but is not a trusted proxy is not limited; one warning in the log names this setting.',
   }),
   tls: map({
     certFile: optional(line, 'none: plain HTTP', {
       env: 'GATEWAY_TLS_CERT_FILE',
-      meaning: 'PEM certificate chain of the public listener, reloaded on change; needs the key.',
+      meaning:
+        'File with the PEM certificate chain of the public listener, reloaded when it changes. Requires `tls.keyFile`.',
     }),
     keyFile: optional(line, 'none: plain HTTP', {
       env: 'GATEWAY_TLS_KEY_FILE',
-      meaning: 'PEM private key of the public listener; needs the certificate.',
+      meaning: 'File with the PEM private key of the public listener. Requires `tls.certFile`.',
     }),
   }).prefault({}),
   oidc: oidcSchema.prefault({}),
@@ -73,52 +76,56 @@ const schema: z.ZodType<WrittenSettings> = map({
   allowAnyone: byDefault(flag, 'false', {
     env: 'GATEWAY_ALLOW_ANYONE',
     meaning:
-      'Any signed-in person may control the desktop. With no rule and not this, the gateway does not start.',
+      '`true` lets any signed-in person control the desktop. Without this and without any rule, the gateway does not start.',
   }),
   viewGroups: optional(list(line), 'none', {
     env: 'GATEWAY_VIEW_GROUPS',
-    meaning: 'Groups whose members may only watch; who may control is decided first.',
+    meaning:
+      'Groups whose members may only watch. A person who also matches one of the settings above may control.',
   }),
   viewEmails: optional(list(email), 'none', {
     env: 'GATEWAY_VIEW_EMAILS',
-    meaning: 'People who may only watch, by e-mail address; who may control is decided first.',
+    meaning:
+      'People who may only watch, by e-mail address. A person who also matches a setting for control may control.',
   }),
   access: optional(accessRules, 'none', {
     env: undefined,
-    meaning: 'Rules, first match wins (see below); not together with the settings above.',
+    meaning:
+      'List of rules; the first match decides (see below). Cannot be used together with the settings above.',
   }),
   clipboardIn: byDefault(permission, 'allow', {
     env: 'GATEWAY_CLIPBOARD_IN',
-    meaning: 'For rules that do not say: `deny` drops what people paste into the desktop.',
+    meaning:
+      '`deny` drops what people paste into the desktop. A rule in `access` can set its own value.',
   }),
   downloads: byDefault(permission, 'allow', {
     env: 'GATEWAY_DOWNLOADS',
-    meaning: "For rules that do not say: `deny` closes KasmVNC's Downloads.",
+    meaning: "`deny` blocks KasmVNC's Downloads. A rule in `access` can set its own value.",
   }),
   desktop: desktopSchema.prefault({}),
   ui: map({
     panel: byDefault(flag, 'true', {
       env: 'GATEWAY_UI_PANEL',
       meaning:
-        "The panel on the desktop's page: who is signed in and for how long, sign-out, a warning before the end, the way back. `false` leaves the page byte for byte.",
+        "Adds a panel to the desktop's page. It shows who is signed in and for how long, offers sign-out, warns before the session ends and reconnects. With `false` the page is not changed.",
     }),
   }).prefault({}),
   drain: map({
     delay: byDefault(duration(), '5s', {
       env: 'GATEWAY_DRAIN_DELAY',
       meaning:
-        'How long a stopping gateway goes on as before, until no load balancer sends it anybody.',
+        'How long a stopping gateway continues to serve as before, so that load balancers can take it out of rotation.',
     }),
     timeout: byDefault(duration(), '25s', {
       env: 'GATEWAY_DRAIN_TIMEOUT',
       meaning:
-        'How long it then waits for requests under way; streams are closed at once, with a word.',
+        'How long it then waits for requests in progress. Streams are closed at once, with a Close frame that tells the reason.',
     }),
   }).prefault({}),
   audit: map({
     file: optional(line, 'stdout only', {
       env: 'GATEWAY_AUDIT_FILE',
-      meaning: 'File that gets the audit lines beside stdout.',
+      meaning: 'File that receives the audit lines in addition to stdout.',
     }),
   }).prefault({}),
   logLevel: byDefault(
@@ -126,15 +133,16 @@ const schema: z.ZodType<WrittenSettings> = map({
     'info',
     {
       env: 'GATEWAY_LOG_LEVEL',
-      meaning: '`fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`.',
+      meaning:
+        'Least severe level that is logged: `fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`.',
     },
   ),
 })
 
-/** Every setting there is, in the order of the documentation. */
+/** All settings, in the order of the documentation. */
 export const SETTINGS: readonly Setting[] = settingsOf(schema)
 
-/** One thing the schema refuses. `keys` are the unknown ones of the map at `path`. */
+/** A value that the schema refuses, or unknown `keys` in the map at `path`. */
 export interface SchemaIssue {
   readonly path: Path
   readonly message: string
@@ -146,7 +154,7 @@ export type SchemaResult =
   | { readonly ok: true; readonly written: WrittenSettings }
   | { readonly ok: false; readonly issues: readonly SchemaIssue[] }
 
-/** Reads the leaves one by one; nothing in here looks from one setting at another. */
+/** Validates each leaf by itself. check/check-together.ts checks settings against each other. */
 export function readSchema(tree: Tree): SchemaResult {
   const result = schema.safeParse(tree, { reportInput: true })
   if (result.success) return { ok: true, written: result.data }

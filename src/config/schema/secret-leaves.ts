@@ -1,4 +1,4 @@
-// Keys, credentials and what else must not be repeated to whoever reads the log.
+// Keys, credentials and other values that must not appear in the log.
 
 import * as z from 'zod'
 
@@ -7,7 +7,7 @@ import { readLine, text } from './leaf.ts'
 
 const MIN_SECRET_BYTES = 32
 
-/** The session secrets, newest first: one a line, or a list. */
+/** The session secrets, newest first: one per line, or a list. */
 export const sessionSecrets: z.ZodType<readonly [string, ...string[]]> = z
   .union([z.string(), z.array(z.string())], 'must be text or a list of texts')
   .transform((written, { issues }) => {
@@ -22,12 +22,12 @@ export const sessionSecrets: z.ZodType<readonly [string, ...string[]]> = z
     if (first === undefined) return refuse('must not be empty')
     const short = [first, ...older].some((secret) => Buffer.byteLength(secret) < MIN_SECRET_BYTES)
     if (short) {
-      return refuse('must be at least 32 bytes each, such as openssl rand -base64 32 prints')
+      return refuse('must be at least 32 bytes each; openssl rand -base64 32 prints one')
     }
     return [first, ...older]
   })
 
-/** Where sessions are kept; a Redis URL holds a password, so that a refusal quotes nothing of it. */
+/** Where sessions are stored. A Redis URL may contain a password, so a problem never quotes it. */
 export const sessionStore: z.ZodType<string> = text(
   'must be text',
   (written, refuse) => {
@@ -37,17 +37,17 @@ export const sessionStore: z.ZodType<string> = text(
   () => undefined,
 )
 
-/** In Basic credentials the first colon ends the name (RFC 7617, section 2); what follows it may be a password. */
+/** In Basic credentials the first colon ends the name (RFC 7617 2). The text after it may be a password: never quoted. */
 export const username: z.ZodType<string> = text(
   'must be text',
   (written, refuse) =>
     written.includes(':')
-      ? refuse('must not contain a colon, where Basic credentials end the user name')
+      ? refuse('must not contain a colon: in Basic credentials the first colon ends the user name')
       : readLine(written, refuse),
   () => undefined,
 )
 
-/** SHA-256 of a certificate as `openssl x509 -fingerprint` prints it or plain, made plain lower case. */
+/** SHA-256 of a certificate, with colons as `openssl x509 -fingerprint` prints it or without. Read as lower case. */
 export const fingerprint: z.ZodType<string> = text('must be text', (written, refuse) => {
   const digits = written.replaceAll(':', '').toLowerCase()
   return /^[0-9a-f]{64}$/.test(digits)

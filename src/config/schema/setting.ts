@@ -1,15 +1,15 @@
-// What every leaf of the schema says about itself. Environment names, problems, `--check-config` and
-// docs/configuration.md are all read from here, so that none of them can know a setting the others do not.
+// The metadata of each leaf of the schema. Environment names, problems, `--check-config` and docs/configuration.md all
+// use it, so that they always know the same settings.
 
 import * as z from 'zod'
 
-/** What a leaf of the schema is declared with. */
+/** The metadata that a leaf is declared with. */
 export interface About {
-  /** Undefined: in the YAML file only. */
+  /** Undefined: the setting exists only in the YAML file. */
   readonly env: string | undefined
-  /** One or two sentences, in Markdown. */
+  /** What the setting does, in a few sentences of Markdown. */
   readonly meaning: string
-  /** May come from a file instead (`…_FILE`, `…File`) and is never shown. */
+  /** The value may come from a file (`…_FILE`, `…File`) and is never shown. */
   readonly secret?: true
 }
 
@@ -20,14 +20,14 @@ interface Entry extends About {
 
 const entries: z.core.$ZodRegistry<Entry> = z.registry<Entry>()
 
-/** The gateway does not start without it; load.ts says so, beside all other problems. */
+/** A required setting. load.ts reports it as missing, together with all other problems. */
 export function required<T>(leaf: z.ZodType<T>, about: About): z.ZodOptional<z.ZodType<T>> {
   const schema = leaf.optional()
   entries.add(schema, { ...about, whenUnset: 'required', required: true })
   return schema
 }
 
-/** `value` is written as people would write it, and read the same way. */
+/** A setting with a default. `value` is text as people would write it, and is read in the same way. */
 export function byDefault<T>(
   leaf: z.ZodType<T>,
   value: string,
@@ -38,7 +38,7 @@ export function byDefault<T>(
   return schema
 }
 
-/** `whenUnset` says what then happens. */
+/** A setting without a default. `whenUnset` tells what happens when it is not set. */
 export function optional<T>(
   leaf: z.ZodType<T>,
   whenUnset: string,
@@ -49,24 +49,24 @@ export function optional<T>(
   return schema
 }
 
-/** One leaf of the schema and the places it can be written at. */
+/** One leaf of the schema, and where it can be set. */
 export interface Setting {
-  /** Where it stands in the YAML file: `session.maxLifetime`. */
+  /** Its place in the YAML file: `session.maxLifetime`. */
   readonly path: string
   readonly env: string | undefined
   readonly meaning: string
   readonly secret: boolean
   readonly required: boolean
-  /** Its default, or in words what being unset means, in Markdown. */
+  /** The default, or a description of what happens without a value. Markdown. */
   readonly whenUnset: string
 }
 
-/** Every leaf below `schema`, in the order of the schema. */
+/** All leaves below `schema`, in their order. */
 export function settingsOf(schema: z.core.$ZodType, path = ''): readonly Setting[] {
   const entry = entries.get(schema)
   if (entry !== undefined) return [{ ...entry, path, secret: entry.secret ?? false }]
   const inner = schema instanceof z.ZodPrefault ? schema.unwrap() : schema
-  if (!(inner instanceof z.ZodObject)) throw new Error(`${path} says nothing about itself`)
+  if (!(inner instanceof z.ZodObject)) throw new Error(`${path} has no metadata`)
   return Object.entries(inner.shape).flatMap(([key, child]) =>
     settingsOf(child as z.core.$ZodType, path === '' ? key : `${path}.${key}`),
   )

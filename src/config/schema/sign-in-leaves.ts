@@ -1,18 +1,20 @@
-// What a login asks the provider for, and how the people and domains that rules name are written.
+// Scopes and parameters of the authorization request, and the e-mail addresses and domains in rules.
 
 import * as z from 'zod'
 
 import { parseDomain, parseEmailAddress } from '../../lib/email-address.ts'
 import { text } from './leaf.ts'
 
-/** Scopes separated by single blanks; `openid` is what makes it OpenID Connect. */
+/** Scopes, normalised to single spaces. Without `openid` the request is not OpenID Connect (Core 1.0 3.1.2.1). */
 export const scopes: z.ZodType<string> = text('must be text', (written, refuse) => {
   const all = written.split(/\s+/).filter((scope) => scope !== '')
-  return all.includes('openid') ? all.join(' ') : refuse('must contain openid, separated by spaces')
+  return all.includes('openid')
+    ? all.join(' ')
+    : refuse('must contain openid; separate scopes by spaces')
 })
 
-/** Each login makes these anew or depends on them, so nobody may override them. */
-const OWNED: ReadonlySet<string> = new Set([
+/** The gateway sets these for each login or depends on them, so settings must not override them. */
+const RESERVED: ReadonlySet<string> = new Set([
   'client_id',
   'redirect_uri',
   'response_type',
@@ -45,7 +47,7 @@ export const authorizationParams: z.ZodType<Readonly<Record<string, string>>> = 
 
 function refuseParameter(name: string, value: string): string | undefined {
   if (name === 'scope') return 'must be removed; set GATEWAY_OIDC_SCOPES (oidc.scopes) instead'
-  if (OWNED.has(name)) return 'must be removed; the gateway sets this parameter itself'
+  if (RESERVED.has(name)) return 'must be removed; the gateway sets this parameter itself'
   if (name === 'max_age' && !/^\d{1,9}$/.test(value)) return 'must be a whole number of seconds'
   return undefined
 }

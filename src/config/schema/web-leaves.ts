@@ -1,4 +1,4 @@
-// The three addresses the gateway lives between: where people find it, the OpenID Provider, the desktop.
+// Three addresses: the public origin, the OpenID Provider, the desktop.
 
 import { isIPv4 } from 'node:net'
 
@@ -6,7 +6,7 @@ import type * as z from 'zod'
 
 import { text } from './leaf.ts'
 
-/** `https://desk.example.com`: origin only, and clear text only where nobody else is on the wire. */
+/** An origin such as `https://desk.example.com`. Plain http is allowed on loopback only: its traffic stays on the machine. */
 export const publicOrigin: z.ZodType<URL> = text(
   'must be an https origin, or http on loopback',
   (written, refuse) => {
@@ -28,7 +28,7 @@ export const desktopUrl: z.ZodType<URL> = text(
   withoutSecrets,
 )
 
-/** The provider's issuer identifier: OpenID Connect Discovery 1.0, section 3. */
+/** The provider's issuer identifier (OpenID Connect Discovery 1.0 3). */
 export const issuer: z.ZodType<URL> = text(
   'must be the https URL of the provider',
   (written, refuse) => {
@@ -53,7 +53,7 @@ export const issuer: z.ZodType<URL> = text(
   withoutSecrets,
 )
 
-/** What URL() would repair or drop in silence (`\`, an empty `?`, blanks) is refused by the pattern. */
+/** The pattern refuses what URL() would silently repair or drop: `\`, an empty `?`, blanks. */
 function parseOrigin(written: string): URL | undefined {
   if (!/^https?:\/\/[^/?#@\\\s]+\/?$/i.test(written)) return undefined
   return URL.parse(written) ?? undefined
@@ -63,7 +63,7 @@ function isSafe(url: URL): boolean {
   return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname))
 }
 
-/** URL() has already brought every spelling of an address to its usual form. */
+/** Expects a hostname from URL(), which normalises all spellings of an address. */
 function isLoopback(hostname: string): boolean {
   if (isIPv4(hostname)) return hostname.startsWith('127.')
   return hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '[::1]'
@@ -73,7 +73,7 @@ function isMicrosoft({ hostname }: URL): boolean {
   return /(^|\.)(microsoftonline\.(com|us|de|cn)|windows\.net|chinacloudapi\.cn)$/.test(hostname)
 }
 
-/** `https://anna:secret@host/?token=secret` as a refusal may quote it. */
+/** Hides the secrets in `https://anna:secret@host/?token=secret`, so that a problem may quote it. */
 function withoutSecrets(written: string): string {
   return written
     .replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, '$1(hidden)@')

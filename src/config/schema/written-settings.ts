@@ -1,5 +1,5 @@
-// The settings leaf by leaf, as they were written and each is sound by itself. Whether they agree with each other
-// is check-together.ts and access-rules.ts; load.ts turns them into `Settings`.
+// The settings as written, after each was validated by itself. check-together.ts and access-rules.ts check them against
+// each other. assemble-settings.ts turns them into `Settings`.
 
 import type { DesktopTls, Permission, Role, RuleMatch, Settings } from '../config.ts'
 
@@ -25,10 +25,10 @@ export interface WrittenRoute extends WrittenCredentials {
   readonly tls: WrittenTls
 }
 
-export type WrittenTls = Lacking<DesktopTls, 'caFile' | 'fingerprint'>
+export type WrittenTls = WithOptional<DesktopTls, 'caFile' | 'fingerprint'>
 
-/** T with these keys possibly absent. */
-type Lacking<T, K extends keyof T> = Omit<T, K> & { readonly [P in K]?: T[P] | undefined }
+/** T in which the keys K may be missing. */
+type WithOptional<T, K extends keyof T> = Omit<T, K> & { readonly [P in K]?: T[P] | undefined }
 
 type Unchanged = 'listen' | 'adminListen' | 'loginLimit' | 'ui' | 'drain' | 'logLevel'
 
@@ -37,7 +37,7 @@ export interface WrittenSettings extends Pick<Settings, Unchanged> {
   readonly trustedProxies?: Settings['trustedProxies'] | undefined
   readonly adminToken?: string | undefined
   readonly tls: { readonly certFile?: string | undefined; readonly keyFile?: string | undefined }
-  readonly oidc: Lacking<
+  readonly oidc: WithOptional<
     Settings['oidc'],
     | 'issuer'
     | 'clientId'
@@ -47,7 +47,7 @@ export interface WrittenSettings extends Pick<Settings, Unchanged> {
     | 'authorizationParams'
     | 'caFile'
   >
-  readonly session: Lacking<Omit<Settings['session'], 'secrets'>, 'storeCaFile'> & {
+  readonly session: WithOptional<Omit<Settings['session'], 'secrets'>, 'storeCaFile'> & {
     readonly secret?: Settings['session']['secrets'] | undefined
   }
   readonly access?: readonly WrittenRule[] | undefined

@@ -28,7 +28,7 @@ const FULL = {
 }
 
 describe('the effective settings as text', () => {
-  it('are YAML in the form of the file', () => {
+  it('have the form of the YAML file', () => {
     const yaml: unknown = parse(describeSettings(settingsFrom(FULL)))
     expect(yaml).toMatchObject({
       publicUrl: 'https://desk.example.com',
@@ -54,7 +54,7 @@ describe('the effective settings as text', () => {
     })
   })
 
-  it('show every setting but those that have become rules', () => {
+  it('contain every setting except the lists that became rules', () => {
     const yaml: unknown = parse(describeSettings(settingsFrom(COMPLETE)))
     const becomeRules = /^(allow|view)|^clipboardIn|^downloads/
     for (const { path } of SETTINGS.filter((setting) => !becomeRules.test(setting.path))) {
@@ -68,7 +68,7 @@ describe('the effective settings as text', () => {
     expect(text.match(/\(hidden\)/g)).toHaveLength(7)
   })
 
-  it('show that a secret is unset', () => {
+  it('show when a secret is not set', () => {
     expect(describeSettings(settingsFrom(COMPLETE))).toContain('clientSecret: null')
   })
 
@@ -81,13 +81,13 @@ describe('the effective settings as text', () => {
     ],
     ['redis://redis:6379', 'redis://redis:6379'],
     ['sqlite:/tmp/a@b.db', 'sqlite:/tmp/a@b.db'],
-  ])('hide the password in a store: %s', (store, shown) => {
+  ])('hide the password in a store address: %s', (store, shown) => {
     const settings = settingsFrom(COMPLETE)
     const text = describeSettings({ ...settings, session: { ...settings.session, store } })
     expect(text).toContain(`store: ${shown}\n`)
   })
 
-  it('say when anyone may sign in and when logins are not limited', () => {
+  it('show when anyone may sign in and when logins are not limited', () => {
     const env = { ...NO_RULES, GATEWAY_ALLOW_ANYONE: 'true', GATEWAY_LOGIN_LIMIT: 'off' }
     expect(parse(describeSettings(settingsFrom(env)))).toMatchObject({
       loginLimit: 'off',

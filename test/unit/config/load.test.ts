@@ -22,7 +22,7 @@ desktop: { url: http://desktop:6901 }
 `
 
 describe('loading the settings', () => {
-  it('needs nothing but what is required', () => {
+  it('needs only the required settings', () => {
     const settings = settingsFrom(COMPLETE)
     expect(settings).toMatchObject({
       listen: { host: undefined, port: 8080 },
@@ -69,7 +69,7 @@ describe('loading the settings', () => {
     expect(settings.desktop.url.origin).toBe('http://desktop:6901')
   })
 
-  it('leaves no key out, so that absent is always undefined', () => {
+  it('returns every key, so that a missing value is always undefined', () => {
     const settings = settingsFrom(COMPLETE)
     for (const key of ['adminToken', 'trustedProxies', 'loginLimit', 'tls']) {
       expect(settings).toHaveProperty(key)
@@ -99,7 +99,7 @@ describe('loading the settings', () => {
     })
   })
 
-  it('lets the environment win setting by setting', () => {
+  it('lets the environment override single settings', () => {
     const yaml = 'logLevel: debug\noidc: { groupsClaim: roles, scopes: openid }'
     const settings = settingsFrom({ ...COMPLETE, GATEWAY_OIDC_SCOPES: 'openid groups' }, yaml)
     expect(settings).toMatchObject({
@@ -108,13 +108,13 @@ describe('loading the settings', () => {
     })
   })
 
-  it('does not judge a value of the file that the environment replaces', () => {
+  it('does not check a value of the file that the environment overrides', () => {
     expect(
       settingsFrom({ ...COMPLETE, GATEWAY_LOG_LEVEL: 'warn' }, 'logLevel: loud').logLevel,
     ).toBe('warn')
   })
 
-  it('takes an empty variable and an empty key as unset', () => {
+  it('treats an empty variable and an empty key as not set', () => {
     const env = { ...COMPLETE, GATEWAY_LOG_LEVEL: '', GATEWAY_NOBODY_KNOWS: '' }
     expect(settingsFrom(env, 'logLevel: debug').logLevel).toBe('debug')
     expect(settingsFrom(COMPLETE, 'logLevel:\ntls:\noidc: { caFile: }').logLevel).toBe('info')
@@ -123,7 +123,7 @@ describe('loading the settings', () => {
     ])
   })
 
-  it('hands out settings that cannot be changed', () => {
+  it('freezes the settings', () => {
     const settings = settingsFrom(COMPLETE)
     expect(Object.isFrozen(settings)).toBe(true)
     expect(Object.isFrozen(settings.access)).toBe(true)
@@ -131,18 +131,18 @@ describe('loading the settings', () => {
     expect(settings.publicUrl.hostname).toBe('desk.example.com')
   })
 
-  it('names everything that is required and missing', () => {
+  it('reports all required settings that are missing', () => {
     expect(problemsFrom({})).toEqual([
       'GATEWAY_PUBLIC_URL (publicUrl): must be set',
       'GATEWAY_OIDC_ISSUER (oidc.issuer): must be set',
       'GATEWAY_OIDC_CLIENT_ID (oidc.clientId): must be set',
-      'GATEWAY_SESSION_SECRET (session.secret): must be set, or GATEWAY_SESSION_SECRET_FILE (session.secretFile) name a file',
+      'GATEWAY_SESSION_SECRET (session.secret): must be set; or put it in a file and set GATEWAY_SESSION_SECRET_FILE (session.secretFile)',
       'GATEWAY_DESKTOP_URL (desktop.url): must be set',
-      'GATEWAY_ALLOW_GROUPS (allowGroups): must name who may sign in, or set GATEWAY_ALLOW_ANYONE (allowAnyone), or write access rules',
+      'GATEWAY_ALLOW_GROUPS (allowGroups): must say who may sign in; or set GATEWAY_ALLOW_ANYONE (allowAnyone), or write rules in access',
     ])
   })
 
-  it('tells every problem of every kind in one answer', () => {
+  it('reports problems of all kinds at once', () => {
     const env = {
       ...NO_RULES,
       GATEWAY_PUBLIC_URL: 'http://desk.example.com',
@@ -168,11 +168,11 @@ access:
       'access[1].role: must be one of control, view, owner; got "vew"',
       'GATEWAY_LOG_LEVEL (logLevel): must be one of fatal, error, warn, info, debug, trace, silent; got "loud"',
       'gateway.yaml:3: sesion: is not a setting; did you mean session?',
-      'GATEWAY_TLS_KEY_FILE (tls.keyFile): must be set as well, or GATEWAY_TLS_CERT_FILE (tls.certFile) removed',
+      'GATEWAY_TLS_KEY_FILE (tls.keyFile): must be set too, because GATEWAY_TLS_CERT_FILE (tls.certFile) is set; set both or neither',
     ])
   })
 
-  it('does not call a refused value missing', () => {
+  it('does not report a refused value as missing', () => {
     const env = { ...COMPLETE, GATEWAY_OIDC_ISSUER: 'nonsense', GATEWAY_ALLOW_GROUPS: '\n' }
     const problems = problemsFrom({
       ...env,
@@ -183,7 +183,7 @@ access:
     expect(problems.join('\n')).not.toContain('must be set')
   })
 
-  it('warns of what is allowed and has no effect or is dangerous', () => {
+  it('warns about settings that are dangerous or have no effect', () => {
     expect(warningsFrom(COMPLETE)).toEqual([])
     const env = {
       ...COMPLETE,
@@ -195,12 +195,12 @@ access:
       GATEWAY_DESKTOP_VIEWER_PASSWORD: 'viewer-password',
     }
     expect(warningsFrom(env)).toEqual([
-      "GATEWAY_DESKTOP_TLS_INSECURE (desktop.tls.insecure): any certificate is accepted as the desktop's",
-      'GATEWAY_VIEW_EMAILS (viewEmails): restricts nobody, for GATEWAY_ALLOW_ANYONE (allowAnyone) lets everyone control the desktop',
+      'GATEWAY_DESKTOP_TLS_INSECURE (desktop.tls.insecure): any certificate is accepted for the desktop',
+      'GATEWAY_VIEW_EMAILS (viewEmails): restricts nobody, because GATEWAY_ALLOW_ANYONE (allowAnyone) lets everyone control the desktop',
     ])
   })
 
-  it('answers ok with settings or not ok with problems, never both', () => {
+  it('returns either settings or problems, never both', () => {
     expect(Object.keys(load(COMPLETE))).toEqual(['ok', 'settings', 'warnings'])
     expect(Object.keys(load({}))).toEqual(['ok', 'problems'])
   })

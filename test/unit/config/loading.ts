@@ -1,4 +1,4 @@
-// Complete settings to vary, and the loader with a YAML file made on the spot.
+// Complete settings as a base for tests, and the loader with a temporary YAML file.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,7 +13,7 @@ import { createCertificate } from '../../support/certificate.ts'
 
 export const SECRET = 'session-secret-of-thirty-two-bytes'
 
-/** Everything required and nothing else. */
+/** All required settings and nothing else. */
 export const COMPLETE: Environment = {
   GATEWAY_PUBLIC_URL: 'https://desk.example.com',
   GATEWAY_OIDC_ISSUER: 'https://login.example.com/realms/staff',
@@ -23,7 +23,7 @@ export const COMPLETE: Environment = {
   GATEWAY_DESKTOP_URL: 'http://desktop:6901',
 }
 
-/** COMPLETE without who may sign in. */
+/** COMPLETE without any access rule. */
 export const NO_RULES: Environment = { ...COMPLETE, GATEWAY_ALLOW_GROUPS: undefined }
 
 export const VIEWER: Environment = {
@@ -44,7 +44,7 @@ const { cert, key } = createCertificate()
 export const CERT_FILE = writeFile('tls.crt', cert)
 export const KEY_FILE = writeFile('tls.key', key)
 
-/** Over a complete environment; `yaml` is the text of the file. */
+/** `yaml` is the text of the YAML file. */
 export function load(env: Environment, yaml?: string): SettingsResult {
   const configFile = yaml === undefined ? undefined : writeFile('gateway.yaml', yaml)
   return loadSettings({ env, configFile })
@@ -56,7 +56,7 @@ export function settingsFrom(env: Environment, yaml?: string): Settings {
   return result.settings
 }
 
-/** The directory of the YAML file is taken out: `gateway.yaml:3: …`. */
+/** Without the directory of the YAML file: `gateway.yaml:3: …`. */
 export function problemsFrom(env: Environment, yaml?: string): readonly string[] {
   const result = load(env, yaml)
   return result.ok
@@ -69,12 +69,12 @@ export function warningsFrom(env: Environment, yaml?: string): readonly string[]
   return result.ok ? result.warnings : []
 }
 
-/** What `name=value` makes of the settings. */
+/** The settings with `name=value`. */
 export function accepted(name: string, value: string): Settings {
   return settingsFrom({ ...COMPLETE, [name]: value })
 }
 
-/** The one problem that `name=value` is. */
+/** The one problem that `name=value` causes. */
 export function refusal(name: string, value: string): string {
   const problems = problemsFrom({ ...COMPLETE, [name]: value })
   expect(problems).toHaveLength(1)

@@ -17,7 +17,7 @@ interface Written {
 const page = readFileSync('docs/providers.md', 'utf8')
 const presets = parse(readFileSync('chart/providers.yaml', 'utf8')) as Record<string, Preset>
 
-/** Heading → what the chart calls it. */
+/** Heading → the provider's name in the chart. */
 const NAMES: Readonly<Record<string, string>> = {
   Keycloak: 'keycloak',
   'Microsoft Entra ID': 'entra',
@@ -39,14 +39,14 @@ it('docs/providers.md has every provider that the chart knows', () => {
 })
 
 describe.each(examples)('its settings for $title', ({ title, yaml }) => {
-  it('load without a word', () => {
+  it('load without problems or warnings', () => {
     const file = writeFile('secret', SECRET)
     const { GATEWAY_OIDC_ISSUER: _, GATEWAY_OIDC_CLIENT_ID: __, ...env } = COMPLETE
     const result = load(env, yaml.replaceAll(/\/run\/secrets\/\S+/g, file))
     expect(result).toMatchObject({ ok: true, warnings: [] })
   })
 
-  it('are what the chart makes of it', () => {
+  it('equal the settings that the chart renders', () => {
     const { oidc } = parse(yaml) as Written
     const {
       shape = '',

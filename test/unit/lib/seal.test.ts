@@ -16,7 +16,7 @@ it('opens what an older secret sealed, and seals with the first', async () => {
   expect(await before.open(await after.seal('new'))).toBeUndefined()
 })
 
-it('opens nothing of another purpose, another secret, or changed by one character', async () => {
+it('opens nothing that has another purpose or another secret, or that was changed by one character', async () => {
   const sealer = createSealer([NEW], 'test')
   const sealed = await sealer.seal('x')
   expect(await createSealer([NEW], 'other').open(sealed)).toBeUndefined()

@@ -4,7 +4,7 @@ import { isNavigation, isPublicHost, isSameOrigin } from '../../../src/net/navig
 describe('a navigation', () => {
   const page = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
 
-  it('is what the browser calls one', () => {
+  it('is recognised by Sec-Fetch headers, or by Accept when they are missing', () => {
     expect(isNavigation('GET', page)).toBe(true)
     expect(isNavigation('GET', { accept: 'text/html,*/*' })).toBe(true)
   })
@@ -22,7 +22,7 @@ describe('a navigation', () => {
   })
 })
 
-it('believes the Origin before it believes Sec-Fetch-Site, and nothing else', () => {
+it('trusts Origin first, then Sec-Fetch-Site, and no other header', () => {
   const origin = 'https://desk.example.com'
   expect(isSameOrigin({ origin }, origin)).toBe(true)
   expect(isSameOrigin({ 'sec-fetch-site': 'same-origin' }, origin)).toBe(true)
@@ -38,7 +38,7 @@ it('believes the Origin before it believes Sec-Fetch-Site, and nothing else', ()
   expect(isSameOrigin({}, origin)).toBe(false)
 })
 
-it('knows the public host with and without its port', () => {
+it('recognises the public host with and without its port', () => {
   const url = new URL('https://desk.example.com')
   expect(
     ['desk.example.com', 'desk.example.com:443', 'DESK.example.com'].map((host) =>

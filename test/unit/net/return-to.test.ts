@@ -69,11 +69,11 @@ it.each([
   '/oauth2/sign_out',
   '/x/../oauth2/sign_out',
   `/${'a'.repeat(1_024)}`,
-])('answers %j with the front page', (wanted) => {
+])('replaces %j by /', (wanted) => {
   expect(returnTo(wanted, origin)).toBe('/')
 })
 
-it('never leaves the origin, whatever is tried', () => {
+it('never leaves the origin for any input', () => {
   const parts = fc.constantFrom(
     '/',
     '\\',
@@ -95,7 +95,7 @@ it('never leaves the origin, whatever is tried', () => {
   fc.assert(
     fc.property(fc.array(parts, { maxLength: 12 }), (tried) => {
       const path = returnTo(tried.join(''), origin)
-      // As a browser reads it in a Location header, and as a naive one would.
+      // The first check reads the path as a browser reads a Location header, the second as a naive client does.
       expect(new URL(path, origin).origin).toBe(origin.origin)
       expect(path).toMatch(/^\/(?![/\\])/)
     }),

@@ -5,7 +5,7 @@ import { PassThrough } from 'node:stream'
 import { expect, it } from 'vitest'
 import { createAudit } from '../../../src/observability/audit.ts'
 
-it('a file that could not be written is tried again, not at once, and every trouble is told', async () => {
+it('a file that failed is opened again after a delay, and each failure is reported', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'ghostwire-audit-'))
   const file = join(folder, 'later', 'audit.log')
   const failed: string[] = []
@@ -30,7 +30,7 @@ it('a file that could not be written is tried again, not at once, and every trou
   }
 })
 
-it('a file that failed is tried again also when the clock is set back', async () => {
+it('a file that failed is opened again even when the clock is set back', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'ghostwire-audit-'))
   const file = join(folder, 'later', 'audit.log')
   const failed: Error[] = []

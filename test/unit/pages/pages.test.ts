@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { FAILURES } from '../../../src/pages/failures.ts'
+import { FAILURES } from '../../../src/messages/failures.ts'
 import {
   deniedPage,
   failurePage,
@@ -17,7 +17,7 @@ const EVIL = `"><script>alert('x')</script>&amp;`
 const requestId = 'abc123'
 const pages = [...EVERY_PAGE]
 
-/** What the links and forms of a page lead to, in order. */
+/** The targets of the links and forms of a page, in order. */
 function targetsOf({ html }: Page): string[] {
   return [...html.matchAll(/<(?:a|form)\s[^>]*?(?:href|action)="([^"]*)"/g)].map(
     ([, target = '']) => target.replaceAll('&amp;', '&'),
@@ -28,7 +28,7 @@ function titleOf({ html }: Page): string | undefined {
   return /<h1>([^<]*)<\/h1>/.exec(html)?.[1]
 }
 
-/** The text of the page as it is read, white space folded. */
+/** The visible text of the page, with white space collapsed. */
 function textOf({ html }: Page): string {
   const [, main = ''] = /<main>(.*)<\/main>/s.exec(html) ?? []
   return main
@@ -42,7 +42,7 @@ function policyOf(page: Page): string[] {
 }
 
 describe.each(pages)('the page %s', (name, page) => {
-  it('allows exactly the style that stands in it', () => {
+  it('allows exactly its own style', () => {
     const styles = [...page.html.matchAll(/<style>(.*?)<\/style>/gs)].map(([, style = '']) => style)
     expect(styles).toHaveLength(1)
     const hash = createHash('sha256')
@@ -51,7 +51,7 @@ describe.each(pages)('the page %s', (name, page) => {
     expect(policyOf(page)).toContain(`style-src 'sha256-${hash}'`)
   })
 
-  it('has no script but one that its policy names, no inline style or handler, and loads nothing', () => {
+  it('has no script except one that its policy allows, no inline style or handler, and loads nothing', () => {
     const scripts = [...page.html.matchAll(/<script>(.*?)<\/script>/gs)].map(
       ([, text = '']) => text,
     )
@@ -69,7 +69,7 @@ describe.each(pages)('the page %s', (name, page) => {
     )
   })
 
-  it('has one heading of the first rank, a language, a landmark and one button', () => {
+  it('has one top-level heading, a language, a landmark and one button', () => {
     expect(page.html).toMatch(/^<!doctype html>\s*<html lang="en">/)
     expect(page.html.match(/<h1>/g)).toHaveLength(1)
     expect(page.html.match(/<main>/g)).toHaveLength(1)
@@ -77,7 +77,7 @@ describe.each(pages)('the page %s', (name, page) => {
     expect(page.html).toContain(`<title>${titleOf(page)} · Ghostwire Gateway</title>`)
   })
 
-  it('is neither stored nor framed nor read by another site', () => {
+  it('is not stored, and other sites cannot frame or read it', () => {
     expect(page.headers).toMatchObject({
       'content-type': 'text/html; charset=utf-8',
       'cache-control': 'no-store',
@@ -89,18 +89,18 @@ describe.each(pages)('the page %s', (name, page) => {
 })
 
 describe('signInPage', () => {
-  it('has a text of its own for every reason a session can end', () => {
+  it('has a different text for each end reason', () => {
     const texts = [undefined, ...END_REASONS].map((reason) =>
       textOf(signInPage({ reason, returnTo: '/' })),
     )
     expect(new Set(texts).size).toBe(END_REASONS.length + 1)
   })
 
-  it('greets a person who signed out', () => {
+  it('tells a person who signed out that it worked', () => {
     expect(titleOf(signInPage({ reason: 'signed-out', returnTo: '/' }))).toBe('You are signed out')
   })
 
-  it('leads to the sign-in with the path as an encoded parameter and nothing else', () => {
+  it('links only to the sign-in, with the path as an encoded parameter', () => {
     const page = signInPage({ returnTo: '/a?b=c&rd=//evil.example#"\'>' })
     expect(page.status).toBe(200)
     expect(targetsOf(page)).toEqual([
@@ -108,7 +108,7 @@ describe('signInPage', () => {
     ])
   })
 
-  it('survives a path that is not well-formed Unicode', () => {
+  it('accepts a path that is not well-formed Unicode', () => {
     expect(targetsOf(signInPage({ returnTo: '/\ud800' }))).toEqual([
       '/oauth2/start?rd=%2F%EF%BF%BD',
     ])
@@ -116,7 +116,7 @@ describe('signInPage', () => {
 })
 
 describe('signOutPage', () => {
-  it('posts to the sign-out and leads back to the desktop', () => {
+  it('posts to the sign-out and links back to the desktop', () => {
     const page = signOutPage({ who: 'Alice' })
     expect(page.status).toBe(200)
     expect(page.html).toMatch(/<form method="post" action="\/oauth2\/sign_out">/)
@@ -124,11 +124,11 @@ describe('signOutPage', () => {
     expect(textOf(page)).toContain('You are signed in as Alice')
   })
 
-  it('names nobody when nobody is known', () => {
+  it('shows no name when none is known', () => {
     expect(textOf(signOutPage({ who: undefined }))).not.toContain('signed in as')
   })
 
-  it('lets its form go on to the provider and lets the POST carry its Origin, unlike every other page', () => {
+  it('is the only page whose form may redirect to the provider and whose POST has an Origin', () => {
     const page = signOutPage({ who: 'Alice' })
     expect(page.headers['content-security-policy']).not.toContain('form-action')
     expect(page.headers['referrer-policy']).toBe('same-origin')
@@ -142,7 +142,7 @@ describe('signOutPage', () => {
 })
 
 describe('signedOutHerePage', () => {
-  it('warns that the provider goes on and leads to a new sign-in', () => {
+  it('warns that the session at the provider continues, and links to a new sign-in', () => {
     const page = signedOutHerePage()
     expect(page.status).toBe(200)
     expect(textOf(page)).toMatch(/close all windows/)
@@ -164,13 +164,13 @@ describe('deniedPage', () => {
     ])
   })
 
-  it('offers no sign-out to whom no session was given', () => {
+  it('offers no sign-out to a person without a session', () => {
     expect(targetsOf(deniedPage({ ...about, hasSession: false }))).toEqual([
       '/oauth2/start?prompt=select_account&rd=%2Fa+b',
     ])
   })
 
-  it('says an address that is also the name once', () => {
+  it('shows an address only once when it is also the name', () => {
     const page = deniedPage({ ...about, who: 'bob@example.com', email: 'bob@example.com' })
     expect(textOf(page).match(/bob@example\.com/g)).toHaveLength(1)
   })
@@ -205,29 +205,29 @@ describe('failurePage', () => {
     expect(failurePage({ kind, requestId }).status).toBe(status)
   })
 
-  it('has words of its own for every kind, and shows the request id', () => {
+  it('has a different title for each kind, and shows the request id', () => {
     const shown = FAILURE_KINDS.map((kind) => failurePage({ kind, requestId }))
     expect(new Set(shown.map(titleOf)).size).toBe(FAILURE_KINDS.length)
     for (const page of shown) expect(page.html).toContain(`<code>${requestId}</code>`)
   })
 
-  it.each(FAILURE_KINDS)('leads on from %s', (kind) => {
+  it.each(FAILURE_KINDS)('has the right link for %s', (kind) => {
     const target = {
       'sign-in': '/oauth2/start?rd=%2Fa',
-      'sign-in-afresh': '/oauth2/start?prompt=login&rd=%2Fa',
+      reauthenticate: '/oauth2/start?prompt=login&rd=%2Fa',
       reload: '',
       desktop: '/',
     }[FAILURES[kind].next]
     expect(targetsOf(failurePage({ kind, requestId, returnTo: '/a' }))).toEqual([target])
   })
 
-  it('leads to the start of the desktop where no path is known', () => {
+  it('returns to / when no path is known', () => {
     expect(targetsOf(failurePage({ kind: 'login-expired', requestId }))).toEqual([
       '/oauth2/start?rd=%2F',
     ])
   })
 
-  it('tells machine and person when to try again', () => {
+  it('tells programs and people when to try again', () => {
     const page = failurePage({ kind: 'login-limit', requestId, retryAfter: 41.2 })
     expect(page.headers['retry-after']).toBe('42')
     expect(textOf(page)).toContain('Try again in 42 seconds.')
@@ -236,14 +236,14 @@ describe('failurePage', () => {
     expect(textOf(unknown)).toContain('Try again in a moment.')
   })
 
-  it('writes one second and long waits as a person would say them', () => {
+  it('writes waiting times as people say them', () => {
     const textAfter = (retryAfter: number): string =>
       textOf(failurePage({ kind: 'login-limit', requestId, retryAfter }))
     expect(textAfter(0.2)).toContain('in 1 second.')
     expect(textAfter(200)).toContain('in 4 minutes.')
   })
 
-  it('reloads itself, but not faster than it can be read, where waiting alone can help', () => {
+  it('reloads itself every 10 seconds or slower when waiting can help', () => {
     const reloading = FAILURE_KINDS.filter(
       (kind) => failurePage({ kind, requestId }).headers['refresh'] !== undefined,
     )
@@ -255,7 +255,7 @@ describe('failurePage', () => {
     expect(late.headers).toMatchObject({ 'retry-after': '30', refresh: '30' })
   })
 
-  it('waits for the desktop by a script, and where there are none by loading itself again', () => {
+  it('waits for the desktop with a script, or by reloading in a browser without scripts', () => {
     const page = failurePage({ kind: 'desktop-unreachable', requestId, retryAfter: 5 })
     expect(page.headers['retry-after']).toBe('5')
     expect(page.html).toMatch(/<noscript\s*><meta http-equiv="refresh" content="10"/)
@@ -271,7 +271,7 @@ describe('a value from outside', () => {
     failurePage({ kind: 'provider-error', requestId: EVIL, returnTo: EVIL }),
   ]
 
-  it('is escaped wherever it is shown', () => {
+  it('is escaped', () => {
     for (const page of shown) {
       expect(page.html).not.toContain('<script')
       expect(page.html).not.toContain("'x'")
@@ -281,7 +281,7 @@ describe('a value from outside', () => {
     )
   })
 
-  it('cannot turn round the text that it stands in', () => {
+  it('cannot reorder the text around it', () => {
     const page = deniedPage({
       who: 'Bob\u202eexe.\u2066\u200fx\u0000\n\u2028y',
       email: 'b\u061cob@example.com',
@@ -293,11 +293,11 @@ describe('a value from outside', () => {
     expect(page.html).toContain('<bdi>bob@example.com</bdi>')
   })
 
-  it('keeps a name of any script as it is', () => {
+  it('keeps a name in any script unchanged', () => {
     expect(signOutPage({ who: 'רות כהן 👩‍💻' }).html).toContain('<bdi>רות כהן 👩‍💻</bdi>')
   })
 
-  it('is cut where it is longer than any name', () => {
+  it('is cut when it is longer than any name', () => {
     expect(signOutPage({ who: '🙂'.repeat(5_000) }).html).toContain(
       `<bdi>${'🙂'.repeat(120)}…</bdi>`,
     )

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { FAILURES } from '../../../src/pages/failures.ts'
+import { FAILURES } from '../../../src/messages/failures.ts'
 
 const page = readFileSync('docs/troubleshooting.md', 'utf8')
 
-/** The rows of its tables: reason → status. */
+/** The rows of its tables as pairs of reason and status. */
 const rows = [...page.matchAll(/^\| (`[^|]*`) \| ([\d, ]+) \|/gm)].flatMap(
   ([, reasons = '', statuses = '']) => {
     const codes = statuses.split(', ').map(Number)
@@ -12,7 +12,7 @@ const rows = [...page.matchAll(/^\| (`[^|]*`) \| ([\d, ]+) \|/gm)].flatMap(
   },
 )
 
-it('docs/troubleshooting.md has every refusal once, with its status', () => {
+it('docs/troubleshooting.md lists each reason once, with its status', () => {
   const policy = ['no-rule-matches', 'email-not-verified'].map((reason) => [reason, 403])
   const pages = Object.entries(FAILURES).map(([kind, { status }]) => [kind, status])
   expect(rows.toSorted()).toEqual([...policy, ...pages].toSorted())

@@ -5,8 +5,8 @@ import { COMPLETE, NO_RULES, problemsFrom, settingsFrom, VIEWER } from '../loadi
 const ANY = { groups: [], emails: [], emailDomains: [], claims: {} }
 const ALLOWED = { clipboardIn: 'allow', downloads: 'allow' }
 
-describe('the lists of who gets in', () => {
-  it('are rules, control before view', () => {
+describe('the access lists', () => {
+  it('become rules, control before view', () => {
     const env = {
       ...NO_RULES,
       ...VIEWER,
@@ -47,7 +47,7 @@ describe('the lists of who gets in', () => {
     ])
   })
 
-  it('are lists in YAML, where an entry may hold a comma', () => {
+  it('may contain an entry with a comma when written as a YAML list', () => {
     const yaml = 'allowGroups: ["cn=ops,ou=staff"]\nallowEmails: a@example.com, b@example.com'
     expect(settingsFrom(NO_RULES, yaml).access.map(({ match }) => match)).toEqual([
       { ...ANY, groups: ['cn=ops,ou=staff'] },
@@ -56,10 +56,10 @@ describe('the lists of who gets in', () => {
   })
 
   it.each(['allowGroups: []', 'allowEmails: ","', 'allowAnyone: false', 'access: []'])(
-    'are no rule when they name nobody: %s',
+    'are not a rule when they are empty: %s',
     (yaml) => {
       expect(problemsFrom(NO_RULES, yaml)).toEqual([
-        'GATEWAY_ALLOW_GROUPS (allowGroups): must name who may sign in, or set GATEWAY_ALLOW_ANYONE (allowAnyone), or write access rules',
+        'GATEWAY_ALLOW_GROUPS (allowGroups): must say who may sign in; or set GATEWAY_ALLOW_ANYONE (allowAnyone), or write rules in access',
       ])
     },
   )
@@ -76,7 +76,7 @@ describe('the lists of who gets in', () => {
     ['GATEWAY_ALLOW_EMAIL_DOMAINS', '.example.com', 'must be a domain such as example.com'],
     ['GATEWAY_ALLOW_EMAIL_DOMAINS', 'example.com.', 'must be a domain such as example.com'],
     ['GATEWAY_ALLOW_EMAIL_DOMAINS', 'example .com', 'must be a domain such as example.com'],
-  ])('refuse what would match other people than meant: %s=%s', (name, value, words) => {
+  ])('refuse an entry that could match the wrong people: %s=%s', (name, value, words) => {
     const problems = problemsFrom({ ...COMPLETE, ...VIEWER, [name]: value })
     expect(problems).toHaveLength(1)
     expect(problems[0]).toContain(`${name} (`)
@@ -85,7 +85,7 @@ describe('the lists of who gets in', () => {
 })
 
 describe('the rules in YAML', () => {
-  it('keep their order and are numbered', () => {
+  it('keep their order and are numbered from 0', () => {
     const yaml = `
 clipboardIn: allow
 access:
@@ -115,9 +115,9 @@ access:
     '{ role: control }',
     '{ match: {}, role: control }',
     '{ match: { groups: [], claims: {} }, role: control }',
-  ])('match somebody: %s', (rule) => {
+  ])('must not have an empty match: %s', (rule) => {
     expect(problemsFrom(NO_RULES, `access: [${rule}]`)).toEqual([
-      'access[0].match: must name somebody: an empty match matches nobody; for any signed-in person use GATEWAY_ALLOW_ANYONE (allowAnyone) in place of access',
+      'access[0].match: must not be empty: an empty match matches nobody; to let in any signed-in person, use GATEWAY_ALLOW_ANYONE (allowAnyone) instead of access',
     ])
   })
 
@@ -145,23 +145,23 @@ access:
       'access[0].downloads: must be one of allow, deny; got "no"',
     ],
     ['ops', 'access[0]: must be a map of settings; got "ops"'],
-  ])('say what they mean: %s', (rule, problem) => {
+  ])('are checked key by key: %s', (rule, problem) => {
     expect(problemsFrom(NO_RULES, `access: [${rule}]`)).toEqual([problem])
   })
 
-  it('keep their number when the one before is wrong', () => {
+  it('keep their index when an earlier rule is invalid', () => {
     const yaml =
       'access: [{ match: { emails: [x] }, role: control }, { match: { groups: [g] }, role: owner }]'
     expect(problemsFrom(NO_RULES, yaml)).toEqual([
       'access[0].match.emails[0]: must be an e-mail address with exactly one @; got "x"',
-      'access[1].role: owner needs GATEWAY_DESKTOP_OWNER_USERNAME (desktop.owner.username) and GATEWAY_DESKTOP_OWNER_PASSWORD (desktop.owner.password) of a desktop user who may use its API; set them or choose control',
+      "access[1].role: role owner needs a desktop user who may use KasmVNC's API: set GATEWAY_DESKTOP_OWNER_USERNAME (desktop.owner.username) and GATEWAY_DESKTOP_OWNER_PASSWORD (desktop.owner.password), or choose control",
     ])
   })
 
-  it('stand in place of the lists, never beside them', () => {
+  it('cannot be combined with the lists', () => {
     const yaml =
       'viewGroups: [guests]\nallowAnyone: false\naccess: [{ match: { groups: [ops] }, role: control }]'
-    const words = 'must not be given together with access; write it as one of those rules'
+    const words = 'must not be given together with access; write it as a rule in access'
     expect(problemsFrom({ ...COMPLETE, ...VIEWER }, yaml)).toEqual([
       `GATEWAY_ALLOW_GROUPS (allowGroups): ${words}`,
       `GATEWAY_ALLOW_ANYONE (allowAnyone): ${words}`,

@@ -10,7 +10,7 @@ const TLS = { GATEWAY_TLS_CERT_FILE: CERT_FILE, GATEWAY_TLS_KEY_FILE: KEY_FILE }
 const { cert } = createCertificate()
 const folder = dirname(CERT_FILE)
 
-it('names every file that will not do, in one answer', () => {
+it('reports all unusable files at once', () => {
   const problems = problemsFrom({
     ...HTTPS,
     GATEWAY_OIDC_CA_FILE: '/nowhere/ca.pem',
@@ -29,7 +29,7 @@ it('names every file that will not do, in one answer', () => {
   ])
 })
 
-it('has nothing to say of files that are what they should be', () => {
+it('accepts correct files', () => {
   const env = {
     ...HTTPS,
     ...TLS,
@@ -45,7 +45,7 @@ it('has nothing to say of files that are what they should be', () => {
 
 describe('certificates to trust', () => {
   it.each([
-    ['are none in a file of something else', 'root:x:0:0', 'holds no PEM certificate'],
+    ['must not be missing from the file', 'root:x:0:0', 'holds no PEM certificate'],
     ['are none in an empty file', '', 'holds no PEM certificate'],
     ['are not in DER', randomBytes(700), 'holds no PEM certificate'],
     [
@@ -81,23 +81,23 @@ describe('the key of the public listener', () => {
     expect(
       withKey(privateKey.export({ type: 'pkcs8', format: 'pem', ...cipher }) as string),
     ).toEqual([
-      'GATEWAY_TLS_KEY_FILE (tls.keyFile): tls.key holds an encrypted key; it must be there without a passphrase',
+      'GATEWAY_TLS_KEY_FILE (tls.keyFile): tls.key holds an encrypted key; store it without a passphrase',
     ])
   })
 
   it.each([
-    ['of its kind', () => createCertificate().key],
+    ['of the same type', () => createCertificate().key],
     [
-      'of another kind',
+      'of another type',
       () => generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }),
     ],
-  ])('is that of the certificate, not another one %s', (_, make) => {
+  ])('must belong to the certificate, and is refused when it is another one %s', (_, make) => {
     expect(withKey(make() as string)).toEqual([
       'GATEWAY_TLS_KEY_FILE (tls.keyFile): tls.key is not the key of the first certificate in tls.crt',
     ])
   })
 
-  it('is not blamed for the certificate', () => {
+  it('is not reported when the certificate itself is invalid', () => {
     const { key } = createCertificate()
     expect(withKey(key, writeFile('tls.crt', 'x'))).toEqual([
       'GATEWAY_TLS_CERT_FILE (tls.certFile): tls.crt holds no PEM certificate',
@@ -105,7 +105,7 @@ describe('the key of the public listener', () => {
   })
 })
 
-it('the key that signs for the client is of a kind that providers take', () => {
+it('the signing key of the client must be of a type that providers accept', () => {
   const { privateKey } = generateKeyPairSync('ed448')
   const file = writeFile('client.pem', privateKey.export({ type: 'pkcs8', format: 'pem' }))
   expect(refusal('GATEWAY_OIDC_PRIVATE_KEY_FILE', file)).toBe(
@@ -113,19 +113,19 @@ it('the key that signs for the client is of a kind that providers take', () => {
   )
 })
 
-describe('the file of the audit', () => {
+describe('the audit file', () => {
   it.each([
     ['a folder', () => folder, 'it is a folder'],
     ['below a file', () => join(CERT_FILE, 'audit.log'), 'there is no such folder'],
-  ])('is not %s', (_, pathOf, words) => {
+  ])('cannot be %s', (_, pathOf, words) => {
     const path = pathOf()
     expect(refusal('GATEWAY_AUDIT_FILE', path)).toBe(
       `GATEWAY_AUDIT_FILE (audit.file): cannot write ${path}: ${words}`,
     )
   })
 
-  it('is not made by looking', () => {
-    const inside = join(folder, 'looked-at')
+  it('is not created by the check', () => {
+    const inside = join(folder, 'checked')
     mkdirSync(inside)
     chmodSync(inside, 0o700)
     expect(problemsFrom({ ...COMPLETE, GATEWAY_AUDIT_FILE: join(inside, 'a.log') })).toEqual([])

@@ -6,7 +6,7 @@ const withEnv = (env: Record<string, string>): readonly string[] =>
   problemsFrom({ ...COMPLETE, ...env })
 
 describe('TLS on the public listener', () => {
-  it('has certificate and key', () => {
+  it('takes a certificate and a key', () => {
     const env = { GATEWAY_TLS_CERT_FILE: CERT_FILE, GATEWAY_TLS_KEY_FILE: KEY_FILE }
     expect(settingsFrom({ ...COMPLETE, ...env }).tls).toEqual({
       certFile: CERT_FILE,
@@ -14,12 +14,12 @@ describe('TLS on the public listener', () => {
     })
   })
 
-  it('has not one without the other', () => {
+  it('needs both', () => {
     expect(withEnv({ GATEWAY_TLS_CERT_FILE: CERT_FILE })).toEqual([
-      'GATEWAY_TLS_KEY_FILE (tls.keyFile): must be set as well, or GATEWAY_TLS_CERT_FILE (tls.certFile) removed',
+      'GATEWAY_TLS_KEY_FILE (tls.keyFile): must be set too, because GATEWAY_TLS_CERT_FILE (tls.certFile) is set; set both or neither',
     ])
     expect(withEnv({ GATEWAY_TLS_KEY_FILE: KEY_FILE })).toEqual([
-      'GATEWAY_TLS_CERT_FILE (tls.certFile): must be set as well, or GATEWAY_TLS_KEY_FILE (tls.keyFile) removed',
+      'GATEWAY_TLS_CERT_FILE (tls.certFile): must be set too, because GATEWAY_TLS_KEY_FILE (tls.keyFile) is set; set both or neither',
     ])
   })
 })
@@ -27,21 +27,24 @@ describe('TLS on the public listener', () => {
 describe('a CA for the store', () => {
   const ca = { GATEWAY_SESSION_STORE_CA_FILE: CERT_FILE }
 
-  it.each(['rediss://redis', 'rediss+sentinel://a,b/main'])('is for TLS: %s', (store) => {
-    expect(withEnv({ ...ca, GATEWAY_SESSION_STORE: store })).toEqual([])
-  })
+  it.each(['rediss://redis', 'rediss+sentinel://a,b/main'])(
+    'is accepted for a store with TLS: %s',
+    (store) => {
+      expect(withEnv({ ...ca, GATEWAY_SESSION_STORE: store })).toEqual([])
+    },
+  )
 
   it.each(['memory', 'sqlite:/tmp/a.db', 'redis://redis', 'redis+sentinel://a,b/main'])(
-    'is not for a store without TLS, which would pass for it: %s',
+    'is refused for a store without TLS, where it has no effect: %s',
     (store) => {
       expect(withEnv({ ...ca, GATEWAY_SESSION_STORE: store })).toEqual([
-        'GATEWAY_SESSION_STORE_CA_FILE (session.storeCaFile): needs a rediss GATEWAY_SESSION_STORE (session.store); change that or remove this',
+        'GATEWAY_SESSION_STORE_CA_FILE (session.storeCaFile): needs a store with TLS (rediss) in GATEWAY_SESSION_STORE (session.store); change that or remove this setting',
       ])
     },
   )
 })
 
-describe('how the client proves itself', () => {
+describe('client authentication', () => {
   const secret = { GATEWAY_OIDC_CLIENT_SECRET: 'client-secret' }
   const key = { GATEWAY_OIDC_PRIVATE_KEY_FILE: KEY_FILE }
 
@@ -51,7 +54,7 @@ describe('how the client proves itself', () => {
     ['private_key_jwt', key],
     ['private_key_jwt', { ...key, ...secret }],
     ['none', {}],
-  ])('may be %s with what it needs', (clientAuth, env) => {
+  ])('may be %s when the settings for it are given', (clientAuth, env) => {
     const settings = settingsFrom({ ...COMPLETE, ...env, GATEWAY_OIDC_CLIENT_AUTH: clientAuth })
     expect(settings.oidc.clientAuth).toBe(clientAuth)
   })
@@ -64,11 +67,11 @@ describe('how the client proves itself', () => {
       secret,
       'needs GATEWAY_OIDC_PRIVATE_KEY_FILE (oidc.privateKeyFile); set it',
     ],
-    ['none', secret, 'would not use GATEWAY_OIDC_CLIENT_SECRET (oidc.clientSecret); remove that'],
-    ['none', key, 'would not use GATEWAY_OIDC_PRIVATE_KEY_FILE (oidc.privateKeyFile); remove that'],
-  ])('is not %s without it', (clientAuth, env, words) => {
+    ['none', secret, 'does not use GATEWAY_OIDC_CLIENT_SECRET (oidc.clientSecret); remove it'],
+    ['none', key, 'does not use GATEWAY_OIDC_PRIVATE_KEY_FILE (oidc.privateKeyFile); remove it'],
+  ])('cannot be %s with other settings', (clientAuth, env, words) => {
     expect(withEnv({ ...env, GATEWAY_OIDC_CLIENT_AUTH: clientAuth })).toEqual([
-      `GATEWAY_OIDC_CLIENT_AUTH (oidc.clientAuth): ${clientAuth} ${words} or choose another`,
+      `GATEWAY_OIDC_CLIENT_AUTH (oidc.clientAuth): ${clientAuth} ${words} or choose another method`,
     ])
   })
 })
@@ -84,26 +87,26 @@ function credentials(name: string, password: string, kind = 'kasmvnc'): readonly
 describe('credentials for the desktop', () => {
   const names = ['GATEWAY_DESKTOP', 'GATEWAY_DESKTOP_VIEWER', 'GATEWAY_DESKTOP_OWNER']
 
-  it.each(names)('are a name and a password: %s', (prefix) => {
+  it.each(names)('need both a name and a password: %s', (prefix) => {
     const name = `${prefix}_USERNAME`
     const password = `${prefix}_PASSWORD`
     expect(withEnv({ [name]: 'kasm_user' })[0]).toMatch(
-      new RegExp(`^${password} .* must be set as well`),
+      new RegExp(`^${password} .* must be set too`),
     )
-    expect(withEnv({ [password]: 'x' })[0]).toMatch(new RegExp(`^${name} .* must be set as well`))
+    expect(withEnv({ [password]: 'x' })[0]).toMatch(new RegExp(`^${name} .* must be set too`))
     expect(withEnv({ [name]: 'kasm_user', [password]: 'x' })).toEqual([])
   })
 
-  it('fit into what KasmVNC takes: 256 bytes of base64', () => {
+  it('must not exceed the 256 bytes of base64 that KasmVNC takes', () => {
     expect(credentials('user', 'x'.repeat(187))).toEqual([])
     expect(credentials('user', 'x'.repeat(188))).toEqual([
-      'GATEWAY_DESKTOP_PASSWORD (desktop.password): must be shorter: name and password together exceed what KasmVNC takes (192 bytes with the colon)',
+      'GATEWAY_DESKTOP_PASSWORD (desktop.password): must be shorter: KasmVNC takes at most 192 bytes of user name, colon and password together',
     ])
     expect(credentials('user', 'ß'.repeat(94))).toHaveLength(1)
     expect(credentials('user', 'x'.repeat(500), 'rfb')).toEqual([])
   })
 
-  it('have a name shorter than 128 bytes without a colon', () => {
+  it('need a name shorter than 128 bytes, without a colon', () => {
     expect(credentials('u'.repeat(127), 'x')).toEqual([])
     expect(credentials('u'.repeat(128), 'x')).toEqual([
       'GATEWAY_DESKTOP_USERNAME (desktop.username): must be shorter than 128 bytes for KasmVNC',
@@ -118,7 +121,7 @@ describe('the certificate of the desktop', () => {
   const caFile = { GATEWAY_DESKTOP_CA_FILE: CERT_FILE }
   const insecure = { GATEWAY_DESKTOP_TLS_INSECURE: 'true' }
 
-  it('is checked one way', () => {
+  it('can be checked by CA or by fingerprint', () => {
     for (const way of [fingerprint, caFile, insecure])
       expect(withEnv({ ...https, ...way })).toEqual([])
   })
@@ -126,15 +129,15 @@ describe('the certificate of the desktop', () => {
   it.each([
     [fingerprint, 'GATEWAY_DESKTOP_TLS_FINGERPRINT (desktop.tls.fingerprint)'],
     [caFile, 'GATEWAY_DESKTOP_CA_FILE (desktop.tls.caFile)'],
-  ])('is not both checked and not checked', (way, name) => {
+  ])('cannot be checked when any certificate is accepted', (way, name) => {
     expect(withEnv({ ...https, ...insecure, ...way })).toEqual([
       `${name}: must not be given together with GATEWAY_DESKTOP_TLS_INSECURE (desktop.tls.insecure); keep one of the two`,
     ])
   })
 
-  it('is not promised to be checked where there is none', () => {
+  it('cannot be checked on a plain http desktop', () => {
     expect(withEnv(fingerprint)).toEqual([
-      'GATEWAY_DESKTOP_TLS_FINGERPRINT (desktop.tls.fingerprint): needs an https GATEWAY_DESKTOP_URL (desktop.url); change that or remove this',
+      'GATEWAY_DESKTOP_TLS_FINGERPRINT (desktop.tls.fingerprint): needs an https address in GATEWAY_DESKTOP_URL (desktop.url); change that or remove this setting',
     ])
   })
 })
@@ -142,15 +145,15 @@ describe('the certificate of the desktop', () => {
 describe('owners of KasmVNC', () => {
   const rules = 'access: [{ match: { groups: [admins] }, role: owner }]'
   const words =
-    'owner needs GATEWAY_DESKTOP_OWNER_USERNAME (desktop.owner.username) and GATEWAY_DESKTOP_OWNER_PASSWORD (desktop.owner.password) of a desktop user who may use its API; set them or choose control'
+    "role owner needs a desktop user who may use KasmVNC's API: set GATEWAY_DESKTOP_OWNER_USERNAME (desktop.owner.username) and GATEWAY_DESKTOP_OWNER_PASSWORD (desktop.owner.password), or choose control"
 
-  it('need the credentials of one', () => {
+  it('need their own credentials', () => {
     expect(problemsFrom({ ...COMPLETE, GATEWAY_ALLOW_GROUPS: '' }, rules)).toEqual([
       `access[0].role: ${words}`,
     ])
   })
 
-  it('may be the very user of those who control', () => {
+  it('may use the same desktop user as people with role control', () => {
     const user = {
       GATEWAY_DESKTOP_USERNAME: 'kasm_user',
       GATEWAY_DESKTOP_PASSWORD: 'password',
@@ -160,7 +163,7 @@ describe('owners of KasmVNC', () => {
     expect(problemsFrom({ ...COMPLETE, GATEWAY_ALLOW_GROUPS: '', ...user }, rules)).toEqual([])
   })
 
-  it('are people in control to a desktop of kind rfb', () => {
+  it('need no credentials for a desktop of kind rfb', () => {
     const env = { ...COMPLETE, GATEWAY_ALLOW_GROUPS: '', GATEWAY_DESKTOP_KIND: 'rfb' }
     expect(problemsFrom(env, rules)).toEqual([])
   })
@@ -168,9 +171,10 @@ describe('owners of KasmVNC', () => {
 
 describe('downloads of a desktop of kind rfb', () => {
   const env = { ...COMPLETE, GATEWAY_DESKTOP_KIND: 'rfb' }
-  const words = "deny closes KasmVNC's downloads, and a desktop of kind rfb has none; remove it"
+  const words =
+    "deny blocks KasmVNC's downloads, and a desktop of kind rfb has none; remove this setting"
 
-  it('cannot be closed', () => {
+  it('cannot be denied', () => {
     expect(problemsFrom({ ...env, GATEWAY_DOWNLOADS: 'deny' })).toEqual([
       `GATEWAY_DOWNLOADS (downloads): ${words}`,
     ])
@@ -183,22 +187,22 @@ describe('downloads of a desktop of kind rfb', () => {
 
 describe('viewers of KasmVNC', () => {
   const words =
-    'view needs GATEWAY_DESKTOP_VIEWER_USERNAME (desktop.viewer.username) and GATEWAY_DESKTOP_VIEWER_PASSWORD (desktop.viewer.password) of a desktop user who may not write; set them or remove this'
+    'role view needs a separate desktop user without write permission: set GATEWAY_DESKTOP_VIEWER_USERNAME (desktop.viewer.username) and GATEWAY_DESKTOP_VIEWER_PASSWORD (desktop.viewer.password), or remove this'
 
-  it('have a desktop user of their own', () => {
+  it('need a separate desktop user', () => {
     const env = { GATEWAY_VIEW_GROUPS: 'guests' }
     expect(withEnv(env)).toEqual([`GATEWAY_VIEW_GROUPS (viewGroups): ${words}`])
     expect(problemsFrom({ ...COMPLETE, ...VIEWER, ...env })).toEqual([])
   })
 
-  it('have one in YAML rules too', () => {
+  it('need one in YAML rules too', () => {
     const yaml = 'access: [{ match: { groups: [guests] }, role: view }]'
     expect(problemsFrom({ ...COMPLETE, GATEWAY_ALLOW_GROUPS: '' }, yaml)).toEqual([
       `access[0].role: ${words}`,
     ])
   })
 
-  it('are not the user who may write', () => {
+  it('must not be the user of role control', () => {
     const env = {
       ...VIEWER,
       GATEWAY_VIEW_GROUPS: 'guests',

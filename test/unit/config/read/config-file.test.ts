@@ -49,7 +49,7 @@ describe('a YAML file that cannot be read', () => {
     expect(problemsFrom(COMPLETE, yaml)).toEqual([problem])
   })
 
-  it('is told beside unknown names of the environment', () => {
+  it('is reported together with unknown names in the environment', () => {
     expect(problemsFrom({ ...COMPLETE, GATEWAY_QX: 'x' }, 'ui: !x y')).toHaveLength(2)
   })
 
@@ -99,7 +99,7 @@ describe('a YAML file', () => {
     ],
     ['qx: 1', 'gateway.yaml:1: qx: is not a setting; remove it'],
     ['__proto__: { a: 1 }', 'gateway.yaml:1: __proto__: is not a setting; remove it'],
-  ])('with a key nobody knows is refused: %j', (yaml, problem) => {
+  ])('with an unknown key is refused: %j', (yaml, problem) => {
     expect(problemsFrom(COMPLETE, yaml)).toEqual([problem])
   })
 

@@ -4,7 +4,7 @@ import { SETTINGS } from '../../../../src/config/schema/schema.ts'
 import { COMPLETE, problemsFrom } from '../loading.ts'
 
 describe('names in the environment', () => {
-  it('are one each', () => {
+  it('are unique', () => {
     const names = SETTINGS.flatMap(({ env }) => env ?? [])
     expect(new Set(names).size).toBe(names.length)
     expect(names.every((name) => /^GATEWAY_[A-Z_]+$/.test(name))).toBe(true)
@@ -24,19 +24,19 @@ describe('names in the environment', () => {
       'oidc.authorizationParams can only be given in the YAML file',
     ],
     ['GATEWAY_QX', 'remove it'],
-  ])('that no setting has are refused: %s', (name, hint) => {
+  ])('are refused when no setting has them: %s', (name, hint) => {
     expect(problemsFrom({ ...COMPLETE, [name]: 'x' })).toEqual([
       `${name}: is not a setting; ${hint}`,
     ])
   })
 
-  it('of other programs are none of our business', () => {
+  it('without our prefix are ignored', () => {
     expect(problemsFrom({ ...COMPLETE, PATH: '/bin', MY_GATEWAY_URL: 'x', GATEWAYS: '2' })).toEqual(
       [],
     )
   })
 
-  it('never quote the value of an unknown one, which may be a secret', () => {
+  it('never lead to a problem that quotes the value of an unknown one, which may be a secret', () => {
     const env = {
       ...COMPLETE,
       GATEWAY_OIDC_CLIENT_SECRT: 'hunter2',
@@ -62,7 +62,7 @@ describe('Kubernetes service links', () => {
     ['GATEWAY_METRICS_SERVICE_PORT_HTTP_METRICS', '9090'],
     ['GATEWAY_METRICS_PORT', 'tcp://10.0.0.2:9090'],
     ['GATEWAY_METRICS_PORT_9090_TCP_ADDR', '10.0.0.2'],
-  ])('are left alone: %s=%s', (name, value) => {
+  ])('are ignored: %s=%s', (name, value) => {
     expect(problemsFrom({ ...COMPLETE, [name]: value })).toEqual([])
   })
 
@@ -73,7 +73,7 @@ describe('Kubernetes service links', () => {
     ['GATEWAY_SERVICE_HOSTS', 'x'],
     ['GATEWAY_PORT_HTTP_TCP', 'x'],
     ['GATEWAY_ALLOW_GROUPS_TCP', 'x'],
-  ])('are not what only looks like one: %s=%s', (name, value) => {
+  ])('do not excuse a name that only resembles one: %s=%s', (name, value) => {
     expect(problemsFrom({ ...COMPLETE, [name]: value })[0]).toContain(`${name}: is not a setting`)
   })
 })

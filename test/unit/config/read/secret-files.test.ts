@@ -7,7 +7,7 @@ import { COMPLETE, load, problemsFrom, SECRET, settingsFrom, writeFile } from '.
 const NO_SECRET = { ...COMPLETE, GATEWAY_SESSION_SECRET: undefined }
 
 describe('a secret in a file', () => {
-  it('is named in the environment or in YAML', () => {
+  it('can be named in the environment or in YAML', () => {
     const file = writeFile('secret', SECRET)
     const fromEnv = settingsFrom({ ...NO_SECRET, GATEWAY_SESSION_SECRET_FILE: file })
     const fromYaml = settingsFrom(NO_SECRET, `session: { secretFile: ${file} }`)
@@ -15,7 +15,7 @@ describe('a secret in a file', () => {
     expect(fromYaml).toEqual(fromEnv)
   })
 
-  it('is possible for every secret', () => {
+  it('works for every secret', () => {
     const file = writeFile('secret', SECRET)
     const secrets = SETTINGS.filter(({ secret }) => secret)
     expect(secrets.map(({ path }) => path)).toEqual([
@@ -51,12 +51,12 @@ describe('a secret in a file', () => {
     ['token\n', 'token'],
     ['token\r\n', 'token'],
     [' token ', ' token '],
-  ])('loses one newline at its end and nothing else: %j', (content, token) => {
+  ])('loses only one newline at its end: %j', (content, token) => {
     const file = writeFile('token', content)
     expect(settingsFrom({ ...COMPLETE, GATEWAY_ADMIN_TOKEN_FILE: file }).adminToken).toBe(token)
   })
 
-  it('may hold several session secrets, one a line', () => {
+  it('may contain several session secrets, one per line', () => {
     const file = writeFile('secrets', `${SECRET}\n${SECRET}2\n`)
     const settings = settingsFrom({ ...NO_SECRET, GATEWAY_SESSION_SECRET_FILE: file })
     expect(settings.session.secrets).toEqual([SECRET, `${SECRET}2`])
@@ -66,7 +66,7 @@ describe('a secret in a file', () => {
     ['', 'is empty'],
     ['\n', 'is empty'],
     [new Uint8Array(32).fill(0xff), 'it is not UTF-8 text'],
-  ])('must have something readable in it: %j', (content, words) => {
+  ])('must contain readable text: %j', (content, words) => {
     const file = writeFile('secret', content)
     const problems = problemsFrom({ ...NO_SECRET, GATEWAY_SESSION_SECRET_FILE: file })
     expect(problems).toHaveLength(1)
@@ -75,7 +75,7 @@ describe('a secret in a file', () => {
     expect(problems[0]).toContain(words)
   })
 
-  it('that is not there is one problem, not also a missing secret', () => {
+  it('that does not exist is one problem, not also a missing secret', () => {
     expect(problemsFrom(NO_SECRET, 'session: { secretFile: /nowhere/secret }')).toEqual([
       'GATEWAY_SESSION_SECRET_FILE (session.secretFile): must name a readable file; /nowhere/secret is not (ENOENT)',
     ])
@@ -84,14 +84,14 @@ describe('a secret in a file', () => {
     ])
   })
 
-  it('that is the secret itself by mistake is not repeated when it shows', () => {
+  it('is not quoted when the secret itself was given instead of a file name', () => {
     const env = { ...COMPLETE, GATEWAY_OIDC_CLIENT_SECRET_FILE: '-----BEGIN\nhunter2\n' }
     expect(problemsFrom(env)).toEqual([
       'GATEWAY_OIDC_CLIENT_SECRET_FILE (oidc.clientSecretFile): must be the path of a file',
     ])
   })
 
-  it('is not given together with the secret in the same place', () => {
+  it('cannot be given together with the secret in the same place', () => {
     const file = writeFile('secret', SECRET)
     const words =
       'GATEWAY_SESSION_SECRET (session.secret): must not be given together with GATEWAY_SESSION_SECRET_FILE (session.secretFile); keep one of the two'
@@ -100,7 +100,7 @@ describe('a secret in a file', () => {
     expect(problemsFrom(NO_SECRET, yaml)).toEqual([words])
   })
 
-  it('of the YAML file gives way to the environment in either form', () => {
+  it('in YAML is overridden by either form in the environment', () => {
     const file = writeFile('secret', `${SECRET}-from-file`)
     const named = settingsFrom(
       { ...NO_SECRET, GATEWAY_SESSION_SECRET_FILE: file },
@@ -113,7 +113,7 @@ describe('a secret in a file', () => {
 })
 
 describe('a secret in a problem', () => {
-  it('is never shown, whatever is wrong with it', () => {
+  it('is never shown', () => {
     const marker = 'hunter2'
     const secrets = SETTINGS.filter(({ secret }) => secret).flatMap(({ env }) => env ?? [])
     fc.assert(
@@ -143,7 +143,7 @@ describe('a secret in a problem', () => {
     ['adminToken: ["hunter2"]', 'must be text'],
     ['desktop: { username: "anna:hunter2", password: x }', 'must not contain a colon'],
     ['oidc: { privateKeyFile: "-----BEGIN\\nhunter2" }', 'must be one line'],
-  ])('is hidden where a value is quoted: %s', (yaml, shown) => {
+  ])('is hidden in a quoted value: %s', (yaml, shown) => {
     const problems = problemsFrom({ GATEWAY_ALLOW_ANYONE: 'true' }, yaml).join('\n')
     expect(problems).toContain(shown)
     expect(problems).not.toMatch(/hunter2|ter2/)

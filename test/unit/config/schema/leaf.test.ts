@@ -13,18 +13,18 @@ describe('durations', () => {
     expect(accepted('GATEWAY_DRAIN_DELAY', written).drain.delay).toBe(ms)
   })
 
-  it('need no quotes for 0 in YAML, and a unit for the rest', () => {
+  it('may be a plain 0 in YAML; other numbers need a unit', () => {
     expect(settingsFrom(COMPLETE, 'drain: { delay: 0 }').drain.delay).toBe(0)
     expect(problemsFrom(COMPLETE, 'drain: { delay: 30 }')).toEqual([
       'GATEWAY_DRAIN_DELAY (drain.delay): must be a duration such as 90s, 30m or 12h; got "30"',
     ])
   })
 
-  it.each(['5', '-5s', '1.5h', '5 s', 'soon', '5M'])('are not %s', (written) => {
+  it.each(['5', '-5s', '1.5h', '5 s', 'soon', '5M'])('cannot be %s', (written) => {
     expect(refusal('GATEWAY_DRAIN_TIMEOUT', written)).toContain('must be a duration')
   })
 
-  it('leave a session at least a minute', () => {
+  it('give a session a lifetime of at least a minute', () => {
     expect(accepted('GATEWAY_SESSION_MAX_LIFETIME', '1m').session.maxLifetime).toBe(60_000)
     expect(refusal('GATEWAY_SESSION_MAX_LIFETIME', '59s')).toContain('must be at least 1m')
     expect(refusal('GATEWAY_SESSION_MAX_LIFETIME', '0')).toContain('must be at least 1m')
@@ -32,19 +32,19 @@ describe('durations', () => {
 })
 
 describe('flags and choices', () => {
-  it('are true or false as text and as YAML', () => {
+  it('can be true or false, as text and as YAML', () => {
     expect(accepted('GATEWAY_UI_PANEL', 'false').ui.panel).toBe(false)
     expect(settingsFrom(COMPLETE, 'ui: { panel: false }').ui.panel).toBe(false)
     expect(settingsFrom(COMPLETE, 'ui: { panel: "false" }').ui.panel).toBe(false)
   })
 
-  it.each(['yes', '1', 'TRUE', 'off'])('are not %s', (written) => {
+  it.each(['yes', '1', 'TRUE', 'off'])('cannot be %s', (written) => {
     expect(refusal('GATEWAY_UI_PANEL', written)).toBe(
       `GATEWAY_UI_PANEL (ui.panel): must be true or false; got "${written}"`,
     )
   })
 
-  it('name what can be chosen', () => {
+  it('list the accepted values when refused', () => {
     expect(refusal('GATEWAY_DESKTOP_KIND', 'vnc')).toBe(
       'GATEWAY_DESKTOP_KIND (desktop.kind): must be one of kasmvnc, rfb; got "vnc"',
     )
@@ -52,7 +52,7 @@ describe('flags and choices', () => {
 })
 
 describe('any text at all', () => {
-  it('is either read or refused by name, whatever the setting', () => {
+  it('is either accepted or refused with the name of the setting', () => {
     const names = [
       'GATEWAY_PUBLIC_URL',
       'GATEWAY_LISTEN',

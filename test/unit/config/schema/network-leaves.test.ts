@@ -27,11 +27,11 @@ describe('listen', () => {
     'desk:http',
     '1.2.3:80',
     ':80 ',
-  ])('is not %j', (written) => {
+  ])('cannot be %j', (written) => {
     expect(refusal('GATEWAY_LISTEN', written)).toMatch(/^GATEWAY_LISTEN \(listen\): must be :port/)
   })
 
-  it('asks for quotes where YAML made a number of it', () => {
+  it('asks for quotes when YAML reads it as a number', () => {
     expect(problemsFrom(COMPLETE, 'listen: 8080')).toEqual([
       'GATEWAY_LISTEN (listen): must be text; put it in quotes; got 8080',
     ])
@@ -39,7 +39,7 @@ describe('listen', () => {
 })
 
 describe('trustedProxies', () => {
-  it('takes CIDRs and addresses of both families, as written', () => {
+  it('accepts CIDRs and addresses of both families and keeps them as written', () => {
     const networks = ['10.0.0.0/8', '192.0.2.7', 'fd00::/8', '::1', '0.0.0.0/0']
     expect(accepted('GATEWAY_TRUSTED_PROXIES', networks.join(', ')).trustedProxies).toEqual(
       networks,
@@ -62,13 +62,13 @@ describe('trustedProxies', () => {
     'fe80::1%eth0',
     'ingress',
     '10.0.0.1:80',
-  ])('is not %s', (network) => {
+  ])('cannot contain %s', (network) => {
     expect(refusal('GATEWAY_TRUSTED_PROXIES', `10.0.0.0/8,${network}`)).toContain(
       `must be a CIDR or a single address, such as 10.0.0.0/8, 192.0.2.7 or fd00::/8; got "${network}"`,
     )
   })
 
-  it('tells each bad entry', () => {
+  it('reports each invalid entry', () => {
     expect(problemsFrom(COMPLETE, 'trustedProxies: [a, 10.0.0.0/8, b]')).toHaveLength(2)
   })
 })
@@ -84,7 +84,7 @@ describe('loginLimit', () => {
   })
 
   it.each(['30', '0/m', '-1/m', '30/d', '30 / m', '1.5/m', 'none', 'Off'])(
-    'is not %s',
+    'cannot be %s',
     (written) => {
       expect(refusal('GATEWAY_LOGIN_LIMIT', written)).toContain('must be a rate such as 30/m')
     },

@@ -9,7 +9,7 @@ const HTTPS = 'url: "https://desktop:4901"'
 const PIN = 'ab'.repeat(32)
 
 describe('a route', () => {
-  it('is read with its defaults', () => {
+  it('gets its defaults', () => {
     const { desktop } = settingsFrom(COMPLETE, routes(`path: /audio, ${HTTP}`))
     expect(desktop.routes).toEqual([
       {
@@ -23,7 +23,7 @@ describe('a route', () => {
     ])
   })
 
-  it('has all that the desktop has', () => {
+  it('can have credentials and TLS settings', () => {
     const file = writeFile('password', 'secret\n')
     const entry = `path: /kasm/mic-1, ${HTTPS}, role: view, stripPrefix: false, username: a, passwordFile: ${file}, tls: { fingerprint: ${PIN} }`
     expect(settingsFrom(COMPLETE, routes(entry)).desktop.routes).toMatchObject([
@@ -38,21 +38,21 @@ describe('a route', () => {
   })
 
   it.each([
-    ['audio', 'must be a path such as /audio, of plain characters and without a slash at its end'],
-    ['/', 'must be a path such as /audio, of plain characters and without a slash at its end'],
+    ['audio', 'must be a path such as /audio, with plain characters only and no slash at the end'],
+    ['/', 'must be a path such as /audio, with plain characters only and no slash at the end'],
     [
       '/audio/',
-      'must be a path such as /audio, of plain characters and without a slash at its end',
+      'must be a path such as /audio, with plain characters only and no slash at the end',
     ],
-    ['/a//b', 'must be a path such as /audio, of plain characters and without a slash at its end'],
+    ['/a//b', 'must be a path such as /audio, with plain characters only and no slash at the end'],
     [
       '/a/../b',
-      'must be a path such as /audio, of plain characters and without a slash at its end',
+      'must be a path such as /audio, with plain characters only and no slash at the end',
     ],
-    ['/a%2Fb', 'must be a path such as /audio, of plain characters and without a slash at its end'],
-    ['/oauth2', 'must not begin with /oauth2, which is the gateway itself'],
-    ['/oauth2/audio', 'must not begin with /oauth2, which is the gateway itself'],
-  ])('has a path with one reading: %s', (path, words) => {
+    ['/a%2Fb', 'must be a path such as /audio, with plain characters only and no slash at the end'],
+    ['/oauth2', 'must not begin with /oauth2, the path of the gateway itself'],
+    ['/oauth2/audio', 'must not begin with /oauth2, the path of the gateway itself'],
+  ])('cannot have the path %s', (path, words) => {
     expect(problemsFrom(COMPLETE, routes(`path: "${path}", ${HTTP}`))).toEqual([
       `desktop.routes[0].path: ${words}; got ${JSON.stringify(path)}`,
     ])
@@ -71,11 +71,11 @@ describe('a route', () => {
     ],
     [
       `path: /a, ${HTTP}, username: u`,
-      'desktop.routes[0].password: must be set as well, or desktop.routes[0].username removed',
+      'desktop.routes[0].password: must be set too, because desktop.routes[0].username is set; set both or neither',
     ],
     [
       `path: /a, ${HTTP}, tls: { fingerprint: ${PIN} }`,
-      'desktop.routes[0].tls.fingerprint: needs an https desktop.routes[0].url; change that or remove this',
+      'desktop.routes[0].tls.fingerprint: needs an https address in desktop.routes[0].url; change that or remove this setting',
     ],
     [
       `path: /a, ${HTTPS}, tls: { caFile: /nowhere/ca.pem }`,
@@ -85,25 +85,25 @@ describe('a route', () => {
       `path: /a, ${HTTP}, username: u, passwordFile: /nowhere/password`,
       'desktop.routes[0].passwordFile: must name a readable file; /nowhere/password is not (ENOENT)',
     ],
-  ])('with a mistake is told what to change: %s', (entry, sentence) => {
+  ])('with a mistake leads to a problem that tells what to change: %s', (entry, sentence) => {
     expect(problemsFrom(COMPLETE, routes(entry))).toContain(sentence)
   })
 
-  it('does not repeat what stands where its password belongs', () => {
+  it('never quotes a value given as its password', () => {
     const text = problemsFrom(COMPLETE, routes(`path: /a, ${HTTP}, username: u, password: 4711`))
     expect(text).toEqual(['desktop.routes[0].password: must be text; put it in quotes'])
   })
 
-  it('has its path to itself', () => {
+  it('cannot have the path of another route', () => {
     const entries = [`path: /a, ${HTTP}`, `path: /b, ${HTTP}`, `path: /a, ${HTTP}`]
     expect(problemsFrom(COMPLETE, routes(...entries))).toEqual([
-      "desktop.routes[2].path: /a is another route's already; remove one",
+      'desktop.routes[2].path: another route already has the path /a; remove one of them',
     ])
   })
 
-  it('that trusts any certificate is spoken of at start', () => {
+  it('that accepts any certificate causes a warning', () => {
     expect(warningsFrom(COMPLETE, routes(`path: /a, ${HTTPS}, tls: { insecure: true }`))).toEqual([
-      'desktop.routes[0].tls.insecure: any certificate is accepted as that of /a',
+      'desktop.routes[0].tls.insecure: any certificate is accepted for /a',
     ])
   })
 })

@@ -7,7 +7,7 @@ function params(yaml: string): string {
 }
 
 describe('oidc.scopes', () => {
-  it('must contain openid as a word of its own', () => {
+  it('must contain openid as a separate word', () => {
     expect(accepted('GATEWAY_OIDC_SCOPES', ' openid   groups ').oidc.scopes).toBe('openid groups')
     expect(refusal('GATEWAY_OIDC_SCOPES', 'profile email')).toContain('must contain openid')
     expect(refusal('GATEWAY_OIDC_SCOPES', 'openid,email')).toContain('must contain openid')
@@ -15,7 +15,7 @@ describe('oidc.scopes', () => {
 })
 
 describe('oidc.authorizationParams', () => {
-  it('become text', () => {
+  it('are converted to text', () => {
     const yaml = params('{ prompt: login, max_age: 3600, hd: example.com, flag: true }')
     expect(settingsFrom(COMPLETE, yaml).oidc.authorizationParams).toEqual({
       prompt: 'login',
@@ -37,19 +37,19 @@ describe('oidc.authorizationParams', () => {
     'code_challenge_method',
     'request',
     'request_uri',
-  ])('never replace %s, which the gateway owns', (name) => {
+  ])('cannot replace %s, which the gateway sets', (name) => {
     const [problem, ...more] = problemsFrom(COMPLETE, params(`{ ${name}: x }`))
     expect(more).toEqual([])
     expect(problem).toMatch(new RegExp(`^oidc\\.authorizationParams\\.${name}: must be removed`))
   })
 
-  it.each(['-1', '1.5', 'soon', '1e99', '""'])('hold no max_age of %s', (value) => {
+  it.each(['-1', '1.5', 'soon', '1e99', '""'])('cannot contain a max_age of %s', (value) => {
     expect(problemsFrom(COMPLETE, params(`{ max_age: ${value} }`))).toEqual([
       'oidc.authorizationParams.max_age: must be a whole number of seconds',
     ])
   })
 
-  it('are a map of plain values', () => {
+  it('must be a map of plain values', () => {
     expect(problemsFrom(COMPLETE, params('[prompt]'))[0]).toContain('must be a map of parameters')
     expect(problemsFrom(COMPLETE, params('{ prompt: [login] }'))[0]).toBe(
       'oidc.authorizationParams.prompt: must be text, a number, true or false; got a list',

@@ -23,7 +23,7 @@ describe('publicUrl', () => {
     'http://localhost.example.com',
     'http://127.example.com',
     'http://[::2]',
-  ])('is never clear text beyond loopback: %s', (url) => {
+  ])('cannot be plain http, except on loopback: %s', (url) => {
     expect(refusal('GATEWAY_PUBLIC_URL', url)).toBe(
       `GATEWAY_PUBLIC_URL (publicUrl): must be an https origin, or http on loopback; got "${url}"`,
     )
@@ -42,7 +42,7 @@ describe('publicUrl', () => {
     'https://desk example.com',
     ' https://desk.example.com',
     'https://desk.example.com:99999',
-  ])('is an origin and nothing else: %j', (url) => {
+  ])('must be an origin: %j', (url) => {
     expect(refusal('GATEWAY_PUBLIC_URL', url)).toContain('must be an origin such as')
   })
 })
@@ -72,7 +72,7 @@ describe('oidc.issuer', () => {
     ['https://login.microsoftonline.com/organizations/v2.0', 'must name one tenant'],
     ['https://login.microsoftonline.us/Consumers', 'must name one tenant'],
     ['https://login.partner.microsoftonline.cn/common/', 'must name one tenant'],
-  ])('is not %s', (issuer, words) => {
+  ])('cannot be %s', (issuer, words) => {
     const problem = refusal('GATEWAY_OIDC_ISSUER', issuer)
     expect(problem).toMatch(/^GATEWAY_OIDC_ISSUER \(oidc\.issuer\): must /)
     expect(problem).toContain(words)
@@ -95,7 +95,7 @@ describe('desktop.url', () => {
     'http://desktop:6901/vnc',
     'http://desktop?x',
     'http://desktop:0x50',
-  ])('is not %s', (written) => {
+  ])('cannot be %s', (written) => {
     expect(refusal('GATEWAY_DESKTOP_URL', written)).toContain('must be http(s)://host:port')
   })
 })
