@@ -70,6 +70,9 @@ export const LOGIN_FAILURES: Readonly<Record<LoginFailure, FailureMessage>> = {
       html`Compare the client ID, the client secret, the redirect address and the scopes with the
       client’s registration at the provider. The log entry with this request ID has the provider’s
       error.`,
+      html`If the error is <code>invalid_client</code> although identifier and secret are right, the
+        provider may not decode HTTP Basic credentials: set <code>GATEWAY_OIDC_CLIENT_AUTH</code> to
+        <code>client_secret_post</code>.`,
     ],
     next: 'sign-in',
     button: 'Try again',
