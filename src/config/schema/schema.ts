@@ -7,6 +7,7 @@ import { choice, duration, flag, line, list, map } from './leaf.ts'
 import { listenAddress, network, rateLimit } from './network-leaves.ts'
 import { accessRules } from './rule-leaf.ts'
 import { desktopSchema } from './schema-desktop.ts'
+import { limitsSchema } from './schema-limits.ts'
 import { oidcSchema } from './schema-oidc.ts'
 import { sessionSchema } from './schema-session.ts'
 import { byDefault, optional, required, settingsOf, type Setting } from './setting.ts'
@@ -103,6 +104,7 @@ const schema: z.ZodType<WrittenSettings> = map({
         "The panel on the desktop's page: who is signed in and for how long, sign-out, a warning before the end, the way back. `false` leaves the page byte for byte.",
     }),
   }).prefault({}),
+  limits: limitsSchema.prefault({}),
   drain: map({
     delay: byDefault(duration(), '5s', {
       env: 'GATEWAY_DRAIN_DELAY',
