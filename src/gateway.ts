@@ -10,11 +10,15 @@ import { createRevalidation } from './gate/revalidate.ts'
 import { createAdminApp } from './http/admin.ts'
 import { createAdminSessions } from './http/admin-sessions.ts'
 import { createApp } from './http/app.ts'
+import { createAddressMatcher } from './net/address.ts'
+import { Connections } from './net/connections.ts'
 import { createClientOf } from './net/forwarded.ts'
 import { createAttemptLimiter } from './net/limits.ts'
+import { chooseMaxConnections } from './net/max-connections.ts'
 import { createAudit, subjectOf } from './observability/audit.ts'
 import { createLog } from './observability/log.ts'
 import { createMetrics } from './observability/metrics.ts'
+import { createReportRefusedConnection } from './observability/refused-connections.ts'
 import { createFinishLogin } from './oidc/callback.ts'
 import { createReportFailedLogin } from './oidc/failure.ts'
 import { createBeginLogin } from './oidc/login.ts'
@@ -47,6 +51,8 @@ export interface GatewayOptions {
   readonly output?: NodeJS.WritableStream
   /** Milliseconds since the epoch. */
   readonly now?: () => number
+  /** What Node was started with: it may bound the heap. */
+  readonly nodeOptions?: string
 }
 
 export interface Gateway {
@@ -62,7 +68,7 @@ export async function startGateway(
   settings: Settings,
   options: GatewayOptions = {},
 ): Promise<Gateway> {
-  const { output = process.stdout, now = Date.now } = options
+  const { output = process.stdout, now = Date.now, nodeOptions = '' } = options
   const holder: SettingsHolder = { current: settings }
   const log = createLog(settings.logLevel, output)
   const metrics = createMetrics(VERSION)
@@ -70,6 +76,13 @@ export async function startGateway(
     log.error({ err: error }, 'the audit file cannot be written'),
   )
   const clientOf = createClientOf(settings.trustedProxies)
+  const max = chooseMaxConnections(settings, nodeOptions, (message) => log.warn(message))
+  const connections = new Connections({
+    max,
+    isTrustedProxy: createAddressMatcher(settings.trustedProxies),
+    now,
+    onRefused: createReportRefusedConnection({ metrics, log, now, max }),
+  })
 
   const cookies = createCookies(settings.publicUrl)
   const store = await openSessionStore(settings.session.store, {
@@ -156,6 +169,7 @@ export async function startGateway(
   const storeAnswers = (): Promise<number | undefined> =>
     sessions.countActive().catch(() => undefined)
   metrics.observe({
+    openConnections: () => connections.size,
     tunnelsByRole: () => tunnels.countByRole(),
     tunnelBytes: () => tunnels.countBytes(),
     activeSessions: storeAnswers,
@@ -169,6 +183,7 @@ export async function startGateway(
   const refuse = createRefuse({ settings: holder, toPublicHost, beginLogin, audit, log })
   const app = createApp({
     settings: holder,
+    connections,
     cookies,
     sessions,
     loginStates,
@@ -196,6 +211,7 @@ export async function startGateway(
     handleOwn: (request, response) => void getOwn(request, response),
     handleWeb: createWeb({
       settings: holder,
+      connections,
       authorize,
       desktop,
       presence,
@@ -207,6 +223,7 @@ export async function startGateway(
     }),
     handleUpgrade: createUpgrade({
       settings: holder,
+      connections,
       authorize,
       desktop,
       tunnels,
@@ -217,6 +234,7 @@ export async function startGateway(
     }),
     refuse,
     clientOf,
+    connections,
     log,
   })
   const getOwn = getRequestListener(app.fetch, listener)
@@ -255,6 +273,7 @@ export async function startGateway(
       publicUrl: settings.publicUrl.origin,
       port: publicServer.port,
       adminPort: adminServer.port,
+      maxConnections: max,
     },
     'listening',
   )

@@ -56,7 +56,8 @@ async function main(): Promise<void> {
       process.exit(1)
     })
   }
-  const gateway = await startGateway(loaded.settings).catch((error: unknown) => {
+  const nodeOptions = [...process.execArgv, process.env['NODE_OPTIONS']].join(' ')
+  const gateway = await startGateway(loaded.settings, { nodeOptions }).catch((error: unknown) => {
     log.fatal({ err: error }, 'the gateway did not start')
     process.exit(1)
   })

@@ -12,6 +12,7 @@ import { createServer as createHttpsServer, type Server as HttpsServer } from 'n
 import type { AddressInfo, Socket } from 'node:net'
 import type { ListenAddress, Settings } from './config/config.ts'
 import { codeOf } from './lib/errors.ts'
+import type { Connections } from './net/connections.ts'
 import type { Client } from './net/forwarded.ts'
 import { canonicalTarget } from './net/target.ts'
 import type { Log } from './observability/log.ts'
@@ -32,6 +33,8 @@ const SILENCE_TIMEOUT_MS = 120_000
 /** Where a route may take uploads; its silence still ends a connection, and any other body has a deadline of its own. */
 const UPLOAD_TIMEOUT_MS = 3_600_000
 const CERTIFICATE_CHECK_MS = 5_000
+/** Requests on one connection that wait for their answers. Browsers send one at a time, and so do proxies. */
+const MAX_PIPELINED_REQUESTS = 16
 
 export interface ServerParts {
   /** /oauth2/…, by Hono. */
@@ -40,6 +43,7 @@ export interface ServerParts {
   readonly handleUpgrade: HandleUpgrade
   readonly refuse: Refuse
   readonly clientOf: (request: IncomingMessage) => Client
+  readonly connections: Connections
   readonly log: Log
 }
 
@@ -55,10 +59,17 @@ export async function startPublicServer(
   settings: Settings,
   parts: ServerParts,
 ): Promise<RunningServer> {
-  const { handleOwn, handleWeb, handleUpgrade, refuse, clientOf, log } = parts
+  const { handleOwn, handleWeb, handleUpgrade, refuse, clientOf, connections, log } = parts
   let isDraining = false
 
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request
+    // A read can hold thousands of small requests, each of them many times its own size in memory.
+    if (answers.countUnderWay(socket) > MAX_PIPELINED_REQUESTS) {
+      if (!socket.destroyed) connections.refuse(socket, 'pipelining')
+      return undefined
+    }
+    connections.noteRequest(socket)
     if (isDraining) response.setHeader('connection', 'close')
     const url = request.url ?? ''
     if (isOwn(url)) return handleOwn(request, response)
@@ -84,10 +95,11 @@ export async function startPublicServer(
       ? createHttpServer(options, onRequest)
       : createTlsServer(settings.tls, options, onRequest, log)
   const answers = followAnswers(server)
+  admitConnections(server, connections)
   server.setTimeout(SILENCE_TIMEOUT_MS)
   server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     // Pipelined behind a request whose answer would end up in the tunnel.
-    if (answers.isUnderWay(socket)) {
+    if (answers.countUnderWay(socket) > 0) {
       socket.destroy()
       return
     }
@@ -140,8 +152,18 @@ function listen(server: Server | HttpsServer, { host, port }: ListenAddress): Pr
   })
 }
 
+/** Asks before Node spends anything on a connection: a parser, a TLS handshake. */
+function admitConnections(server: Server | HttpsServer, connections: Connections): void {
+  const listeners = server.listeners('connection')
+  server.removeAllListeners('connection')
+  server.on('connection', (socket: Socket) => {
+    if (!connections.admit(socket)) return
+    for (const listener of listeners) listener.call(server, socket)
+  })
+}
+
 interface Answers {
-  isUnderWay(socket: Socket): boolean
+  countUnderWay(socket: Socket): number
   /** Called now if no answer is under way, and whenever that is so again. */
   whenNone(then: () => void): void
 }
@@ -150,7 +172,8 @@ interface Answers {
 function followAnswers(server: Server | HttpsServer): Answers {
   const owed = new Map<Socket, Set<ServerResponse>>()
   let whenNone = (): void => {}
-  server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+  // Ahead of whoever answers, so that the request is counted by then.
+  server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
     const answers = owed.get(socket) ?? new Set()
     owed.set(socket, answers.add(response))
     response.once('close', () => {
@@ -166,7 +189,7 @@ function followAnswers(server: Server | HttpsServer): Answers {
     else answerBroken(error, socket)
   })
   return {
-    isUnderWay: (socket) => owed.has(socket),
+    countUnderWay: (socket) => owed.get(socket)?.size ?? 0,
     whenNone(then) {
       whenNone = then
       if (owed.size === 0) then()

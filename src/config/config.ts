@@ -112,6 +112,10 @@ export interface Settings {
     readonly csp: string | undefined
   }
   readonly ui: { readonly panel: boolean }
+  readonly limits: {
+    /** Of the public listener. Undefined: by the memory there is (net/max-connections.ts). */
+    readonly connections: number | undefined
+  }
   readonly drain: { readonly delay: number; readonly timeout: number }
   readonly audit: { readonly file: string | undefined }
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'

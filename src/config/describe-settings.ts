@@ -65,6 +65,7 @@ function asWritten(settings: Settings): Tree {
       csp: desktop.csp,
     },
     ui: settings.ui,
+    limits: settings.limits,
     drain: { delay: formatDuration(drain.delay), timeout: formatDuration(drain.timeout) },
     audit: settings.audit,
     logLevel: settings.logLevel,

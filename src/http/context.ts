@@ -4,6 +4,7 @@ import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
 import type { SettingsHolder } from '../config/config.ts'
 import type { Authorize } from '../gate/authorize.ts'
+import type { Connections } from '../net/connections.ts'
 import type { Client } from '../net/forwarded.ts'
 import type { Audit } from '../observability/audit.ts'
 import type { Log } from '../observability/log.ts'
@@ -22,6 +23,7 @@ import type { Sessions } from '../session/sessions.ts'
 
 export interface HttpParts {
   readonly settings: SettingsHolder
+  readonly connections: Connections
   readonly cookies: Cookies
   readonly sessions: Sessions
   readonly loginStates: LoginStates

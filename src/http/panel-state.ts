@@ -27,7 +27,13 @@ export function sendPanelScript(context: HttpContext): Response {
  * are seconds, so that the browser's clock does not matter; null means no limit. The status is always 200: the answer says
  * why a session ended, and a 401 would leave an error in the desktop's console.
  */
-export function createPanelStatus({ settings, cookies, sessions, now }: HttpParts): Handle {
+export function createPanelStatus({
+  settings,
+  connections,
+  cookies,
+  sessions,
+  now,
+}: HttpParts): Handle {
   return async function panelStatus(context: HttpContext): Promise<Response> {
     const cookie = readCookie(context.req.header('cookie'), cookies.sessionName)
     const found = cookie === undefined ? undefined : await sessions.find(cookie)
@@ -39,6 +45,7 @@ export function createPanelStatus({ settings, cookies, sessions, now }: HttpPart
       })
     }
     const { identity, role, expiresAt } = found.session
+    connections.keep(context.env.incoming.socket, identity)
     const { sub, email, name, preferredUsername } = identity
     const { idleTimeout } = settings.current.session
     const idleAt =

@@ -4,7 +4,13 @@ import { isSameOrigin } from '../net/navigation.ts'
 import { readCookie } from '../session/cookie.ts'
 import { sendFailure, type Handle, type HttpContext, type HttpParts } from './context.ts'
 
-export function createStay({ settings, cookies, sessions, presence }: HttpParts): Handle {
+export function createStay({
+  settings,
+  connections,
+  cookies,
+  sessions,
+  presence,
+}: HttpParts): Handle {
   return async function stay(context: HttpContext): Promise<Response> {
     if (!isSameOrigin(context.env.incoming.headers, settings.current.publicUrl.origin)) {
       return sendFailure(context, 'cross-site')
@@ -15,6 +21,7 @@ export function createStay({ settings, cookies, sessions, presence }: HttpParts)
     if (found?.state !== 'live') {
       return context.json({ error: 'unauthenticated', sign_in: '/oauth2/sign_in' }, 401)
     }
+    connections.keep(context.env.incoming.socket, found.session.identity)
     presence.noteInput(found.session.id)
     return context.body(null, 204)
   }

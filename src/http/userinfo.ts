@@ -3,7 +3,7 @@
 import { readCookie } from '../session/cookie.ts'
 import type { Handle, HttpContext, HttpParts } from './context.ts'
 
-export function createUserinfo({ settings, cookies, sessions }: HttpParts): Handle {
+export function createUserinfo({ settings, connections, cookies, sessions }: HttpParts): Handle {
   return async function userinfo(context: HttpContext): Promise<Response> {
     const cookie = readCookie(context.req.header('cookie'), cookies.sessionName)
     const found = cookie === undefined ? undefined : await sessions.find(cookie)
@@ -12,6 +12,7 @@ export function createUserinfo({ settings, cookies, sessions }: HttpParts): Hand
       return context.json({ error: 'unauthenticated', sign_in: '/oauth2/sign_in' }, 401)
     }
     const { identity, role, expiresAt } = found.session
+    connections.keep(context.env.incoming.socket, identity)
     const { sub, email, name, groups } = identity
     const { idleTimeout } = settings.current.session
     const lastInput = idleTimeout === 0 ? 0 : await sessions.lastInput(found.session)

@@ -1,8 +1,9 @@
 // Who the client is, seen through the proxies in front. `X-Forwarded-For` counts only as far as declared proxies
 // wrote it: the rightmost address that is none of them is the client. `-Proto` and `-Host` are never read.
 
-import { BlockList, isIP } from 'node:net'
 import type { IncomingMessage } from 'node:http'
+import { isIP } from 'node:net'
+import { createAddressMatcher, plainAddress } from './address.ts'
 
 export interface Client {
   readonly address: string
@@ -14,9 +15,7 @@ export interface Client {
 export function createClientOf(
   trustedProxies: readonly string[],
 ): (request: IncomingMessage) => Client {
-  const trusted = toBlockList(trustedProxies)
-  const isTrusted = (address: string): boolean =>
-    trusted.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+  const isTrusted = createAddressMatcher(trustedProxies)
 
   return function clientOf(request) {
     const peer = plainAddress(request.socket.remoteAddress ?? '')
@@ -36,23 +35,4 @@ export function createClientOf(
     }
     return { address: client, behindUndeclaredProxy: false }
   }
-}
-
-function toBlockList(cidrs: readonly string[]): BlockList {
-  const list = new BlockList()
-  for (const cidr of cidrs) {
-    const [address = '', prefix] = cidr.split('/')
-    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
-    if (prefix === undefined) list.addAddress(address, family)
-    else list.addSubnet(address, Number(prefix), family)
-  }
-  return list
-}
-
-// `[::1]:443`, `192.0.2.1:80` and the v4-mapped `::ffff:192.0.2.1` all name an address that has a plain form.
-function plainAddress(text: string): string {
-  const bracketed = /^\[([^\]]+)\](?::\d+)?$/.exec(text)?.[1]
-  const withPort = /^(\d+\.\d+\.\d+\.\d+):\d+$/.exec(text)?.[1]
-  const address = bracketed ?? withPort ?? text
-  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address
 }

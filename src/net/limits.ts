@@ -1,7 +1,7 @@
 // A bounded count of attempts per client address: a fixed window, forgotten when it ends.
 
-import { isIP } from 'node:net'
 import type { RateLimit } from '../config/config.ts'
+import { networkOf } from './address.ts'
 
 /** Addresses kept at once; the oldest window goes first. */
 const MAX_ADDRESSES = 10_000
@@ -34,15 +34,4 @@ export function createAttemptLimiter(
       return window.count > rate.count ? Math.ceil((window.endsAt - time) / 1_000) : undefined
     },
   }
-}
-
-// One household or phone holds a whole /64: counting single IPv6 addresses would count nothing.
-function networkOf(address: string): string {
-  if (isIP(address) !== 6) return address
-  const groups = address.split('::')
-  const head = (groups[0] ?? '').split(':').filter((group) => group !== '')
-  const tail = (groups[1] ?? '').split(':').filter((group) => group !== '')
-  const zeros = Array.from({ length: 8 - head.length - tail.length }, () => '0')
-  const full = groups.length === 1 ? head : [...head, ...zeros, ...tail]
-  return full.slice(0, 4).join(':')
 }

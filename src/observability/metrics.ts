@@ -4,6 +4,8 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 
 /** Values that are read at each scrape. */
 export interface Gauges {
+  /** On the public listener. */
+  openConnections(): number
   tunnelsByRole(): ReadonlyMap<string, number>
   /** Bytes since the start, in open and closed tunnels. */
   tunnelBytes(): { toBrowser: number; toDesktop: number }
@@ -20,6 +22,7 @@ export interface Metrics {
   readonly registry: Registry
   readonly tunnelDuration: Histogram
   readonly tunnelsClosed: Counter<'reason'>
+  readonly connectionsRefused: Counter<'reason'>
   readonly upgradesRefused: Counter<'reason'>
   readonly rfbUnknown: Counter<'what'>
   readonly sessionsEnded: Counter<'reason'>
@@ -58,6 +61,12 @@ export function createMetrics(version: string): Metrics {
     tunnelsClosed: new Counter({
       name: `${PREFIX}tunnels_closed_total`,
       help: 'Closed tunnels by reason.',
+      labelNames: ['reason'],
+      registers,
+    }),
+    connectionsRefused: new Counter({
+      name: `${PREFIX}connections_refused_total`,
+      help: 'Connections that the public listener closed because it was full, or because they asked for too much at once.',
       labelNames: ['reason'],
       registers,
     }),
@@ -121,6 +130,14 @@ export function createMetrics(version: string): Metrics {
 
 function observe(registry: Registry, gauges: Gauges): void {
   const registers = [registry]
+  new Gauge({
+    name: `${PREFIX}connections_open`,
+    help: 'Connections of the public listener, tunnels and unfinished handshakes included.',
+    registers,
+    collect() {
+      this.set(gauges.openConnections())
+    },
+  })
   new Gauge({
     name: `${PREFIX}tunnels_open`,
     help: 'Open tunnels on this replica.',

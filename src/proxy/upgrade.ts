@@ -17,6 +17,7 @@ import { RfbClientReader } from '../desktop/rfb.ts'
 import type { RfbDialect } from '../desktop/rfb-messages.ts'
 import type { Upstream } from '../desktop/upstream.ts'
 import type { Authorize } from '../gate/authorize.ts'
+import type { Connections } from '../net/connections.ts'
 import type { Client } from '../net/forwarded.ts'
 import { newRequestId } from '../net/request-id.ts'
 import { canonicalTarget } from '../net/target.ts'
@@ -63,6 +64,7 @@ const STATUS: Readonly<Record<RefusalReason, number>> = {
 
 export interface UpgradeParts {
   readonly settings: SettingsHolder
+  readonly connections: Connections
   readonly authorize: Authorize
   readonly desktop: Desktop
   readonly tunnels: Tunnels
@@ -80,7 +82,8 @@ export type HandleUpgrade = (
 ) => Promise<void>
 
 export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
-  const { settings, authorize, desktop, tunnels, clientOf, metrics, audit, log } = parts
+  const { settings, connections, authorize, desktop, tunnels, clientOf, metrics, audit, log } =
+    parts
 
   function refuse(socket: Socket, reason: RefusalReason, extra = ''): void {
     metrics.upgradesRefused.inc({ reason })
@@ -130,6 +133,7 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
         break
     }
     const { session, role, clipboardIn, cookie, place } = authorization
+    connections.keepTunnel(socket, session.identity)
     if (place.upstream.pausedFor() !== undefined) return refuse(socket, 'desktop-refused')
     // Its end may have come while the gate looked, and comes only once.
     if (socket.destroyed || socket.readableEnded) {

@@ -8,6 +8,7 @@ import type { Desktop, Place } from '../desktop/desktop.ts'
 import type { PathMeaning } from '../desktop/desktop-kind.ts'
 import type { Authorize } from '../gate/authorize.ts'
 import { GatewayError } from '../lib/errors.ts'
+import type { Connections } from '../net/connections.ts'
 import type { Client } from '../net/forwarded.ts'
 import type { Target } from '../net/target.ts'
 import type { Log } from '../observability/log.ts'
@@ -28,6 +29,7 @@ const MAX_BODY_BYTES = 12_288
 
 export interface WebParts {
   readonly settings: SettingsHolder
+  readonly connections: Connections
   readonly authorize: Authorize
   readonly desktop: Desktop
   readonly presence: PresenceBook
@@ -61,7 +63,8 @@ interface Exchange {
 }
 
 export function createWeb(parts: WebParts): HandleWeb {
-  const { settings, authorize, desktop, presence, tunnels, refuse, metrics, log } = parts
+  const { settings, connections, authorize, desktop, presence, tunnels, refuse, metrics, log } =
+    parts
   const exchanges = new WeakMap<ServerResponse, Exchange>()
   const staticFiles = createStaticFiles(parts)
   desktop.onGone(() => staticFiles.flush())
@@ -180,6 +183,7 @@ export function createWeb(parts: WebParts): HandleWeb {
     if (authorization.outcome !== 'granted') {
       return refuse.unauthorized(request, response, authorization, client)
     }
+    connections.keep(request.socket, authorization.session.identity)
     // A person went here by hand: not a script, not a reload by the page itself (Fetch Metadata, Sec-Fetch-User).
     if (request.headers['sec-fetch-user'] === '?1') presence.noteInput(authorization.session.id)
     const { place, role } = authorization

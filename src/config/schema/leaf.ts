@@ -54,6 +54,16 @@ export function duration(minMs = 0, minText = ''): z.ZodType<number> {
   return z.preprocess((input) => (typeof input === 'number' ? String(input) : input), leaf)
 }
 
+/** An integer from `min` to `max`, written with digits alone. */
+export function wholeNumber(min: number, max: number): z.ZodType<number> {
+  const must = `must be a whole number from ${min} to ${max}`
+  const leaf = text(must, (written, refuse) => {
+    const value = /^\d{1,15}$/.test(written) ? Number(written) : Number.NaN
+    return value >= min && value <= max ? value : refuse(must)
+  })
+  return z.preprocess((input) => (typeof input === 'number' ? String(input) : input), leaf)
+}
+
 /** `true` or `false`. Not `yes`, `1` or `on`. */
 export const flag: z.ZodType<boolean> = z.preprocess(
   (input) => (input === 'true' ? true : input === 'false' ? false : input),

@@ -7,6 +7,7 @@ import { choice, duration, flag, line, list, map } from './leaf.ts'
 import { listenAddress, network, rateLimit } from './network-leaves.ts'
 import { accessRules } from './rule-leaf.ts'
 import { desktopSchema } from './schema-desktop.ts'
+import { limitsSchema } from './schema-limits.ts'
 import { oidcSchema } from './schema-oidc.ts'
 import { sessionSchema } from './schema-session.ts'
 import { byDefault, optional, required, settingsOf, type Setting } from './setting.ts'
@@ -110,6 +111,7 @@ const schema: z.ZodType<WrittenSettings> = map({
         "Adds a panel to the desktop's page. It shows who is signed in and for how long, offers sign-out, warns before the session ends and reconnects. With `false` the page is not changed.",
     }),
   }).prefault({}),
+  limits: limitsSchema.prefault({}),
   drain: map({
     delay: byDefault(duration(), '5s', {
       env: 'GATEWAY_DRAIN_DELAY',

@@ -14,6 +14,7 @@ const FULL = {
   GATEWAY_ADMIN_TOKEN: 'hunter2-token',
   GATEWAY_TRUSTED_PROXIES: '10.0.0.0/8',
   GATEWAY_LOGIN_LIMIT: '5/h',
+  GATEWAY_LIMITS_CONNECTIONS: '500',
   GATEWAY_TLS_CERT_FILE: CERT_FILE,
   GATEWAY_TLS_KEY_FILE: KEY_FILE,
   GATEWAY_OIDC_CLIENT_SECRET: 'hunter2-client',
@@ -50,6 +51,7 @@ describe('the effective settings as text', () => {
         viewer: { username: 'viewer', password: '(hidden)' },
         owner: { username: 'owner', password: '(hidden)' },
       },
+      limits: { connections: 500 },
       drain: { delay: '5s', timeout: '25s' },
     })
   })

@@ -60,6 +60,7 @@ describe('loading the settings', () => {
         csp: undefined,
       },
       ui: { panel: true },
+      limits: { connections: undefined },
       drain: { delay: 5_000, timeout: 25_000 },
       audit: { file: undefined },
       logLevel: 'info',

@@ -1,0 +1,37 @@
+// Connections that the public listener closed: each is counted, and a line a minute at most says so. A flood must not
+// fill the log.
+
+import type { Log } from './log.ts'
+import type { Metrics } from './metrics.ts'
+
+const MIN_BETWEEN_LINES_MS = 60_000
+
+export interface RefusedConnectionsParts {
+  readonly metrics: Metrics
+  readonly log: Log
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+  /** How many connections the listener holds at most. */
+  readonly max: number
+}
+
+export function createReportRefusedConnection({
+  metrics,
+  log,
+  now,
+  max,
+}: RefusedConnectionsParts): (reason: string) => void {
+  let nextLineAt = 0
+  let unsaid = 0
+  return function reportRefusedConnection(reason) {
+    metrics.connectionsRefused.inc({ reason })
+    unsaid += 1
+    if (now() < nextLineAt) return
+    nextLineAt = now() + MIN_BETWEEN_LINES_MS
+    log.warn(
+      { reason, closed: unsaid, limit: max },
+      'the public listener closes connections: it holds as many as GATEWAY_LIMITS_CONNECTIONS (limits.connections) allows, or a client asked for too much at once. Find the clients with the most connections, or give the container more memory',
+    )
+    unsaid = 0
+  }
+}
