@@ -59,6 +59,7 @@ export function assembleSettings(
       ),
       csp: desktop.csp,
     },
+    limits: written.limits,
     ui: written.ui,
     drain: written.drain,
     audit: { file: written.audit.file },

@@ -111,6 +111,10 @@ export interface Settings {
     /** Undefined: the desktop kind's own policy. */
     readonly csp: string | undefined
   }
+  readonly limits: {
+    /** Open tunnels of one person and those being opened, on this replica. */
+    readonly tunnelsPerPerson: number
+  }
   readonly ui: { readonly panel: boolean }
   readonly drain: { readonly delay: number; readonly timeout: number }
   readonly audit: { readonly file: string | undefined }

@@ -64,6 +64,7 @@ function asWritten(settings: Settings): Tree {
       })),
       csp: desktop.csp,
     },
+    limits: settings.limits,
     ui: settings.ui,
     drain: { delay: formatDuration(drain.delay), timeout: formatDuration(drain.timeout) },
     audit: settings.audit,

@@ -7,6 +7,7 @@ import { choice, duration, flag, line, list, map } from './leaf.ts'
 import { listenAddress, network, rateLimit } from './network-leaves.ts'
 import { accessRules } from './rule-leaf.ts'
 import { desktopSchema } from './schema-desktop.ts'
+import { limitsSchema } from './schema-limits.ts'
 import { oidcSchema } from './schema-oidc.ts'
 import { sessionSchema } from './schema-session.ts'
 import { byDefault, optional, required, settingsOf, type Setting } from './setting.ts'
@@ -96,6 +97,7 @@ const schema: z.ZodType<WrittenSettings> = map({
     meaning: "For rules that do not say: `deny` closes KasmVNC's Downloads.",
   }),
   desktop: desktopSchema.prefault({}),
+  limits: limitsSchema.prefault({}),
   ui: map({
     panel: byDefault(flag, 'true', {
       env: 'GATEWAY_UI_PANEL',

@@ -59,6 +59,7 @@ describe('loading the settings', () => {
         tls: { caFile: undefined, fingerprint: undefined, insecure: false },
         csp: undefined,
       },
+      limits: { tunnelsPerPerson: 32 },
       ui: { panel: true },
       drain: { delay: 5_000, timeout: 25_000 },
       audit: { file: undefined },
