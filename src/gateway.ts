@@ -153,6 +153,7 @@ export async function startGateway(
     audit,
     presence,
     watch: (session, cookie) => sessionMonitor.watch(session, cookie),
+    tunnelsPerPerson: () => holder.current.limits.tunnelsPerPerson,
     now,
   })
   sessions.onEndedHere((session, reason, request) => {

@@ -60,7 +60,7 @@ export function assembleSettings(
       csp: desktop.csp,
     },
     ui: written.ui,
-    limits: { connections: written.limits.connections },
+    limits: { ...written.limits, connections: written.limits.connections },
     drain: written.drain,
     audit: { file: written.audit.file },
     logLevel: written.logLevel,

@@ -115,6 +115,10 @@ export interface Settings {
   readonly limits: {
     /** Of the public listener. Undefined: by the memory there is (net/max-connections.ts). */
     readonly connections: number | undefined
+    /** Open tunnels of one person and those being opened, on this replica. */
+    readonly tunnelsPerPerson: number
+    /** Live sessions of one person, on all replicas. */
+    readonly sessionsPerPerson: number
   }
   readonly drain: { readonly delay: number; readonly timeout: number }
   readonly audit: { readonly file: string | undefined }

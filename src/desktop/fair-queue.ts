@@ -1,86 +1,122 @@
-// Who may ask a server next: so many requests at once in all and of one session, first come first served, and nobody
-// waits for ever.
-
-interface Waiting {
-  readonly who: string | undefined
-  readonly grant: (isGranted: boolean) => void
-}
+// Shares something scarce among persons: each may hold so many places and no more, and those who wait are served in
+// turn, one of each person, however many wait of one.
 
 export interface QueueLimits {
+  /** Places in all, and of one person. */
   readonly maxConcurrent: number
   readonly maxConcurrentOfOne: number
+  /** How many may wait for a place, in all and of one person. */
   readonly maxWaiting: number
   readonly maxWaitingOfOne: number
   /** Milliseconds. */
   readonly maxWait: number
 }
 
+type Settle = (isGranted: boolean) => void
+
+/** What one person holds and waits for. */
+interface Share {
+  running: number
+  /** First come, first served within one person. */
+  readonly waiting: Set<Settle>
+}
+
 export class FairQueue {
   readonly #limits: QueueLimits
-  readonly #waiting = new Set<Waiting>()
-  readonly #running = new Map<string | undefined, number>()
-  readonly #waitingOf = new Map<string | undefined, number>()
-  #total = 0
+  readonly #shares = new Map<string, Share>()
+  /** Persons who wait; whose turn is next comes first. */
+  readonly #turns = new Set<Share>()
+  #running = 0
+  #waiting = 0
 
   constructor(limits: QueueLimits) {
     this.#limits = limits
   }
 
+  /** Persons who hold a place or wait for one. */
+  get persons(): number {
+    return this.#shares.size
+  }
+
+  /** Takes a place for `person` (session/person.ts) if one is free. True: give it back with `release`. */
+  tryAcquire(person: string): boolean {
+    const isFree = this.#isFree(this.#shares.get(person))
+    if (isFree) this.#begin(this.#shareOf(person))
+    return isFree
+  }
+
   /**
-   * True when it is the turn of `who`, a session, or the gateway itself (undefined); give it back with `release`. False when too
-   * many wait, of all or of this one, it did not come in time, or it was given up by what `onWait` was given.
+   * Takes a place, or waits for one. True: give it back with `release`. False: too many wait, in all or of this person;
+   * the wait took too long; or the function that `onWait` was given was called.
    */
   acquire(
-    who: string | undefined,
+    person: string,
     onWait: (giveUp: () => void) => void = () => {},
   ): Promise<boolean> | boolean {
-    if (this.#isFree(who)) {
-      this.#begin(who)
-      return true
-    }
-    const { maxWaiting: most, maxWaitingOfOne } = this.#limits
-    if (this.#waiting.size >= most || (this.#waitingOf.get(who) ?? 0) >= maxWaitingOfOne)
-      return false
-    add(this.#waitingOf, who, 1)
+    if (this.tryAcquire(person)) return true
+    const { maxWaiting, maxWaitingOfOne, maxWait } = this.#limits
+    const waitingOfOne = this.#shares.get(person)?.waiting.size ?? 0
+    if (this.#waiting >= maxWaiting || waitingOfOne >= maxWaitingOfOne) return false
+    const share = this.#shareOf(person)
     return new Promise((resolve) => {
-      const waiting: Waiting = {
-        who,
-        grant: (isGranted) => {
-          clearTimeout(timer)
-          if (this.#waiting.delete(waiting)) add(this.#waitingOf, who, -1)
-          resolve(isGranted)
-        },
+      const settle: Settle = (isGranted) => {
+        clearTimeout(timer)
+        if (share.waiting.delete(settle)) this.#waiting -= 1
+        if (share.waiting.size === 0) this.#turns.delete(share)
+        this.#forgetIfIdle(person, share)
+        resolve(isGranted)
       }
-      const timer = setTimeout(() => waiting.grant(false), this.#limits.maxWait).unref()
-      this.#waiting.add(waiting)
-      onWait(() => waiting.grant(false))
+      const timer = setTimeout(settle, maxWait, false).unref()
+      this.#waiting += 1
+      share.waiting.add(settle)
+      this.#turns.add(share)
+      onWait(() => settle(false))
     })
   }
 
-  release(who: string | undefined): void {
-    this.#total -= 1
-    add(this.#running, who, -1)
-    for (const waiting of this.#waiting) {
-      if (this.#total >= this.#limits.maxConcurrent) return
-      if (!this.#isFree(waiting.who)) continue
-      this.#begin(waiting.who)
-      waiting.grant(true)
+  release(person: string): void {
+    const share = this.#shareOf(person)
+    this.#running -= 1
+    share.running -= 1
+    this.#forgetIfIdle(person, share)
+    this.#serve()
+  }
+
+  #serve(): void {
+    for (const share of this.#turns) {
+      if (this.#running >= this.#limits.maxConcurrent) return
+      const [next] = share.waiting
+      if (next === undefined || !this.#isFree(share)) continue
+      // Behind everybody else who waits; this loop comes to it again.
+      this.#turns.delete(share)
+      this.#turns.add(share)
+      this.#begin(share)
+      next(true)
     }
   }
 
-  #isFree(who: string | undefined): boolean {
+  #isFree(share: Share | undefined): boolean {
     const { maxConcurrent, maxConcurrentOfOne } = this.#limits
-    return this.#total < maxConcurrent && (this.#running.get(who) ?? 0) < maxConcurrentOfOne
+    return this.#running < maxConcurrent && (share?.running ?? 0) < maxConcurrentOfOne
   }
 
-  #begin(who: string | undefined): void {
-    this.#total += 1
-    add(this.#running, who, 1)
+  #begin(share: Share): void {
+    this.#running += 1
+    share.running += 1
   }
-}
 
-function add<Key>(counts: Map<Key, number>, key: Key, number: number): void {
-  const count = (counts.get(key) ?? 0) + number
-  if (count > 0) counts.set(key, count)
-  else counts.delete(key)
+  #shareOf(person: string): Share {
+    let share = this.#shares.get(person)
+    if (share === undefined) {
+      share = { running: 0, waiting: new Set() }
+      this.#shares.set(person, share)
+    }
+    return share
+  }
+
+  #forgetIfIdle(person: string, share: Share): void {
+    if (share.running === 0 && share.waiting.size === 0 && this.#shares.get(person) === share) {
+      this.#shares.delete(person)
+    }
+  }
 }

@@ -9,14 +9,13 @@ import { createAgent } from './tls.ts'
 import { FairQueue } from './fair-queue.ts'
 
 /** KasmVNC's listen backlog is 5; more at once and connects are reset or wait for SYN retries. */
-const MAX_REQUESTS_AT_ONCE = 16
+const MAX_CONNECTING = 16
 /** One person's slow downloads leave the others a way in. */
-const MAX_OF_ONE_SESSION = 12
-/** Requests that may wait for their turn, and how long (ms). */
-const MAX_WAITING = 1_024
-/** A page asks for hundreds of files at once; others find a place beside two of them. */
-const MAX_WAITING_OF_ONE = 640
-const MAX_WAIT_MS = 30_000
+const MAX_REQUESTS_OF_ONE = 12
+/** A page opens one stream, rarely three. KasmVNC's backlog holds no more than these of one person at one moment. */
+const MAX_HANDSHAKES_OF_ONE = 4
+/** A page asks for hundreds of files at once; others find room to wait beside one person. */
+const WAITING = { maxWaiting: 1_024, maxWaitingOfOne: 640, maxWait: 30_000 }
 
 export interface Upstream {
   readonly url: URL
@@ -24,14 +23,15 @@ export interface Upstream {
   readonly kind: KindOfDesktop
   /** The settings of its credentials, for the log. */
   readonly credentialSettings: string
-  /** For plain requests: each on a connection of its own, so many at once and no more. */
+  /** For plain requests: each on a connection of its own. */
   readonly requestAgent: Agent
-  /** For upgrades: so many handshakes at once; downloads never hold one up. */
   readonly tunnelAgent: Agent
   /** The `Authorization` value for a role, or undefined where none is set. */
   authorizationFor(role: Role): string | undefined
-  /** Whose turn it is to send one of those requests. */
-  readonly queue: FairQueue
+  /** Places at the desktop for plain requests: whoever sends one holds one, until its answer is out. */
+  readonly requests: FairQueue
+  /** For upgrades, until they are answered: downloads never hold one up. */
+  readonly handshakes: FairQueue
   /** It refused the gateway's credentials: it is left alone for a while. */
   markRefused(): void
   /** Seconds until it is asked again, or undefined when it may be asked now. */
@@ -55,14 +55,9 @@ export interface UpstreamOptions {
 
 export function createUpstream(options: UpstreamOptions): Upstream {
   const { url, tls, kind, credentialSettings, authorizationFor, pauseAfterRefusal, now } = options
-  const requestAgent = createAgent(url, tls, {
-    keepAlive: false,
-    maxSockets: MAX_REQUESTS_AT_ONCE,
-  })
-  // An upgraded connection leaves its agent: this bounds handshakes, not tunnels.
-  const tunnelAgent = reuseReads(
-    createAgent(url, tls, { keepAlive: false, maxSockets: MAX_REQUESTS_AT_ONCE }),
-  )
+  // The queues say how many at once: an agent's own limit would be a second queue, first come, first served.
+  const requestAgent = createAgent(url, tls, { keepAlive: false })
+  const tunnelAgent = reuseReads(createAgent(url, tls, { keepAlive: false }))
   const goneListeners: (() => void)[] = []
   let pausedUntil = 0
 
@@ -77,12 +72,15 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     requestAgent,
     tunnelAgent,
     authorizationFor,
-    queue: new FairQueue({
-      maxConcurrent: MAX_REQUESTS_AT_ONCE,
-      maxConcurrentOfOne: MAX_OF_ONE_SESSION,
-      maxWaiting: MAX_WAITING,
-      maxWaitingOfOne: MAX_WAITING_OF_ONE,
-      maxWait: MAX_WAIT_MS,
+    requests: new FairQueue({
+      maxConcurrent: MAX_CONNECTING,
+      maxConcurrentOfOne: MAX_REQUESTS_OF_ONE,
+      ...WAITING,
+    }),
+    handshakes: new FairQueue({
+      maxConcurrent: MAX_CONNECTING,
+      maxConcurrentOfOne: MAX_HANDSHAKES_OF_ONE,
+      ...WAITING,
     }),
     markRefused() {
       pausedUntil = now() + pauseAfterRefusal

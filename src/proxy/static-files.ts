@@ -1,5 +1,5 @@
 // The files that the desktop's web client is made of, fetched from the desktop once and given out from memory: KasmVNC takes
-// 16 requests at a time, hashes a password for each (websocket.c:2077), compresses nothing and knows no conditions.
+// few requests at a time, hashes a password for each (websocket.c:2077), compresses nothing and knows no conditions.
 // They are the same for everybody: its server looks at the user for `/api/` alone. Who may have them the gate decides each
 // time, as for anything else.
 
@@ -20,13 +20,15 @@ import { GatewayError } from '../lib/errors.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { requestHeaders, responseHeaders } from './headers.ts'
-import { StaticCache, type Kept } from './static-cache.ts'
+import { StaticCache, type Fetched } from './static-cache.ts'
 import { ANSWER_TIMEOUT_MS, restrain, turnedAway } from './upstream-request.ts'
 
 const gzip = promisify(gzipWithCallback)
 
 /** A longer file is nobody's part of a client. */
 const MAX_FILE = 4_194_304
+/** The desktop's words for a file that it does not have; a longer answer is not kept. */
+const MAX_NOT_FOUND_BYTES = 2_048
 /** From the first byte of the answer to the last. */
 const BODY_TIMEOUT_MS = 60_000
 /** A packet: less does not get there any faster. */
@@ -39,7 +41,8 @@ interface StaticFile {
   readonly body: Buffer
   /** Undefined where it would not be shorter. */
   readonly zipped: Buffer | undefined
-  readonly etag: string
+  /** Undefined: there is no such file, and `body` says so. */
+  readonly etag: string | undefined
   readonly headers: OutgoingHttpHeaders
 }
 
@@ -57,6 +60,10 @@ export interface Wanted {
   readonly type: string
   readonly authorization: string | undefined
   readonly clientAddress: string
+  /** Who asks (session/person.ts): a fetch takes one of this person's places at the desktop. */
+  readonly person: string
+  /** Is given what to call when the person no longer waits for a place. */
+  readonly onWait: (giveUp: () => void) => void
 }
 
 export interface StaticFiles {
@@ -70,26 +77,39 @@ export function createStaticFiles(parts: StaticFilesParts): StaticFiles {
   const cache = new StaticCache<StaticFile | undefined>(now)
   const send = desktop.url.protocol === 'https:' ? httpsRequest : httpRequest
 
-  async function fetch(wanted: Wanted): Promise<Kept<StaticFile | undefined>> {
-    // For everybody, and so in the gateway's own share: as many names as somebody makes up fill no more than that.
-    if (!(await desktop.queue.acquire(undefined))) {
+  async function find(wanted: Wanted): Promise<StaticFile | undefined> {
+    const { path, person, onWait } = wanted
+    const known = cache.find(path)
+    if (known !== undefined) return known
+    // A fetch counts as under way only once it has its place: one that waits behind its own person's flood would have
+    // everybody who asks for that file wait with it.
+    const place = desktop.requests.acquire(person, onWait)
+    if (place !== true && !(await place)) {
       throw new GatewayError('desktop-busy', 'too many wait for the desktop')
     }
     try {
-      const answer = await ask(wanted)
-      const isGood = answer.statusCode === 200
-      const length = Number(answer.headers['content-length'])
-      // Without a length a file that was cut off could not be told from a whole one.
-      if (!isGood || !isForEverybody(answer.headers) || !(length <= MAX_FILE)) {
-        answer.destroy()
-        return { value: undefined, bytes: isGood ? 0 : undefined }
-      }
-      const body = await readWhole(answer)
-      const file = await keepable(wanted, answer, body)
-      return { value: file, bytes: file.body.length + (file.zipped?.length ?? 0) }
+      return await cache.get(path, () => fetch(wanted))
     } finally {
-      desktop.queue.release(undefined)
+      desktop.requests.release(person)
     }
+  }
+
+  async function fetch(wanted: Wanted): Promise<Fetched<StaticFile | undefined>> {
+    const answer = await ask(wanted)
+    const { statusCode, headers } = answer
+    const isGood = statusCode === 200
+    // Without a length a file that was cut off could not be told from a whole one.
+    const isFile = isGood && Number(headers['content-length']) <= MAX_FILE
+    const isMissing = statusCode === 404
+    if ((!isFile && !isMissing) || !isForEverybody(headers)) {
+      answer.destroy()
+      return { value: undefined, bytes: isGood ? 0 : undefined }
+    }
+    // KasmVNC gives a 404 no length.
+    const body = await readWhole(answer, isMissing ? MAX_NOT_FOUND_BYTES : MAX_FILE)
+    if (body === undefined) return { value: undefined, bytes: undefined }
+    const file = isMissing ? notFound(answer, body) : await keepable(wanted, answer, body)
+    return { value: file, bytes: file.body.length + (file.zipped?.length ?? 0), isMissing }
   }
 
   function ask({ path, authorization, clientAddress }: Wanted): Promise<IncomingMessage> {
@@ -132,9 +152,6 @@ export function createStaticFiles(parts: StaticFilesParts): StaticFiles {
     answer: IncomingMessage,
     body: Buffer,
   ): Promise<StaticFile> {
-    const csp = settings.current.desktop.csp ?? desktop.kind.csp
-    const headers = responseHeaders(answer, 'client', csp, desktop.url)
-    for (const name of GATEWAY_OWNED_HEADERS) delete headers[name]
     const hash = createHash('sha256').update(body).digest('base64url')
     const isWorthIt = body.length >= MIN_COMPRESSED_BYTES && COMPRESSIBLE.test(type)
     const zipped = isWorthIt ? await gzip(body, { level: 9 }) : undefined
@@ -144,7 +161,7 @@ export function createStaticFiles(parts: StaticFilesParts): StaticFiles {
       zipped: isShorter ? zipped : undefined,
       etag: hash,
       headers: {
-        ...headers,
+        ...headersOf(answer),
         'content-type': type,
         'x-content-type-options': 'nosniff',
         'cache-control': CONTENT_HASH.test(path)
@@ -155,18 +172,34 @@ export function createStaticFiles(parts: StaticFilesParts): StaticFiles {
     }
   }
 
+  function notFound(answer: IncomingMessage, body: Buffer): StaticFile {
+    return { body, zipped: undefined, etag: undefined, headers: headersOf(answer) }
+  }
+
+  function headersOf(answer: IncomingMessage): OutgoingHttpHeaders {
+    const csp = settings.current.desktop.csp ?? desktop.kind.csp
+    const headers = responseHeaders(answer, 'client', csp, desktop.url)
+    for (const name of GATEWAY_OWNED_HEADERS) delete headers[name]
+    return headers
+  }
+
   return {
-    find: (wanted) => cache.get(wanted.path, () => fetch(wanted)),
+    find,
     flush: () => cache.flush(),
   }
 }
 
-/** Answers GET or HEAD with a file, or says that the browser has it already (RFC 9110 13.1.2). */
+/** Answers GET or HEAD with a file, or says that there is none, or that the browser has it already (RFC 9110 13.1.2). */
 export function sendFile(
   { method, headers }: Pick<IncomingMessage, 'method' | 'headers'>,
   response: ServerResponse,
   file: StaticFile,
 ): void {
+  if (file.etag === undefined) {
+    response.writeHead(404, { ...file.headers, 'content-length': file.body.length })
+    response.end(method === 'HEAD' ? undefined : file.body)
+    return
+  }
   const isZipped = file.zipped !== undefined && takesGzip(headers['accept-encoding'])
   const body = isZipped ? file.zipped : file.body
   // Strong: of these very bytes, so that compressed ones have another.
@@ -201,12 +234,17 @@ function isForEverybody(headers: IncomingHttpHeaders): boolean {
   return vary === undefined && cookies === undefined && encoding === undefined && !isPrivate
 }
 
-/** Rejects where it ends before its length does. */
-async function readWhole(answer: IncomingMessage): Promise<Buffer> {
+/** Undefined where it is longer than `max` bytes. Rejects where it ends before its length does. */
+async function readWhole(answer: IncomingMessage, max: number): Promise<Buffer | undefined> {
   const deadline = setTimeout(() => answer.destroy(), BODY_TIMEOUT_MS)
   try {
     const chunks: Buffer[] = []
-    for await (const chunk of answer) chunks.push(chunk as Buffer)
+    let length = 0
+    for await (const chunk of answer) {
+      length += (chunk as Buffer).length
+      if (length > max) return undefined
+      chunks.push(chunk as Buffer)
+    }
     return Buffer.concat(chunks)
   } catch (error) {
     throw new GatewayError('desktop-unreachable', 'the desktop broke off', { cause: error })

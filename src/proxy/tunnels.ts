@@ -1,8 +1,10 @@
 // What is open on this replica, by the session it belongs to and ends with: tunnels, and the plain requests beside them.
 
 import type { Permission, Role } from '../config/config.ts'
+import { FairQueue } from '../desktop/fair-queue.ts'
 import { subjectOf, type Audit } from '../observability/audit.ts'
 import type { Metrics } from '../observability/metrics.ts'
+import { personOf } from '../session/person.ts'
 import type { PresenceBook } from '../session/presence.ts'
 import type { Session } from '../session/session.ts'
 import { Tunnel, type CloseReason, type Link } from './tunnel.ts'
@@ -17,7 +19,7 @@ interface Closable {
 }
 
 export interface Ticket {
-  /** FairQueue the handshake into a tunnel, unless its session ended meanwhile. */
+  /** Turns the handshake into a tunnel, unless its session ended meanwhile. */
   join(link: Link): void
   /** The handshake came to nothing. */
   discard(): void
@@ -38,6 +40,8 @@ export interface TunnelsParts {
   readonly presence: PresenceBook
   /** Called as a session's tunnel, or its handshake, begins; the answer is called when it is over. */
   readonly watch: (session: Session, cookie: string) => () => void
+  /** How many tunnels a person may have here, handshakes under way included. */
+  readonly tunnelsPerPerson: () => number
   readonly now: () => number
 }
 
@@ -45,6 +49,8 @@ export class Tunnels {
   readonly #parts: TunnelsParts
   readonly #bySession = new Map<string, Set<Closable>>()
   readonly #open = new Set<Tunnel>()
+  /** A place for each tunnel and each handshake that may become one. */
+  readonly #places: FairQueue
   readonly #recentlyEnded = new Map<string, CloseReason>()
   readonly #timers: readonly NodeJS.Timeout[]
   #closedBytes = { toBrowser: 0, toDesktop: 0 }
@@ -52,6 +58,15 @@ export class Tunnels {
 
   constructor(parts: TunnelsParts) {
     this.#parts = parts
+    this.#places = new FairQueue({
+      maxConcurrent: Number.POSITIVE_INFINITY,
+      get maxConcurrentOfOne() {
+        return parts.tunnelsPerPerson()
+      },
+      maxWaiting: 0,
+      maxWaitingOfOne: 0,
+      maxWait: 0,
+    })
     this.#timers = [
       setInterval(() => this.#look(), LOOK_EVERY_MS).unref(),
       setInterval(() => this.#ping(), PING_EVERY_MS).unref(),
@@ -60,9 +75,16 @@ export class Tunnels {
 
   /**
    * Registers a handshake under way, so that the end of its session reaches it too. `abort` is called at most once,
-   * perhaps at once: the session may have ended since it was read.
+   * perhaps at once: the session may have ended since it was read. Undefined: the person has as many tunnels as a
+   * person may have.
    */
-  enter(session: Session, cookie: string, abort: (reason: CloseReason) => void): Ticket {
+  enter(
+    session: Session,
+    cookie: string,
+    abort: (reason: CloseReason) => void,
+  ): Ticket | undefined {
+    const person = personOf(session)
+    if (!this.#places.tryAcquire(person)) return undefined
     let isOver = false
     const pending: Closable = {
       role: session.role,
@@ -78,13 +100,15 @@ export class Tunnels {
     if (ended !== undefined) pending.close(ended)
     return {
       join: (link) => {
-        if (!isOver) this.#join(session, cookie, link)
+        if (isOver) return
         isOver = true
+        this.#join(session, cookie, link)
         unwatch()
       },
       discard: () => {
         isOver = true
         unwatch()
+        this.#places.release(person)
       },
     }
   }
@@ -182,6 +206,7 @@ export class Tunnels {
       onClosed: (reason) => {
         this.#open.delete(tunnel)
         unwatch()
+        this.#places.release(personOf(session))
         presence.tunnelClosed(session.id)
         if (reason === 'desktop-gone') server.markGone()
         const seconds = (now() - startedAt) / 1_000

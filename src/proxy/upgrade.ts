@@ -1,13 +1,7 @@
 // Upgrades: Origin first and without any I/O, then the gate, then the desktop's own 101, then a tunnel. Until that 101
 // every answer is plain HTTP. RFC 6455 4.2.
 
-import { createHash } from 'node:crypto'
-import {
-  request as httpRequest,
-  STATUS_CODES,
-  type ClientRequest,
-  type IncomingMessage,
-} from 'node:http'
+import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Permission, Role, SettingsHolder } from '../config/config.ts'
@@ -24,43 +18,16 @@ import { canonicalTarget } from '../net/target.ts'
 import { subjectOf, type Audit } from '../observability/audit.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
+import { personOf } from '../session/person.ts'
 import type { Session } from '../session/session.ts'
+import { isProperAnswer, readHandshake, switchingProtocols, type Offer } from './handshake.ts'
 import { upgradeHeaders } from './headers.ts'
+import { refuseUpgrade, type UpgradeRefusal } from './refuse-upgrade.ts'
 import type { CloseReason } from './tunnel.ts'
 import type { Ticket, Tunnels } from './tunnels.ts'
 
 /** Milliseconds from our first byte to the desktop's whole 101, waiting for a place included. */
 const HANDSHAKE_TIMEOUT_MS = 10_000
-const RETRY_AFTER_S = 5
-
-type RefusalReason =
-  | 'origin'
-  | 'handshake'
-  | 'not-found'
-  | 'unauthenticated'
-  | 'forbidden'
-  | 'store-unavailable'
-  | 'desktop-refused'
-  | 'desktop-unreachable'
-  | 'desktop-broken'
-  | 'desktop-timeout'
-  | 'session-ended'
-  | 'draining'
-
-const STATUS: Readonly<Record<RefusalReason, number>> = {
-  origin: 403,
-  handshake: 400,
-  'not-found': 404,
-  unauthenticated: 401,
-  forbidden: 403,
-  'store-unavailable': 503,
-  'desktop-refused': 502,
-  'desktop-unreachable': 503,
-  'desktop-broken': 502,
-  'desktop-timeout': 504,
-  'session-ended': 401,
-  draining: 503,
-}
 
 export interface UpgradeParts {
   readonly settings: SettingsHolder
@@ -85,16 +52,20 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
   const { settings, connections, authorize, desktop, tunnels, clientOf, metrics, audit, log } =
     parts
 
-  function refuse(socket: Socket, reason: RefusalReason, extra = ''): void {
+  function refuse(socket: Socket, reason: UpgradeRefusal, extra = ''): void {
     metrics.upgradesRefused.inc({ reason })
-    const status = STATUS[reason]
-    const retry = status === 503 ? `Retry-After: ${RETRY_AFTER_S}\r\n` : ''
-    socket.end(
-      `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${extra}${retry}Content-Length: 0\r\nConnection: close\r\n\r\n`,
-    )
-    // The rest of what the client sends is nobody's.
-    socket.resume()
-    setTimeout(() => socket.destroy(), 1_000).unref()
+    refuseUpgrade(socket, reason, extra)
+  }
+
+  function writeDenied(session: Session, client: Client, reason: string): void {
+    audit.write({
+      event: 'access_denied',
+      request: newRequestId(),
+      ...subjectOf(session),
+      address: client.address,
+      desktop: desktop.url.host,
+      reason,
+    })
   }
 
   return async function handleUpgrade(request, socket, head) {
@@ -120,14 +91,7 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
       case 'store-unavailable':
         return refuse(socket, 'store-unavailable')
       case 'forbidden':
-        audit.write({
-          event: 'access_denied',
-          request: newRequestId(),
-          ...subjectOf(authorization.session),
-          address: client.address,
-          desktop: desktop.url.host,
-          reason: authorization.reason,
-        })
+        writeDenied(authorization.session, client, authorization.reason)
         return refuse(socket, 'forbidden')
       case 'granted':
         break
@@ -175,8 +139,11 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
     const { kind } = upstream
     const protocols = kind.subprotocol === undefined ? offer.protocols : [kind.subprotocol]
     const send = upstream.url.protocol === 'https:' ? httpsRequest : httpRequest
+    const person = personOf(session)
     let upstreamRequest: ClientRequest | undefined
     let isSettled = false
+    let holdsPlace = false
+    let giveUpWaiting = (): void => {}
     const deadline = setTimeout(() => settle('desktop-timeout'), HANDSHAKE_TIMEOUT_MS)
     const leave = (): void => {
       settle(undefined)
@@ -186,13 +153,19 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
     socket.once('close', leave)
     let ticket: Ticket | undefined
     ticket = tunnels.enter(session, cookie, (reason) => settle(endOf(reason)))
+    if (ticket === undefined) {
+      writeDenied(session, client, 'tunnel-limit')
+      return settle('tunnel-limit')
+    }
     // The session may have ended since it was read.
     if (isSettled) return ticket.discard()
+    const place = upstream.handshakes.acquire(person, (giveUp) => (giveUpWaiting = giveUp))
+    if (typeof place === 'boolean') shakeHands(place, ticket)
+    else void place.then((isGranted) => shakeHands(isGranted, ticket))
 
     /** Ends the handshake: with a refusal, or without one where nobody is left to hear it. */
-    function settle(refusal: RefusalReason | undefined): void {
+    function settle(refusal: UpgradeRefusal | undefined): void {
       if (isSettled) return
-      isSettled = true
       cleanUp()
       ticket?.discard()
       upstreamRequest?.destroy()
@@ -200,64 +173,74 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
     }
 
     function cleanUp(): void {
+      isSettled = true
       clearTimeout(deadline)
       socket.off('end', leave)
       socket.off('close', leave)
+      giveUpWaiting()
+      if (holdsPlace) upstream.handshakes.release(person)
     }
 
-    upstreamRequest = send({
-      agent: upstream.tunnelAgent,
-      ...upstream.address,
-      path,
-      headers: upgradeHeaders(
-        {
-          authorization: upstream.authorizationFor(role),
-          clientAddress: client.address,
-          host: upstream.url.host,
-        },
-        origin,
-        offer.key,
-        protocols,
-      ),
-    })
-    upstreamRequest.on('error', (error) => {
-      if (!isSettled) log.warn({ err: error }, 'the desktop did not take a WebSocket')
-      if (!isSettled) upstream.markGone()
-      settle('bytesParsed' in error ? 'desktop-broken' : 'desktop-unreachable')
-    })
-    upstreamRequest.on('response', (answer) => {
-      answer.destroy()
-      if (answer.statusCode === 401 && !isSettled) upstream.markRefused()
-      log.warn({ status: answer.statusCode }, 'the desktop refused a WebSocket')
-      settle(answer.statusCode === 401 ? 'desktop-refused' : 'desktop-broken')
-    })
-    upstreamRequest.on('upgrade', (answer, upstreamSocket: Socket, upstreamHead) => {
-      upstreamSocket.on('error', destroyOnError)
-      const chosen = answer.headers['sec-websocket-protocol']
-      const isOffered = chosen === undefined || protocols.includes(chosen)
-      if (isSettled || !isOffered || !isProperAnswer(answer, offer.key)) {
-        upstreamSocket.destroy()
-        settle('desktop-broken')
-        return
-      }
-      isSettled = true
-      cleanUp()
-      socket.write(switchingProtocols(offer, kind.subprotocol ?? chosen))
-      ticket.join({
-        client: socket,
-        server: upstream,
-        upstream: upstreamSocket,
-        clientHead: head,
-        upstreamHead,
-        role,
-        clipboardIn,
-        address: client.address,
-        requestId: newRequestId(),
-        reader: readerFor(kind.dialect, role, clipboardIn),
-        longestFrame: kind.longestFrame,
+    function shakeHands(isGranted: boolean, ticket: Ticket): void {
+      if (!isGranted) return settle('desktop-busy')
+      // It was given up in the very moment in which its turn came.
+      if (isSettled) return upstream.handshakes.release(person)
+      holdsPlace = true
+      // It turned somebody away while this one waited.
+      if (upstream.pausedFor() !== undefined) return settle('desktop-refused')
+      upstreamRequest = send({
+        agent: upstream.tunnelAgent,
+        ...upstream.address,
+        path,
+        headers: upgradeHeaders(
+          {
+            authorization: upstream.authorizationFor(role),
+            clientAddress: client.address,
+            host: upstream.url.host,
+          },
+          origin,
+          offer.key,
+          protocols,
+        ),
       })
-    })
-    upstreamRequest.end()
+      upstreamRequest.on('error', (error) => {
+        if (!isSettled) log.warn({ err: error }, 'the desktop did not take a WebSocket')
+        if (!isSettled) upstream.markGone()
+        settle('bytesParsed' in error ? 'desktop-broken' : 'desktop-unreachable')
+      })
+      upstreamRequest.on('response', (answer) => {
+        answer.destroy()
+        if (answer.statusCode === 401 && !isSettled) upstream.markRefused()
+        log.warn({ status: answer.statusCode }, 'the desktop refused a WebSocket')
+        settle(answer.statusCode === 401 ? 'desktop-refused' : 'desktop-broken')
+      })
+      upstreamRequest.on('upgrade', (answer, upstreamSocket: Socket, upstreamHead) => {
+        upstreamSocket.on('error', destroyOnError)
+        const chosen = answer.headers['sec-websocket-protocol']
+        const isOffered = chosen === undefined || protocols.includes(chosen)
+        if (isSettled || !isOffered || !isProperAnswer(answer, offer.key)) {
+          upstreamSocket.destroy()
+          settle('desktop-broken')
+          return
+        }
+        cleanUp()
+        socket.write(switchingProtocols(offer, kind.subprotocol ?? chosen))
+        ticket.join({
+          client: socket,
+          server: upstream,
+          upstream: upstreamSocket,
+          clientHead: head,
+          upstreamHead,
+          role,
+          clipboardIn,
+          address: client.address,
+          requestId: newRequestId(),
+          reader: readerFor(kind.dialect, role, clipboardIn),
+          longestFrame: kind.longestFrame,
+        })
+      })
+      upstreamRequest.end()
+    }
   }
 }
 
@@ -276,70 +259,6 @@ function readerFor(
   return new RfbClientReader(dialect, restrictionsFor(dialect, role, clipboardIn))
 }
 
-function endOf(reason: CloseReason): RefusalReason {
+function endOf(reason: CloseReason): UpgradeRefusal {
   return reason === 'draining' ? 'draining' : 'session-ended'
-}
-
-interface Offer {
-  readonly key: string
-  /** The subprotocols that the browser named; an answer must not name one that was not offered. */
-  readonly protocols: readonly string[]
-}
-
-/** RFC 9110 5.6.2, and no more of them than anybody means. */
-const SUBPROTOCOL = /^[\w!#$%&'*+\-.^`|~]{1,128}$/
-const MAX_SUBPROTOCOLS = 8
-
-/** What the client offers, or undefined where it is no WebSocket handshake that the server could take. */
-function readHandshake(
-  { method, httpVersion, headers }: IncomingMessage,
-  subprotocol: string | undefined,
-): Offer | undefined {
-  const key = headers['sec-websocket-key'] ?? ''
-  const list = (headers['sec-websocket-protocol'] ?? '').trim()
-  const protocols = list === '' ? [] : list.split(',').map((name) => name.trim())
-  const isTaken =
-    subprotocol === undefined
-      ? protocols.length <= MAX_SUBPROTOCOLS && protocols.every((name) => SUBPROTOCOL.test(name))
-      : protocols.length === 0 || protocols.includes(subprotocol)
-  const { 'content-length': length = '0', 'transfer-encoding': encoding } = headers
-  const isHandshake =
-    method === 'GET' &&
-    httpVersion === '1.1' &&
-    headers.upgrade?.toLowerCase() === 'websocket' &&
-    headers['sec-websocket-version'] === '13' &&
-    /^[A-Za-z0-9+/]{22}==$/.test(key) &&
-    isTaken &&
-    // A body would be taken for the first frames.
-    length === '0' &&
-    encoding === undefined
-  return isHandshake ? { key, protocols } : undefined
-}
-
-function isProperAnswer({ statusCode, headers }: IncomingMessage, key: string): boolean {
-  const { upgrade, 'sec-websocket-accept': accept } = headers
-  return (
-    statusCode === 101 &&
-    upgrade?.toLowerCase() === 'websocket' &&
-    accept === acceptOf(key) &&
-    headers['sec-websocket-extensions'] === undefined
-  )
-}
-
-function switchingProtocols({ key, protocols }: Offer, chosen: string | undefined): string {
-  return [
-    'HTTP/1.1 101 Switching Protocols',
-    'Upgrade: websocket',
-    'Connection: Upgrade',
-    `Sec-WebSocket-Accept: ${acceptOf(key)}`,
-    ...(chosen !== undefined && protocols.includes(chosen)
-      ? [`Sec-WebSocket-Protocol: ${chosen}`]
-      : []),
-    '\r\n',
-  ].join('\r\n')
-}
-
-/** RFC 6455 4.2.2 (5.4). */
-function acceptOf(key: string): string {
-  return createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
 }

@@ -14,7 +14,9 @@ import type { Target } from '../net/target.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { FailureKind } from '../pages/pages.ts'
+import { personOf } from '../session/person.ts'
 import type { PresenceBook } from '../session/presence.ts'
+import type { Session } from '../session/session.ts'
 import { requestHeaders, responseHeaders } from './headers.ts'
 import { askForWholePage, insertPanel, wantsPanel } from './panel-injection.ts'
 import type { Asked, Refuse } from './refuse.ts'
@@ -163,13 +165,18 @@ export function createWeb(parts: WebParts): HandleWeb {
     place: Place,
     type: string,
     role: Role,
+    session: Session,
     client: Client,
   ): Promise<boolean> {
     try {
-      const { path } = place
-      const authorization = place.upstream.authorizationFor(role)
-      const clientAddress = client.address
-      const file = await staticFiles.find({ path, type, authorization, clientAddress })
+      const file = await staticFiles.find({
+        path: place.path,
+        type,
+        authorization: place.upstream.authorizationFor(role),
+        clientAddress: client.address,
+        person: personOf(session),
+        onWait: (giveUp) => void response.once('close', giveUp),
+      })
       if (file !== undefined) sendFile(request, response, file)
       return file !== undefined
     } catch (error) {
@@ -186,7 +193,7 @@ export function createWeb(parts: WebParts): HandleWeb {
     connections.keep(request.socket, authorization.session.identity)
     // A person went here by hand: not a script, not a reload by the page itself (Fetch Metadata, Sec-Fetch-User).
     if (request.headers['sec-fetch-user'] === '?1') presence.noteInput(authorization.session.id)
-    const { place, role } = authorization
+    const { place, role, session } = authorization
     const { upstream, path } = place
     const { kind } = upstream
     const { method = '' } = request
@@ -208,23 +215,25 @@ export function createWeb(parts: WebParts): HandleWeb {
     }
     const type = kind.clientFileType(path)
     if (type !== undefined && target.query === '' && request.headers.range === undefined) {
-      if (await answerFromMemory(request, response, place, type, role, client)) return undefined
+      if (await answerFromMemory(request, response, place, type, role, session, client)) {
+        return undefined
+      }
     }
-    const { session } = authorization
     const leave = tunnels.enterRequest(session, authorization.cookie, () => response.destroy())
     // Gone while the gate looked: no 'close' will come.
     if (response.destroyed) return leave()
     response.once('close', leave)
-    const isAdmitted = await upstream.queue.acquire(
-      session.id,
+    const person = personOf(session)
+    const isAdmitted = await upstream.requests.acquire(
+      person,
       (giveUp) => void response.once('close', giveUp),
     )
     if (!isAdmitted) {
       if (response.destroyed) return undefined
       return refuse.failed(request, response, 'desktop-busy', { retryAfter: 1 })
     }
-    if (response.destroyed) return upstream.queue.release(session.id)
-    response.once('close', () => upstream.queue.release(session.id))
+    if (response.destroyed) return upstream.requests.release(person)
+    response.once('close', () => upstream.requests.release(person))
 
     const { url, headers } = request
     const forPanel = !place.isRoute && wantsPanel(settings, request, path)

@@ -176,7 +176,6 @@ describe('not kept is', () => {
     ['the front page', 'GET /', []],
     ['a file of a person’s', 'GET /Downloads/Downloads/saved.js', []],
     ['a file of another kind', 'GET /notes.txt', []],
-    ['a file that is not there', 'GET /app/nowhere.js', []],
     ['a file too large to be one of the client’s', 'GET /huge.js', []],
   ])('%s', async (_, ask, lines) => {
     await start()
@@ -237,10 +236,11 @@ describe('a new image of the desktop', () => {
     await isNew()
   })
 
-  it('shows at once what the old one did not have, and that is kept like the rest', async () => {
+  it('shows within seconds what the old one did not have, and that is kept like the rest', async () => {
     await start({ files: {} })
     expect(await visitor.ask('GET /app/long.js')).toMatchObject({ status: 404 })
     await replace()
+    later += 5_001
     await isNew()
     await isNew()
     expect(again?.requests).toHaveLength(1)
@@ -264,6 +264,49 @@ describe('a new image of the desktop', () => {
     expect((await visitor.ask('GET /vnc.html')).status).toBe(503)
     again = await startKasmVncStandIn({ port, files: changed })
     await isNew()
+  })
+})
+
+describe('a file that the desktop does not have', () => {
+  it('is asked for once in five seconds, whoever asks, and answered as the desktop did', async () => {
+    await start()
+    const other = await signIn(stack.gateway, 'victor')
+    const direct = await visitor.ask('GET /app/nowhere.js?v=1')
+    const before = asked()
+    const answers = [
+      await visitor.ask('GET /app/nowhere.js'),
+      await visitor.ask('GET /app/nowhere.js', 'If-None-Match: *'),
+      await other.ask('GET /app/nowhere.js'),
+    ]
+    for (const answer of answers) {
+      expect(answer).toMatchObject({ status: 404, body: '404' })
+      for (const name of ['content-type', 'content-security-policy', 'cache-control']) {
+        expect(field(answer, name), name).toBe(field(direct, name))
+      }
+      expect(field(answer, 'etag')).toBeUndefined()
+    }
+    expect(await visitor.ask('HEAD /app/nowhere.js')).toMatchObject({ status: 404, body: '' })
+    expect(asked()).toBe(before + 1)
+    later += 5_001
+    await visitor.ask('GET /app/nowhere.js')
+    expect(asked()).toBe(before + 2)
+  })
+
+  it('pushes out no file that it has, however many such names somebody makes up', async () => {
+    await start()
+    await visitor.ask('GET /app/long.js')
+    for (let round = 0; round < 6; round += 1) {
+      await Promise.all(
+        Array.from({ length: 100 }, (_, at) => visitor.ask(`GET /nope-${round}-${at}.js`)),
+      )
+    }
+    const before = asked()
+    await visitor.ask('GET /app/long.js')
+    await visitor.ask('GET /nope-5-99.js')
+    expect(asked()).toBe(before)
+    // The first of those names made room for the last.
+    await visitor.ask('GET /nope-0-0.js')
+    expect(asked()).toBe(before + 1)
   })
 })
 

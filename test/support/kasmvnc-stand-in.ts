@@ -37,6 +37,8 @@ export interface StandInOptions {
    * more than 6 at one moment wait a second for a SYN retry. Raise it where that second would be in the way.
    */
   readonly backlog?: number
+  /** Milliseconds that every answer takes: a desktop whose machine is busy. */
+  readonly answerAfterMs?: number
   /** `-http-header`: not on the ban and not on the 101. */
   readonly headers?: Readonly<Record<string, string>>
   /** The clock of the blacklist and of all times on record, in milliseconds. */
@@ -83,6 +85,7 @@ class LiveStandIn implements StandIn {
   readonly url: URL
   readonly #now: () => number
   readonly #sslOnly: boolean
+  readonly #answerAfterMs: number
   readonly #secureContext: SecureContext | undefined
   readonly #site: Site
   readonly #screen = new Screen()
@@ -96,6 +99,7 @@ class LiveStandIn implements StandIn {
     this.url = new URL(`${scheme}://127.0.0.1:${options.port ?? 0}`)
     this.#now = options.now ?? Date.now
     this.#sslOnly = options.sslOnly ?? false
+    this.#answerAfterMs = options.answerAfterMs ?? 0
     this.#secureContext = options.tls && createSecureContext(options.tls)
     this.#site = {
       answers: new Answers(options.headers ?? {}),
@@ -161,6 +165,10 @@ class LiveStandIn implements StandIn {
     })
   }
 
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#timers.add(setTimeout(resolve, ms)))
+  }
+
   /** One port for both: the first byte tells TLS from plain (WS.c:1902-1930). */
   #unwrap(transport: Socket): Socket | undefined {
     const first = transport.read() as Buffer | null
@@ -184,6 +192,7 @@ class LiveStandIn implements StandIn {
     if (outcome === 'incomplete') return void transport.destroy()
     if (outcome === 'too-large') return end(socket, this.#site.answers.badRequest(', too large'))
 
+    if (this.#answerAfterMs > 0) await this.#pause(this.#answerAfterMs)
     const routed = route(cString(bytes), remoteAddress, this.#site)
     if (routed.kind === 'answer') {
       if (routed.afterMs === undefined) return end(socket, routed.bytes)

@@ -58,7 +58,7 @@ export function duration(minMs = 0, minText = ''): z.ZodType<number> {
 export function wholeNumber(min: number, max: number): z.ZodType<number> {
   const must = `must be a whole number from ${min} to ${max}`
   const leaf = text(must, (written, refuse) => {
-    const value = /^\d{1,15}$/.test(written) ? Number(written) : Number.NaN
+    const value = /^(?:0|[1-9]\d{0,14})$/.test(written) ? Number(written) : Number.NaN
     return value >= min && value <= max ? value : refuse(must)
   })
   return z.preprocess((input) => (typeof input === 'number' ? String(input) : input), leaf)

@@ -68,6 +68,6 @@ export interface WrittenSettings extends Pick<Settings, Unchanged> {
     readonly routes?: readonly WrittenRoute[] | undefined
     readonly csp?: string | undefined
   }
-  readonly limits: Lacking<Settings['limits'], 'connections'>
+  readonly limits: WithOptional<Settings['limits'], 'connections'>
   readonly audit: { readonly file?: string | undefined }
 }

@@ -60,7 +60,7 @@ describe('loading the settings', () => {
         csp: undefined,
       },
       ui: { panel: true },
-      limits: { connections: undefined },
+      limits: { connections: undefined, tunnelsPerPerson: 32, sessionsPerPerson: 20 },
       drain: { delay: 5_000, timeout: 25_000 },
       audit: { file: undefined },
       logLevel: 'info',

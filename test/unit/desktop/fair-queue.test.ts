@@ -26,7 +26,7 @@ it('gives everybody a turn at once while there are some', () => {
   expect(['a', 'a', 'a', 'b'].map((who) => queue.acquire(who))).toEqual([true, true, true, true])
 })
 
-it('lets nobody have them all, the gateway itself neither', async () => {
+it('lets nobody have them all', async () => {
   const queue = create()
   for (const who of ['a', 'a', 'a']) expect(queue.acquire(who)).toBe(true)
   const fourth = watch(queue.acquire('a'))
@@ -39,8 +39,8 @@ it('lets nobody have them all, the gateway itself neither', async () => {
   expect(fourth).toEqual({ granted: true })
 
   const others = create()
-  expect([1, 2, 3].map(() => others.acquire(undefined))).toEqual([true, true, true])
-  watch(others.acquire(undefined))
+  expect([1, 2, 3].map(() => others.acquire('b'))).toEqual([true, true, true])
+  watch(others.acquire('b'))
   expect(others.acquire('a')).toBe(true)
 })
 
@@ -69,7 +69,7 @@ it('lets nobody fill the room in which all wait', async () => {
   expect(other).toEqual({ granted: true })
 })
 
-it('calls who waits in their order, but for those who have their share', async () => {
+it('passes over those who have their share', async () => {
   const queue = create()
   for (const who of ['a', 'a', 'a', 'b']) expect(queue.acquire(who)).toBe(true)
   const [a, c] = [watch(queue.acquire('a')), watch(queue.acquire('c'))]
@@ -81,7 +81,7 @@ it('calls who waits in their order, but for those who have their share', async (
   expect([a, c]).toEqual([{ granted: true }, { granted: true }])
 })
 
-it('queue away who would wait too long, or behind too many', async () => {
+it('turns away who would wait too long, or behind too many', async () => {
   const queue = create()
   for (const who of ['a', 'a', 'a', 'b']) expect(queue.acquire(who)).toBe(true)
   const waiting = [watch(queue.acquire('b')), watch(queue.acquire('b'))]
@@ -104,4 +104,50 @@ it('forgets who gives up', async () => {
   queue.release('b')
   await settle()
   expect([first, second]).toEqual([{ granted: false }, { granted: true }])
+})
+
+it('serves persons in turn, one request of each, however many wait of one and whoever came first', async () => {
+  const queue = new FairQueue({
+    maxConcurrent: 1,
+    maxConcurrentOfOne: 1,
+    maxWaiting: 100,
+    maxWaitingOfOne: 50,
+    maxWait: 1_000,
+  })
+  queue.tryAcquire('a')
+  const served: string[] = []
+  const wait = (who: string): void => {
+    void Promise.resolve(queue.acquire(who)).then(() => served.push(who))
+  }
+  for (const who of 'aaaaaaaabbc'.split('')) wait(who)
+  queue.release('a')
+  await settle()
+  // Who comes back is behind those who have waited since.
+  wait('d')
+  for (let turn = 0; turn < 11; turn += 1) {
+    queue.release(served.at(-1) as string)
+    await settle()
+  }
+  expect(served.join('')).toBe('abcadbaaaaaa')
+})
+
+it('gives a place at once or not at all to who does not wait, and remembers nobody who holds none', () => {
+  const queue = new FairQueue({
+    maxConcurrent: Number.POSITIVE_INFINITY,
+    maxConcurrentOfOne: 2,
+    maxWaiting: 0,
+    maxWaitingOfOne: 0,
+    maxWait: 0,
+  })
+  expect(['a', 'a', 'a', 'b'].map((who) => queue.tryAcquire(who))).toEqual([
+    true,
+    true,
+    false,
+    true,
+  ])
+  expect(queue.acquire('a')).toBe(false)
+  queue.release('a')
+  expect(queue.tryAcquire('a')).toBe(true)
+  for (const who of ['a', 'a', 'b']) queue.release(who)
+  expect(queue.persons).toBe(0)
 })

@@ -59,3 +59,24 @@ it('gives what was under way at a flush to those who waited, and to nobody after
   expect(await waiting).toBe('old')
   expect(await cache.get('/a', () => Promise.reject(new Error('asked again')))).toBe('new')
 })
+
+it('keeps for seconds that there is no such file, and such names push out no file', async () => {
+  let now = 0
+  const cache = new StaticCache<string>(() => now)
+  const file = vi.fn(async () => ({ value: 'file', bytes: 8 * MIB }))
+  const missing = vi.fn(async () => ({ value: 'none', bytes: 0, isMissing: true }))
+  await cache.get('/file', file)
+  for (let name = 0; name < 20_000; name += 1) await cache.get(`/nope-${name}`, missing)
+  await cache.get('/file', file)
+  expect(file).toHaveBeenCalledTimes(1)
+  expect(await cache.get('/nope-19999', missing)).toBe('none')
+  expect(missing).toHaveBeenCalledTimes(20_000)
+  await cache.get('/nope-0', missing)
+  expect(missing).toHaveBeenCalledTimes(20_001)
+  now = 4_999
+  await cache.get('/nope-0', missing)
+  expect(missing).toHaveBeenCalledTimes(20_001)
+  now = 5_000
+  await cache.get('/nope-0', missing)
+  expect(missing).toHaveBeenCalledTimes(20_002)
+})
