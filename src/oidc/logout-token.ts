@@ -11,12 +11,7 @@ const CLOCK_TOLERANCE_S = 60
 /** The key set is asked for at most so often, however many made-up keys the tokens name. */
 const KEYS_COOLDOWN_MS = 5_000
 /** Types that some provider gives its logout tokens; anything else (an access token, say) is not one. */
-const TYPES: readonly (string | undefined)[] = [
-  undefined,
-  'logout+jwt',
-  'application/logout+jwt',
-  'jwt',
-]
+const TYPES: readonly string[] = ['logout+jwt', 'application/logout+jwt', 'jwt']
 
 export interface LogoutToken extends LogoutOrder {
   readonly jti: string
@@ -70,7 +65,7 @@ export function createCheckLogoutToken(
         requiredClaims: ['iat', 'exp', 'jti', 'events'],
         currentDate: new Date(now()),
       })
-      if (!TYPES.includes(protectedHeader.typ?.toLowerCase())) return invalid('typ')
+      if (!isLogoutTokenType(protectedHeader.typ)) return invalid('typ')
       return readClaims(payload, now())
     } catch (error) {
       if (error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid) {
@@ -89,6 +84,11 @@ export function createCheckLogoutToken(
       return { outcome: 'keys-unavailable', cause: error }
     }
   }
+}
+
+// A media type, by RFC 7515 4.1.9 in any case. The library hands on what JSON said, whatever its type.
+function isLogoutTokenType(typ: unknown): boolean {
+  return typ === undefined || (typeof typ === 'string' && TYPES.includes(typ.toLowerCase()))
 }
 
 function readClaims(payload: JWTPayload, now: number): LogoutTokenCheck {

@@ -14,6 +14,7 @@ import { printable } from '../lib/printable.ts'
 import { signatureAlgorithm } from '../lib/signature-algorithm.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
+import { withoutMistyped } from './metadata.ts'
 
 /** Seconds a request to the provider may take. */
 const DEADLINE_S = 10
@@ -65,6 +66,7 @@ export async function createRelyingParty(
   // A token just expired, by a clock a little off, is no attack.
   const client = { [oidc.clockTolerance]: CLOCK_TOLERANCE_S }
   const isPlainHttp = wanted.issuer.protocol === 'http:'
+  const protocols = isPlainHttp ? ['https:', 'http:'] : ['https:']
   const answered = Promise.withResolvers<void>()
 
   const tokenResponseCapture = new AsyncLocalStorage<(body: unknown) => void>()
@@ -129,7 +131,13 @@ export async function createRelyingParty(
   async function discover(): Promise<void> {
     try {
       const found = await oidc.discovery(wanted.issuer, wanted.clientId, client, authenticate, {
-        [oidc.customFetch]: customFetch,
+        [oidc.customFetch]: async (url, options) =>
+          withoutMistyped(await customFetch(url, options), protocols, (fields) =>
+            log.warn(
+              { fields },
+              'the discovery document has fields that cannot be used; ignoring them',
+            ),
+          ),
         timeout: DEADLINE_S,
         // In the code flow the library leaves the ID token's signature unchecked by default, trusting TLS alone.
         execute: [
@@ -137,6 +145,7 @@ export async function createRelyingParty(
           ...(isPlainHttp ? [oidc.allowInsecureRequests] : []),
         ],
       })
+      found[oidc.customFetch] = customFetch
       const { issuer } = found.serverMetadata()
       if (/[{}]/.test(issuer)) {
         throw new GatewayError(
