@@ -166,7 +166,6 @@ export async function createRelyingParty(
     }
   }
 
-  metrics.providerUp.set(0)
   return {
     get configuration() {
       return configuration

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Server } from 'node:net'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Settings } from '../../../src/config/config.ts'
 import { createDesktop, type Desktop } from '../../../src/desktop/desktop.ts'
 
@@ -11,6 +11,10 @@ const CREDENTIALS = {
   control: { username: 'kasm_user', password: 'pass:wörd' },
   view: { username: 'viewer', password: 'seen' },
 }
+
+// Real sockets on a busy machine.
+vi.setConfig({ testTimeout: 20_000 })
+const poll = <T>(read: () => T) => expect.poll(read, { timeout: 10_000 })
 
 const closing: (() => unknown)[] = []
 afterEach(async () => {
@@ -157,10 +161,10 @@ describe('whether it is there', () => {
     expect(await Promise.all([desktop.isUp(), desktop.isUp()])).toEqual([true, true])
     clock.time += 1_999
     expect(await desktop.isUp()).toBe(true)
-    await expect.poll(() => connections).toBe(1)
+    await poll(() => connections).toBe(1)
     clock.time += 1
     expect(await desktop.isUp()).toBe(true)
-    await expect.poll(() => connections).toBe(2)
+    await poll(() => connections).toBe(2)
   })
 
   it('is asked anew once a connection to it has failed', async () => {

@@ -105,3 +105,19 @@ it('forgets who gives up', async () => {
   await settle()
   expect([first, second]).toEqual([{ granted: false }, { granted: true }])
 })
+
+it('keeps no timer of somebody whose turn has come, or who gave up', async () => {
+  const queue = create()
+  for (const who of ['a', 'a', 'a', 'b']) expect(queue.acquire(who)).toBe(true)
+  let giveUp = (): void => {}
+  const waiting = [
+    watch(queue.acquire('b')),
+    watch(queue.acquire('c', (given) => (giveUp = given))),
+  ]
+  expect(vi.getTimerCount()).toBe(2)
+  queue.release('a')
+  giveUp()
+  await settle()
+  expect(waiting).toEqual([{ granted: true }, { granted: false }])
+  expect(vi.getTimerCount()).toBe(0)
+})

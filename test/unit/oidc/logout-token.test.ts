@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createCheckLogoutToken, type CheckLogoutToken } from '../../../src/oidc/logout-token.ts'
 import { CLIENT_ID } from '../../support/gateway.ts'
 import {
@@ -7,6 +7,10 @@ import {
   type RelyingPartyParts,
 } from '../../support/relying-party.ts'
 import type { Json, Signature } from '../../support/scripted-op.ts'
+
+// Real sockets on a busy machine.
+vi.setConfig({ testTimeout: 20_000 })
+const poll = <T>(read: () => T) => expect.poll(read, { timeout: 10_000 })
 
 let parts: RelyingPartyParts
 let check: CheckLogoutToken
@@ -196,9 +200,9 @@ describe('the keys', () => {
         expect((await own(await op.logoutToken())).outcome).toBe('valid')
         path = 'elsewhere'
         relyingParty.start()
-        await expect
-          .poll(() => relyingParty.configuration?.serverMetadata().jwks_uri)
-          .toMatch(/elsewhere$/)
+        await poll(() => relyingParty.configuration?.serverMetadata().jwks_uri).toMatch(
+          /elsewhere$/,
+        )
         expect(await own(await op.logoutToken())).toMatchObject({ outcome: 'keys-unavailable' })
       },
       {

@@ -16,6 +16,10 @@ import type { Bend, OpRequest, ScriptedOp } from '../../support/scripted-op.ts'
 const folder = mkdtempSync(join(tmpdir(), 'ghostwire-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
+// Real sockets on a busy machine.
+vi.setConfig({ testTimeout: 20_000 })
+const poll = <T>(read: () => T) => expect.poll(read, { timeout: 10_000 })
+
 const open: RelyingPartyParts[] = []
 afterEach(async () => {
   vi.useRealTimers()
@@ -83,13 +87,13 @@ describe('discovery', () => {
     parts.relyingParty.start()
     const delays = [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]
     for (const [at, delay] of delays.entries()) {
-      await expect.poll(() => parts.lines.length).toBe(at + 1)
+      await poll(() => parts.lines.length).toBe(at + 1)
       expect(parts.lines.at(-1)).toMatchObject({ level: 'warn', retryMs: delay })
       vi.advanceTimersByTime(delay - 1)
       expect(parts.op.asked('discovery')).toHaveLength(at + 1)
       vi.advanceTimersByTime(1)
     }
-    await expect.poll(() => parts.lines.length).toBe(delays.length + 1)
+    await poll(() => parts.lines.length).toBe(delays.length + 1)
     parts.op.reset()
     parts.op.script({ discovery: (usual) => usual })
     vi.advanceTimersByTime(30_000)
@@ -104,12 +108,12 @@ describe('discovery', () => {
     vi.advanceTimersByTime(3_599_999)
     expect(parts.op.asked('discovery')).toHaveLength(1)
     vi.advanceTimersByTime(1)
-    await expect.poll(() => parts.relyingParty.configuration).not.toBe(known)
+    await poll(() => parts.relyingParty.configuration).not.toBe(known)
     expect(parts.lines.filter(({ level }) => level === 'info')).toHaveLength(1)
     const latest = parts.relyingParty.configuration
     parts.op.script({ discovery: failing })
     vi.advanceTimersByTime(3_600_000)
-    await expect.poll(() => parts.lines.at(-1)).toMatchObject({ level: 'warn', retryMs: 1_000 })
+    await poll(() => parts.lines.at(-1)).toMatchObject({ level: 'warn', retryMs: 1_000 })
     expect(parts.relyingParty.configuration).toBe(latest)
   })
 
@@ -117,15 +121,15 @@ describe('discovery', () => {
     holdTimers()
     const parts = await create({ script: { discovery: failing } })
     parts.relyingParty.start()
-    await expect.poll(() => parts.lines.length).toBe(1)
+    await poll(() => parts.lines.length).toBe(1)
     vi.advanceTimersByTime(1_000)
-    await expect.poll(() => parts.lines.length).toBe(2)
+    await poll(() => parts.lines.length).toBe(2)
     parts.op.script({ discovery: (usual) => usual })
     vi.advanceTimersByTime(2_000)
     await parts.relyingParty.ready
     parts.op.script({ discovery: failing })
     vi.advanceTimersByTime(3_600_000)
-    await expect.poll(() => parts.lines.at(-1)).toMatchObject({ level: 'warn', retryMs: 1_000 })
+    await poll(() => parts.lines.at(-1)).toMatchObject({ level: 'warn', retryMs: 1_000 })
   })
 
   it.each([
@@ -136,7 +140,7 @@ describe('discovery', () => {
   ] satisfies [string, Bend][])('does not believe an answer %s', async (_, discovery) => {
     const parts = await create({ script: { discovery } })
     parts.relyingParty.start()
-    await expect.poll(() => parts.lines.length).toBe(1)
+    await poll(() => parts.lines.length).toBe(1)
     expect(parts.lines[0]).toMatchObject({ level: 'warn', cause: expect.anything() as unknown })
     expect(parts.relyingParty.configuration).toBeUndefined()
   })
@@ -149,7 +153,7 @@ describe('discovery', () => {
     const issuer = (op: ScriptedOp): URL => new URL(`${op.issuer}/.well-known/openid-configuration`)
     const parts = await create({ issuer, script: { discovery } })
     parts.relyingParty.start()
-    await expect.poll(() => JSON.stringify(parts.lines)).toContain('names no one tenant')
+    await poll(() => JSON.stringify(parts.lines)).toContain('names no one tenant')
     expect(parts.relyingParty.configuration).toBeUndefined()
   })
 
@@ -164,7 +168,7 @@ describe('discovery', () => {
     holdTimers()
     const parts = await create({ script: { discovery: () => ({ afterMs: 50, status: 500 }) } })
     parts.relyingParty.start()
-    await expect.poll(() => parts.op.asked('discovery').length).toBe(1)
+    await poll(() => parts.op.asked('discovery').length).toBe(1)
     await parts.relyingParty.stop()
     vi.advanceTimersByTime(100)
     await new Promise((resolve) => setImmediate(resolve))
@@ -180,7 +184,7 @@ it('asks nothing more once it is stopped, though a request then fails', async ()
   const parts = await start()
   parts.op.script({ token: () => ({ fault: 'hang' }) })
   const asked = expect(refresh(parts)).rejects.toThrow()
-  await expect.poll(() => parts.op.asked('token').length).toBe(1)
+  await poll(() => parts.op.asked('token').length).toBe(1)
   await parts.relyingParty.stop()
   await asked
   expect(parts.relyingParty.isUp).toBe(false)
@@ -205,7 +209,7 @@ describe('a provider', () => {
       vi.advanceTimersByTime(999)
       expect(parts.op.asked('discovery')).toHaveLength(1)
       vi.advanceTimersByTime(1)
-      await expect.poll(() => parts.relyingParty.isUp).toBe(true)
+      await poll(() => parts.relyingParty.isUp).toBe(true)
       expect(parts.op.asked('discovery')).toHaveLength(2)
     },
   )
@@ -316,7 +320,7 @@ describe('a provider on https', () => {
   it('is not believed otherwise', async () => {
     const parts = await create({ tls })
     parts.relyingParty.start()
-    await expect.poll(() => parts.lines.length).toBe(1)
+    await poll(() => parts.lines.length).toBe(1)
     expect([parts.relyingParty.isUp, parts.relyingParty.configuration]).toEqual([false, undefined])
     expect(await operations(parts)).toEqual(['discovery unreachable 1'])
   })
