@@ -12,6 +12,7 @@ import { printable } from '../lib/printable.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { createClientAuthentication } from './client-auth.ts'
+import { withoutMistyped } from './metadata.ts'
 import { createProviderKeys, type ProviderKeys } from './provider-keys.ts'
 
 /** Seconds a request to the provider may take. */
@@ -65,6 +66,7 @@ export async function createRelyingParty(
   // A token just expired, by a clock a little off, is no attack.
   const client = { [oidc.clockTolerance]: CLOCK_TOLERANCE_S }
   const isPlainHttp = wanted.issuer.protocol === 'http:'
+  const protocols = isPlainHttp ? ['https:', 'http:'] : ['https:']
   const answered = Promise.withResolvers<void>()
 
   const capture = new AsyncLocalStorage<(body: string) => void>()
@@ -124,11 +126,18 @@ export async function createRelyingParty(
   async function discover(): Promise<void> {
     try {
       const found = await oidc.discovery(wanted.issuer, wanted.clientId, client, authenticate, {
-        [oidc.customFetch]: customFetch,
+        [oidc.customFetch]: async (url, options) =>
+          withoutMistyped(await customFetch(url, options), protocols, (fields) =>
+            log.warn(
+              { fields },
+              'the discovery document has fields that cannot be used; ignoring them',
+            ),
+          ),
         timeout: DEADLINE_S,
         // Signatures are checked by provider-keys.ts: the library's own key set waits 60 s before it looks for new keys.
         execute: isPlainHttp ? [oidc.allowInsecureRequests] : [],
       })
+      found[oidc.customFetch] = customFetch
       const { issuer } = found.serverMetadata()
       if (/[{}]/.test(issuer)) {
         throw new GatewayError(
@@ -149,7 +158,6 @@ export async function createRelyingParty(
     }
   }
 
-  metrics.providerUp.set(0)
   return {
     get configuration() {
       return configuration

@@ -151,3 +151,19 @@ it('gives a place at once or not at all to who does not wait, and remembers nobo
   for (const who of ['a', 'a', 'b']) queue.release(who)
   expect(queue.persons).toBe(0)
 })
+
+it('keeps no timer of somebody whose turn has come, or who gave up', async () => {
+  const queue = create()
+  for (const who of ['a', 'a', 'a', 'b']) expect(queue.acquire(who)).toBe(true)
+  let giveUp = (): void => {}
+  const waiting = [
+    watch(queue.acquire('b')),
+    watch(queue.acquire('c', (given) => (giveUp = given))),
+  ]
+  expect(vi.getTimerCount()).toBe(2)
+  queue.release('a')
+  giveUp()
+  await settle()
+  expect(waiting).toEqual([{ granted: true }, { granted: false }])
+  expect(vi.getTimerCount()).toBe(0)
+})

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { claimAt, toIdentity } from '../../../src/oidc/identity.ts'
+import { addUserinfo, claimAt, toIdentity } from '../../../src/oidc/identity.ts'
 
 const options = {
   groupsClaim: 'groups',
@@ -91,4 +91,61 @@ it('keeps the claims that rules name, as lists of text, and no other', () => {
   )
   expect(identity.claims).toEqual({ acr: ['gold'], amr: ['pwd', 'otp'], absent: [] })
   expect(JSON.stringify(identity)).not.toContain('secret')
+})
+
+it('keeps names that are texts, and none that are empty', () => {
+  const claims = { ...base, sid: 's', name: 'Alice', preferred_username: '', email: 5 }
+  expect(toIdentity(claims, options)).toEqual({
+    ...base,
+    sid: 's',
+    name: 'Alice',
+    preferredUsername: undefined,
+    email: undefined,
+    emailCounts: false,
+    groups: [],
+    claims: {},
+  })
+  expect(toIdentity({ sub: 7, iss: null }, options)).toMatchObject({ sub: '', iss: '' })
+})
+
+it('reads booleans and numbers as texts, and nothing of an object', () => {
+  const groups = [true, 0, null, undefined, ['x'], { x: 1 }]
+  expect(toIdentity({ ...base, groups }, options).groups).toEqual(['true', '0'])
+})
+
+describe('userinfo', () => {
+  const nested = { ...options, groupsClaim: 'a.b', claimNames: new Set(['acr']) }
+
+  it('adds what the ID token lacks, and changes nothing that it says', () => {
+    const idToken = { ...base, name: 'Alice', a: { c: 1 } }
+    const userinfo = { sub: 'mallory', name: 'Mallory', a: { b: ['ops'] }, acr: 'gold', phone: '1' }
+    const all = addUserinfo(idToken, userinfo, nested)
+    expect(all).toMatchObject({ sub: 'alice', name: 'Alice', acr: 'gold', phone: '1' })
+    expect(toIdentity(all, nested)).toMatchObject({ groups: ['ops'], claims: { acr: ['gold'] } })
+  })
+
+  it('leaves claims alone that the ID token has, though they are empty', () => {
+    const all = addUserinfo({ ...base, 'a.b': [] }, { 'a.b': ['ops'] }, nested)
+    expect(toIdentity(all, nested).groups).toEqual([])
+  })
+
+  const [mine, theirs] = ['alice@example.com', 'mallory@example.com']
+  it.each([
+    [{ email: mine, email_verified: true }, { email: theirs, email_verified: true }, mine, true],
+    [{ email: mine, email_verified: false }, { email: mine, email_verified: true }, mine, false],
+    [{ email: mine }, { email: theirs, email_verified: true }, theirs, true],
+    [{ email: mine }, { email_verified: true }, mine, false],
+    [{ email_verified: true }, { email: theirs }, theirs, false],
+    [{}, { email: theirs, email_verified: true }, theirs, true],
+    [{ email: mine }, {}, mine, false],
+  ])('vouches for no address but its own: %j, %j', (idToken, userinfo, email, counts) => {
+    const all = addUserinfo({ ...base, ...idToken }, userinfo, options)
+    expect(toIdentity(all, options)).toMatchObject({ email, emailCounts: counts })
+  })
+
+  it('is not needed to vouch for an address where none is expected to', () => {
+    const assumed = { ...options, emailVerified: 'assumed' } as const
+    const all = addUserinfo({ ...base, email: mine }, { email: theirs }, assumed)
+    expect(toIdentity(all, assumed)).toMatchObject({ email: mine, emailCounts: true })
+  })
 })

@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import type { AccessRule, RuleMatch } from '../../../src/config/config.ts'
-import { claimsNamedBy, decide, needsOf } from '../../../src/policy/policy.ts'
-import type { Identity } from '../../../src/session/session.ts'
+import {
+  claimsNamedBy,
+  decide,
+  needsOf,
+  reaches,
+  withRightsBy,
+} from '../../../src/policy/policy.ts'
+import type { Identity, Session } from '../../../src/session/session.ts'
 
 const nobody: Identity = {
   iss: 'https://id.example.com',
@@ -119,4 +125,70 @@ it('knows which claims its rules look at', () => {
   expect([...claimsNamedBy(rules)]).toEqual(['acr', 'https://example.com/x'])
   expect(needsOf(rules)).toEqual({ groups: true, email: false })
   expect(needsOf([rule({ emailDomains: ['example.com'] })])).toEqual({ groups: false, email: true })
+})
+
+it('needs groups or an address only where some rule names one', () => {
+  expect(needsOf([])).toEqual({ groups: false, email: false })
+  expect(needsOf([rule(undefined), rule({ claims: { acr: ['x'] } })])).toEqual({
+    groups: false,
+    email: false,
+  })
+  expect(needsOf([rule({ emails: ['a@b.example'] })])).toEqual({ groups: false, email: true })
+  const all = { groups: ['a'], emails: ['a@b.example'], emailDomains: ['b.example'] }
+  expect(needsOf([rule(all)])).toEqual({ groups: true, email: true })
+})
+
+it('says that an address is not verified only where that alone is in the way', () => {
+  const claimed = { ...alice, emailCounts: false }
+  const both = { emails: ['alice@example.com'], groups: ['ops'] }
+  expect(decide(claimed, [rule(both)])).toMatchObject({ reason: 'email-not-verified' })
+  const others = { emails: ['alice@example.com'], groups: ['dev'] }
+  expect(decide(claimed, [rule(others)])).toMatchObject({ reason: 'no-rule-matches' })
+  expect(decide({ ...claimed, email: undefined }, [rule(both)])).toMatchObject({
+    reason: 'no-rule-matches',
+  })
+  expect(decide(claimed, [rule(others), rule(both)])).toMatchObject({
+    reason: 'email-not-verified',
+  })
+})
+
+it('needs an address and its domain where a rule names both', () => {
+  const match = { emails: ['alice@example.com'], emailDomains: ['other.example'] }
+  expect(decide(alice, [rule(match)]).allowed).toBe(false)
+  const same = { ...match, emailDomains: ['example.com'] }
+  expect(decide(alice, [rule(same)]).allowed).toBe(true)
+})
+
+it('knows which role may do what another may', () => {
+  const order = ['view', 'control', 'owner'] as const
+  const table = order.map((role) => order.map((least) => reaches(role, least)))
+  expect(table).toEqual([
+    [true, false, false],
+    [true, true, false],
+    [true, true, true],
+  ])
+})
+
+describe('a session', () => {
+  const session = {
+    id: 'one',
+    identity: alice,
+    role: 'owner',
+    clipboardIn: 'allow',
+    rule: 'of yesterday',
+  } as unknown as Session
+
+  it('has the rights that the rules of today give', () => {
+    const today = rule({ groups: ['ops'] }, { id: 'today', role: 'view', clipboardIn: 'deny' })
+    expect(withRightsBy([today], session)).toEqual({
+      ...session,
+      role: 'view',
+      clipboardIn: 'deny',
+      rule: 'today',
+    })
+  })
+
+  it('is left as it was where they give none: whoever reads it decides on that', () => {
+    expect(withRightsBy([rule({ groups: ['dev'] })], session)).toBe(session)
+  })
 })

@@ -1,0 +1,52 @@
+// The discovery document (OpenID Connect Discovery 1.0, 3) before anybody relies on it: a field of the wrong JSON type, or an
+// address that is none, counts as absent. Whoever needs it then says that it is missing.
+
+const ENDPOINTS: readonly string[] = [
+  'authorization_endpoint',
+  'token_endpoint',
+  'userinfo_endpoint',
+  'jwks_uri',
+  'end_session_endpoint',
+  'pushed_authorization_request_endpoint',
+]
+
+const LISTS: readonly string[] = [
+  'id_token_signing_alg_values_supported',
+  'userinfo_signing_alg_values_supported',
+  'token_endpoint_auth_methods_supported',
+  'token_endpoint_auth_signing_alg_values_supported',
+  'prompt_values_supported',
+]
+
+/** The fields of `document` that no caller may read. */
+export function mistypedFields(
+  document: Readonly<Record<string, unknown>>,
+  protocols: readonly string[],
+): readonly string[] {
+  const isEndpoint = (value: unknown): boolean =>
+    typeof value === 'string' && protocols.includes(URL.parse(value)?.protocol ?? '')
+  // RFC 8414 3.2: a list without an entry is left out.
+  const isList = (value: unknown): boolean =>
+    Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string')
+  const wrong = (names: readonly string[], isRight: (value: unknown) => boolean): string[] =>
+    names.filter((name) => document[name] !== undefined && !isRight(document[name]))
+  return [...wrong(ENDPOINTS, isEndpoint), ...wrong(LISTS, isList)]
+}
+
+/** The same answer without them. What is no document at all is left to the library, which refuses it. */
+export async function withoutMistyped(
+  response: Response,
+  protocols: readonly string[],
+  onIgnored: (fields: readonly string[]) => void,
+): Promise<Response> {
+  const body: unknown = await response
+    .clone()
+    .json()
+    .catch(() => undefined)
+  if (typeof body !== 'object' || body === null) return response
+  const ignored = mistypedFields(body as Readonly<Record<string, unknown>>, protocols)
+  if (ignored.length === 0) return response
+  onIgnored(ignored)
+  const kept = Object.entries(body).filter(([name]) => !ignored.includes(name))
+  return Response.json(Object.fromEntries(kept), { status: response.status })
+}

@@ -1,0 +1,269 @@
+// JSON values of the wrong type wherever a provider, or somebody who only looks like one, says something. Each is a "no" in
+// our words; none is a fault of the gateway's.
+
+import fc from 'fast-check'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { Person } from '../support/person.ts'
+import type { Bend, Json } from '../support/scripted-op.ts'
+import {
+  signIn,
+  startScriptedStack,
+  withScriptedStack,
+  type ScriptedStack,
+} from '../support/scripted-stack.ts'
+
+let stack: ScriptedStack
+beforeAll(async () => {
+  stack = await startScriptedStack({ environment: { GATEWAY_ALLOW_EMAILS: 'alice@example.com' } })
+  // The key set is there before the first token that asks for it.
+  await signIn(stack)
+})
+afterAll(() => stack.stop())
+afterEach(() => stack.op.reset())
+
+/** No valid value of any field below, but for the lists and objects of some. */
+const junk = fc.oneof(
+  fc.constantFrom<unknown[]>(
+    null,
+    true,
+    false,
+    0,
+    -1,
+    1.5,
+    1e300,
+    '',
+    'x',
+    [],
+    {},
+    [null],
+    [1],
+    ['x'],
+  ),
+  fc.jsonValue({ maxDepth: 2 }),
+)
+
+/** Some of the fields, each with junk. */
+function mistyped(fields: readonly string[]): fc.Arbitrary<Json> {
+  const some = fc.uniqueArray(fc.constantFrom(...fields), { minLength: 1, maxLength: 3 })
+  return some.chain((names) =>
+    fc.record(Object.fromEntries(names.map((name) => [name, junk] as const))),
+  )
+}
+
+const faults = (): readonly unknown[] =>
+  stack.gateway.lines.filter(({ level, stack: trace }) => level === 'fatal' || trace !== undefined)
+
+describe('a logout token', () => {
+  const post = async (token: string): Promise<number> => {
+    const body = new URLSearchParams({ logout_token: token })
+    const answer = await fetch(stack.at('/oauth2/backchannel_logout'), { method: 'POST', body })
+    await answer.text()
+    return answer.status
+  }
+
+  it.each([[5], [true], [{}], [[]], [['logout+jwt']], [null]])(
+    'of type %j is refused',
+    async (typ) => {
+      expect(await post(await stack.op.logoutToken({}, { typ }))).toBe(400)
+    },
+  )
+
+  it('with values of any type in claims and header is honoured or refused', async () => {
+    const claims = mistyped([
+      'iss',
+      'sub',
+      'aud',
+      'sid',
+      'jti',
+      'iat',
+      'exp',
+      'nbf',
+      'events',
+      'nonce',
+    ])
+    // An unknown `kid` may be a new key, for which the provider is asked to come again.
+    const header = mistyped([
+      'alg',
+      'typ',
+      'cty',
+      'crit',
+      'b64',
+      'jwk',
+      'jku',
+      'x5c',
+      'x5u',
+      'enc',
+      'zip',
+    ])
+    const some = fc.oneof(
+      claims.map((one) => [one, {}] as const),
+      header.map((one) => [{}, one] as const),
+      fc.tuple(claims, header),
+    )
+    await fc.assert(
+      fc.asyncProperty(some, async ([changedClaims, changedHeader]) => {
+        const status = await post(await stack.op.logoutToken(changedClaims, changedHeader))
+        expect([200, 400]).toContain(status)
+      }),
+      { numRuns: 300 },
+    )
+    expect(faults()).toEqual([])
+  })
+
+  it('that is any text at all is refused', async () => {
+    const part = fc.oneof(
+      fc.jsonValue().map((value) => Buffer.from(JSON.stringify(value)).toString('base64url')),
+      fc.string({ unit: 'binary', maxLength: 8 }),
+    )
+    const text = fc.oneof(
+      fc.array(part, { minLength: 1, maxLength: 6 }).map((parts) => parts.join('.')),
+      fc.string({ unit: 'binary', minLength: 1 }),
+    )
+    await fc.assert(
+      fc.asyncProperty(text, async (token) => {
+        expect(await post(token)).toBe(400)
+      }),
+      { numRuns: 200 },
+    )
+  })
+})
+
+describe('a sign-in', () => {
+  const CLAIMS = [
+    'iss',
+    'sub',
+    'aud',
+    'azp',
+    'sid',
+    'iat',
+    'exp',
+    'nbf',
+    'nonce',
+    'auth_time',
+    'at_hash',
+    'email',
+    'email_verified',
+    'name',
+    'preferred_username',
+    'groups',
+    'acr',
+    'amr',
+  ]
+
+  /** In, refused by rule, refused as a sign-in, or the provider's fault. */
+  async function expectForeseen(): Promise<void> {
+    const answer = await signIn(stack)
+    expect([302, 400, 403, 502]).toContain(answer.status)
+    expect(stack.gateway.audit().at(-1)?.['reason']).toEqual(expect.stringMatching(/^[\w-]+$/))
+    if (answer.status === 302) {
+      expect(stack.gateway.audit('login').at(-1)?.['sub']).toEqual(expect.stringMatching(/./))
+    }
+  }
+
+  it('by an ID token with values of any type ends in words', async () => {
+    await fc.assert(
+      fc.asyncProperty(mistyped(CLAIMS), async (claims) => {
+        stack.op.script({ claims })
+        await expectForeseen()
+      }),
+      { numRuns: 150 },
+    )
+    expect(faults()).toEqual([])
+  })
+
+  it('by an ID token with a header of any type ends in words', async () => {
+    const header = mistyped(['alg', 'kid', 'typ', 'cty', 'crit', 'b64', 'jwk', 'x5c'])
+    await fc.assert(
+      fc.asyncProperty(header, async (one) => {
+        stack.op.script({ header: one })
+        await expectForeseen()
+      }),
+      { numRuns: 60 },
+    )
+    expect(faults()).toEqual([])
+  })
+
+  it('by userinfo with values of any type ends in words', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(mistyped(CLAIMS), fc.jsonValue()), async (body) => {
+        const userinfo: Bend = (usual) => ({
+          body: isObject(body) ? { ...usual.body, ...body } : body,
+        })
+        stack.op.script({ claims: { groups: undefined, email: undefined }, userinfo })
+        await expectForeseen()
+      }),
+      { numRuns: 100 },
+    )
+    expect(faults()).toEqual([])
+  })
+
+  it('by a token response with values of any type ends in words', async () => {
+    const fields = [
+      'access_token',
+      'token_type',
+      'expires_in',
+      'refresh_token',
+      'id_token',
+      'scope',
+    ]
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(mistyped(fields), fc.jsonValue()), async (body) => {
+        const token: Bend = (usual) => ({
+          body: isObject(body) ? { ...usual.body, ...body } : body,
+        })
+        stack.op.script({ token })
+        await expectForeseen()
+      }),
+      { numRuns: 100 },
+    )
+    expect(faults()).toEqual([])
+  })
+})
+
+describe('a discovery document', () => {
+  const FIELDS = [
+    'authorization_endpoint',
+    'token_endpoint',
+    'userinfo_endpoint',
+    'jwks_uri',
+    'end_session_endpoint',
+    'pushed_authorization_request_endpoint',
+    'id_token_signing_alg_values_supported',
+    'token_endpoint_auth_methods_supported',
+    'token_endpoint_auth_signing_alg_values_supported',
+    'userinfo_signing_alg_values_supported',
+    'prompt_values_supported',
+    'authorization_response_iss_parameter_supported',
+    'mtls_endpoint_aliases',
+    'response_types_supported',
+    'code_challenge_methods_supported',
+  ]
+  const cases = FIELDS.flatMap((name) =>
+    [null, 7, true, 'x', '', [], [null, 5], {}].map((value) => [name, value] as const),
+  )
+
+  it.each(cases)(
+    'whose %s is %j lets a person in and out, or says what is wrong',
+    async (name, value) => {
+      const discovery: Bend = ({ body }) => ({ body: { ...body, [name]: value } })
+      await withScriptedStack({ op: { script: { discovery } } }, async (own) => {
+        const person = new Person()
+        const answer = await signIn(own, '/oauth2/start?rd=/', person)
+        expect([302, 502]).toContain(answer.status)
+        const left = await person.request(own.at('/oauth2/sign_out'), {
+          method: 'POST',
+          headers: { origin: own.gateway.origin },
+        })
+        expect([200, 302]).toContain(left.status)
+        const body = new URLSearchParams({ logout_token: await own.op.logoutToken() })
+        const logout = await fetch(own.at('/oauth2/backchannel_logout'), { method: 'POST', body })
+        expect(logout.status).toBe(name === 'jwks_uri' ? 503 : 200)
+        expect(JSON.stringify(own.gateway.lines)).not.toContain('"stack"')
+      })
+    },
+  )
+})
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
