@@ -35,7 +35,7 @@ export function createCheckLogoutToken(
   return async function checkLogoutToken(token) {
     const { keys, configuration } = relyingParty
     const metadata = configuration?.serverMetadata()
-    if (metadata === undefined) {
+    if (metadata?.jwks_uri === undefined) {
       return { outcome: 'keys-unavailable', cause: 'the provider has not been discovered yet' }
     }
     const options = {

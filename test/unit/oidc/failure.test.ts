@@ -115,6 +115,7 @@ it.each([
       metrics,
       audit: createAudit(output, undefined, Date.now, () => {}),
       log: createLog('debug', output),
+      clientAuth: () => 'client_secret_basic',
     },
   )
   report({ requestId: 'r', address: '192.0.2.1', reason, cause: 'why' })

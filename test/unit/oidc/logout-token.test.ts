@@ -68,7 +68,7 @@ describe('a token is refused, and the rule it breaks is named', () => {
     ['aud', { aud: 'somebody-else' }],
     ['aud', { aud: undefined }],
     ['exp', { iat: seconds() - 700, exp: seconds() - 400 }],
-    ['exp', { exp: undefined }],
+    ['iat', { exp: undefined, iat: seconds() - 300 }],
     ['exp', { exp: 'never' }],
     ['iat', { iat: undefined }],
     ['iat', { iat: seconds() + 120 }],

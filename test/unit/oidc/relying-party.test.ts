@@ -255,7 +255,7 @@ describe('a refresh', () => {
     const parts = await start()
     const bodies: unknown[] = []
     const run = (): Promise<unknown> =>
-      parts.relyingParty.captureTokenResponse(
+      parts.relyingParty.captureBody(
         () => refresh(parts),
         (body) => bodies.push(body),
       )
@@ -265,7 +265,7 @@ describe('a refresh', () => {
     await expect(run()).rejects.toThrow()
     parts.op.script({ token: () => ({ status: 400, body: { error: 'invalid_grant' } }) })
     await expect(run()).rejects.toThrow()
-    expect(bodies).toEqual([{ refresh_token: 'new' }, undefined])
+    expect(bodies).toEqual(['{"refresh_token":"new"}', '<p>'])
   })
 })
 
