@@ -44,7 +44,7 @@ const schema: z.ZodType<WrittenSettings> = map({
   loginLimit: byDefault(rateLimit, '30/m', {
     env: 'GATEWAY_LOGIN_LIMIT',
     meaning:
-      'Login attempts per client address in each `s`, `m` or `h`; `off` is no limit. A peer that sends `X-Forwarded-For` without being a trusted proxy is not limited: one warning names this setting.',
+      'Login attempts per client address in each `s`, `m` or `h`; `off` is no limit. All attempts through a peer that sends `X-Forwarded-For` without being a trusted proxy count together, against ten times this limit: one warning names the setting.',
   }),
   tls: map({
     certFile: optional(line, 'none: plain HTTP', {
