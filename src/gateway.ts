@@ -250,6 +250,7 @@ export async function startGateway(
       audit,
       log,
     }),
+    hosts: () => holder.current.adminHosts,
     isReady: () => isStarted && stopping === undefined,
     parts: async () => ({
       provider: relyingParty.isUp,

@@ -2,6 +2,7 @@
 // One request must not name two hosts, or a proxy in front and this gateway could each believe another one.
 
 import type { IncomingMessage } from 'node:http'
+import { isIP } from 'node:net'
 
 /**
  * Brings a target in absolute form into origin form: its authority takes the place of `Host`, and the rest, byte for
@@ -32,6 +33,17 @@ export function hasOneHost({ headers, rawHeaders }: IncomingMessage): boolean {
     if (name.length === 4 && name.toLowerCase() === 'host') count += 1
   }
   return count <= 1
+}
+
+/**
+ * `Host` is an IP address, `localhost` or one of `names` (in lower case), with any port. A page whose name leads to this
+ * listener by DNS (rebinding) cannot choose any of these.
+ */
+export function isAddressOrNamed(host: string | undefined, names: readonly string[]): boolean {
+  const name = (host ?? '').toLowerCase().replace(/:\d*$/, '')
+  return (
+    name === 'localhost' || isIP(name.replace(/^\[(.*)\]$/, '$1')) !== 0 || names.includes(name)
+  )
 }
 
 const ABSOLUTE = /^(?<scheme>https?):\/\/(?<authority>[^/?#]*)(?<rest>.*)$/i

@@ -4,8 +4,9 @@
 import type * as z from 'zod'
 
 import { choice, duration, flag, line, list, map } from './leaf.ts'
-import { listenAddress, network, rateLimit } from './network-leaves.ts'
+import { hostName, listenAddress, network, rateLimit } from './network-leaves.ts'
 import { accessRules } from './rule-leaf.ts'
+import { adminToken } from './secret-leaves.ts'
 import { desktopSchema } from './schema-desktop.ts'
 import { limitsSchema } from './schema-limits.ts'
 import { oidcSchema } from './schema-oidc.ts'
@@ -31,10 +32,15 @@ const schema: z.ZodType<WrittenSettings> = map({
     env: 'GATEWAY_ADMIN_LISTEN',
     meaning: 'Listener for health, metrics and the admin API; never put it on the ingress.',
   }),
-  adminToken: optional(line, 'none: admin API off', {
+  adminHosts: optional(list(hostName), 'none', {
+    env: 'GATEWAY_ADMIN_HOSTS',
+    meaning:
+      'Host names that the admin listener answers to, besides IP addresses and `localhost`. Any other name is refused with 421: a web page could point a name of its own at this listener and read it (DNS rebinding).',
+  }),
+  adminToken: optional(adminToken, 'none: admin API off', {
     env: 'GATEWAY_ADMIN_TOKEN',
     secret: true,
-    meaning: 'Bearer token of the admin API.',
+    meaning: 'Bearer token of the admin API, at least 16 characters.',
   }),
   trustedProxies: optional(list(network), 'none', {
     env: 'GATEWAY_TRUSTED_PROXIES',
