@@ -12,7 +12,14 @@ export const CONFIGURATION_DOC: string = join(import.meta.dirname, '../docs/conf
 /** Heading → first key of the YAML paths in its table. */
 const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   'Public side': ['publicUrl', 'listen', 'trustedProxies', 'loginLimit', 'limits', 'tls'],
-  'Administration and operation': ['adminListen', 'adminToken', 'drain', 'audit', 'logLevel'],
+  'Administration and operation': [
+    'adminListen',
+    'adminHosts',
+    'adminToken',
+    'drain',
+    'audit',
+    'logLevel',
+  ],
   'Sign-in': ['oidc'],
   Sessions: ['session'],
   Access: [

@@ -13,7 +13,7 @@ import { createApp } from './http/app.ts'
 import { createAddressMatcher } from './net/address.ts'
 import { Connections } from './net/connections.ts'
 import { createClientOf } from './net/forwarded.ts'
-import { createAttemptLimiter } from './net/limits.ts'
+import { createLoginLimiter } from './net/limits.ts'
 import { chooseMaxConnections } from './net/max-connections.ts'
 import { createAudit, subjectOf } from './observability/audit.ts'
 import { createLog } from './observability/log.ts'
@@ -98,7 +98,7 @@ export async function startGateway(
   const loginStates = createLoginStates(settings.session.secrets, cookies, now)
 
   const relyingParty = await createRelyingParty(holder, log, metrics)
-  const limiter = createAttemptLimiter(() => holder.current.loginLimit, now)
+  const limiter = createLoginLimiter(() => holder.current.loginLimit, now)
   const reportFailedLogin = createReportFailedLogin(holder, {
     metrics,
     audit,
@@ -256,6 +256,7 @@ export async function startGateway(
       audit,
       log,
     }),
+    hosts: () => holder.current.adminHosts,
     isReady: () => isStarted && stopping === undefined,
     parts: async () => ({
       provider: relyingParty.isUp,

@@ -14,6 +14,7 @@ import type { ListenAddress, Settings } from './config/config.ts'
 import { codeOf } from './lib/errors.ts'
 import type { Connections } from './net/connections.ts'
 import type { Client } from './net/forwarded.ts'
+import { settleHost } from './net/host.ts'
 import { canonicalTarget } from './net/target.ts'
 import type { Log } from './observability/log.ts'
 import type { HandleUpgrade } from './proxy/upgrade.ts'
@@ -71,6 +72,11 @@ export async function startPublicServer(
     }
     connections.noteRequest(socket)
     if (isDraining) response.setHeader('connection', 'close')
+    if (!settleHost(request, settings.publicUrl)) {
+      // What is left of a body must not be read as the next request.
+      response.setHeader('connection', 'close')
+      return refuse.failed(request, response, 'bad-request')
+    }
     const url = request.url ?? ''
     if (isOwn(url)) return handleOwn(request, response)
     const target = canonicalTarget(url)
@@ -88,7 +94,9 @@ export async function startPublicServer(
     ...(settings.desktop.routes.length === 0 ? {} : { requestTimeout: UPLOAD_TIMEOUT_MS }),
     // Anything else that asks to be upgraded (h2c, our own endpoints behind auth_request) is a plain request.
     shouldUpgradeCallback: (request: IncomingMessage) =>
-      request.headers.upgrade?.toLowerCase() === 'websocket' && !isOwn(request.url ?? ''),
+      request.headers.upgrade?.toLowerCase() === 'websocket' &&
+      settleHost(request, settings.publicUrl) &&
+      !isOwn(request.url ?? ''),
   }
   const server =
     settings.tls === undefined

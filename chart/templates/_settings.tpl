@@ -108,6 +108,7 @@
   "desktop" $desktop
 -}}
 {{- with $gateway.trustedProxies -}}{{- $_ := set $settings "trustedProxies" . -}}{{- end -}}
+{{- with include "ghostwire.gateway.adminHosts" . | fromYamlArray -}}{{- $_ := set $settings "adminHosts" . -}}{{- end -}}
 {{- if hasKey $secretFiles "admin-token" -}}{{- $_ := set $settings "adminTokenFile" (printf "%s/admin-token" $secrets) -}}{{- end -}}
 {{- if hasKey $secretFiles "tls.crt" -}}
 {{- $_ := set $settings "tls" (dict "certFile" (printf "%s/tls.crt" $secrets) "keyFile" (printf "%s/tls.key" $secrets)) -}}
@@ -124,6 +125,20 @@
 {{- end -}}
 {{- with $access.rules -}}{{- $_ := set $settings "access" . -}}{{- end -}}
 {{- toYaml (mergeOverwrite (deepCopy $gateway.config) $settings) -}}
+{{- end }}
+
+{{/*
+The names of the admin Service, and those in `gateway.config`. Probes and Prometheus need none: they ask a pod by its address.
+*/}}
+{{- define "ghostwire.gateway.adminHosts" -}}
+{{- $hosts := .Values.gateway.config.adminHosts | default list -}}
+{{- if kindIs "string" $hosts -}}{{- $hosts = splitList "," $hosts -}}{{- end -}}
+{{- if or .Values.servicemonitor.enabled .Values.gateway.adminApi.enabled -}}
+{{- $name := printf "%s-admin" (include "ghostwire.gateway.fullname" .) -}}
+{{- $inNamespace := printf "%s.%s" $name .Release.Namespace -}}
+{{- $hosts = concat $hosts (list $name $inNamespace (printf "%s.svc" $inNamespace) (printf "%s.svc.cluster.local" $inNamespace)) -}}
+{{- end -}}
+{{- toYaml $hosts -}}
 {{- end }}
 
 {{/* With the namespace, so that a certificate can be made out to it and a search domain cannot lead elsewhere. */}}

@@ -17,6 +17,7 @@ export function assembleSettings(
     publicUrl,
     listen: written.listen,
     adminListen: written.adminListen,
+    adminHosts: written.adminHosts ?? [],
     adminToken: written.adminToken,
     trustedProxies: written.trustedProxies ?? [],
     loginLimit: written.loginLimit,

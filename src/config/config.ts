@@ -69,6 +69,8 @@ export interface Settings {
   readonly publicUrl: URL
   readonly listen: ListenAddress
   readonly adminListen: ListenAddress
+  /** In lower case, without ports. */
+  readonly adminHosts: readonly string[]
   readonly adminToken: string | undefined
   /** CIDRs, as written in the settings. */
   readonly trustedProxies: readonly string[]

@@ -32,6 +32,7 @@ function asWritten(settings: Settings): Tree {
     publicUrl: settings.publicUrl.origin,
     listen: formatListen(settings.listen),
     adminListen: formatListen(settings.adminListen),
+    adminHosts: settings.adminHosts,
     adminToken: settings.adminToken,
     trustedProxies: settings.trustedProxies,
     loginLimit: formatRateLimit(settings.loginLimit),

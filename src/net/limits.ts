@@ -2,6 +2,7 @@
 
 import type { RateLimit } from '../config/config.ts'
 import { networkOf } from './address.ts'
+import type { Client } from './forwarded.ts'
 
 /** Addresses kept at once; the oldest window goes first. */
 const MAX_ADDRESSES = 10_000
@@ -33,5 +34,33 @@ export function createAttemptLimiter(
       window.count += 1
       return window.count > rate.count ? Math.ceil((window.endsAt - time) / 1_000) : undefined
     },
+  }
+}
+
+/** Many people stand behind a proxy, but not without end: times the limit of one client. */
+const MANY_PEOPLE = 10
+
+export interface LoginLimiter {
+  /** Counts one attempt to sign in; the seconds to wait when it is one too many, else undefined. */
+  attempt(client: Client): number | undefined
+}
+
+/**
+ * One limit for each client. All clients behind a proxy that nobody declared have one address, so that this limit would
+ * lock a whole team out; but anybody can claim to be such a proxy, so that no limit at all would be none for anybody. They
+ * share one that is ten times as large.
+ */
+export function createLoginLimiter(
+  limit: () => RateLimit | undefined,
+  now: () => number,
+): LoginLimiter {
+  const byClient = createAttemptLimiter(limit, now)
+  const byUndeclaredProxy = createAttemptLimiter(() => {
+    const rate = limit()
+    return rate === undefined ? undefined : { ...rate, count: rate.count * MANY_PEOPLE }
+  }, now)
+  return {
+    attempt: ({ address, behindUndeclaredProxy }) =>
+      (behindUndeclaredProxy ? byUndeclaredProxy : byClient).attempt(address),
   }
 }

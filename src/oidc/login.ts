@@ -4,7 +4,7 @@
 import * as oidc from 'openid-client'
 import type { SettingsHolder } from '../config/config.ts'
 import type { Client } from '../net/forwarded.ts'
-import type { AttemptLimiter } from '../net/limits.ts'
+import type { LoginLimiter } from '../net/limits.ts'
 import type { Log } from '../observability/log.ts'
 import type { LoginState, LoginStates } from '../session/login-state.ts'
 import { failureOf, type LoginFailure, type ReportFailedLogin } from './failure.ts'
@@ -42,7 +42,7 @@ export interface LoginParts {
   readonly settings: SettingsHolder
   readonly relyingParty: RelyingParty
   readonly loginStates: LoginStates
-  readonly limiter: AttemptLimiter
+  readonly limiter: LoginLimiter
   readonly reportFailed: ReportFailedLogin
   /** Since when (ms since the epoch) the person must have proved anew who they are; undefined: sign-on will do. */
   readonly reauthenticateSince: (cookieHeader: string | undefined) => Promise<number | undefined>
@@ -72,19 +72,15 @@ export function createBeginLogin(parts: LoginParts): BeginLogin {
     const { returnTo, prompt, cookieHeader, client, automatic } = request
     if (automatic && (await loginStates.isLooping(cookieHeader))) return { outcome: 'login-loop' }
 
-    if (client.behindUndeclaredProxy) {
-      // One address stands for everybody behind that proxy: a limit would lock the whole team out.
-      if (!hasWarned) {
-        log.warn(
-          { peer: client.address },
-          'a peer sends X-Forwarded-For but is not in GATEWAY_TRUSTED_PROXIES: login attempts through it are not limited',
-        )
-        hasWarned = true
-      }
-    } else {
-      const retryAfter = limiter.attempt(client.address)
-      if (retryAfter !== undefined) return { outcome: 'login-limit', retryAfter }
+    if (client.behindUndeclaredProxy && !hasWarned) {
+      log.warn(
+        { peer: client.address },
+        'a peer sends X-Forwarded-For but is not in GATEWAY_TRUSTED_PROXIES: login attempts through it count together, against ten times GATEWAY_LOGIN_LIMIT',
+      )
+      hasWarned = true
     }
+    const retryAfter = limiter.attempt(client)
+    if (retryAfter !== undefined) return { outcome: 'login-limit', retryAfter }
 
     const { configuration } = relyingParty
     if (configuration === undefined) return { outcome: 'provider-starting' }

@@ -272,6 +272,11 @@ const BAD: readonly (readonly [
     ['secrets.generate', 'desktop.auth.existingSecret', 'gateway.session.existingSecret'],
   ],
   [
+    'an admin token that can be guessed',
+    { gateway: { adminApi: { enabled: true, token: 'x' } } },
+    ['gateway.adminApi.token', '16'],
+  ],
+  [
     'a session secret that is too short',
     { gateway: { session: { secret: 'short' } } },
     ['gateway.session.secret', '32'],

@@ -12,6 +12,7 @@ interface Settings {
   readonly publicUrl: string
   readonly listen: string
   readonly adminListen: string
+  readonly adminHosts: readonly string[]
   readonly desktop: { readonly url: string }
 }
 
@@ -41,6 +42,15 @@ describe.each(renderNames().filter((name) => name !== WITHOUT_GATEWAY))('%s', (n
     )
     const ports = gateway?.template.spec.containers[0]?.ports?.map(
       ({ containerPort }) => containerPort,
+    )
+    // Whoever asks the admin Service by its name is answered.
+    const admin = ofKind<IService>(objects, 'Service').filter(
+      (object) => object.metadata.labels?.['app.kubernetes.io/component'] === 'gateway-admin',
+    )
+    expect(settings.adminHosts).toEqual(
+      admin.flatMap(({ metadata }) =>
+        ['', '.home', '.home.svc', '.home.svc.cluster.local'].map((end) => metadata.name + end),
+      ),
     )
     for (const listen of [settings.listen, settings.adminListen]) {
       expect(ports).toContain(Number(listen.split(':').at(-1)))

@@ -153,7 +153,7 @@ describe('behind proxies that were declared', () => {
 })
 
 describe('behind a proxy that nobody declared', () => {
-  it('there is no limit, or one would lock everybody out: a single warning names the setting', async () => {
+  it('one client alone reaches no limit, or it would lock everybody out: a single warning names the setting', async () => {
     await withLimit({ GATEWAY_TRUSTED_PROXIES: '10.0.0.0/8' }, async (stack) => {
       let number = 0
       const one = (): Promise<Answer> => knock(stack, `203.0.113.${(number += 1) % 3}`)
@@ -169,6 +169,26 @@ describe('behind a proxy that nobody declared', () => {
         knock(stack, '198.51.100.9', '/oauth2/callback?state=x'),
       )
       expect(stack.gateway.audit().at(-1)?.['address']).toBe('127.0.0.1')
+    })
+  })
+
+  it('everybody together has ten times the limit: anybody can claim to be such a proxy', async () => {
+    await withLimit({ GATEWAY_LOGIN_LIMIT: '2/m' }, async (stack, clock) => {
+      let number = 0
+      const one = (): Promise<Answer> => knock(stack, `203.0.113.${(number += 1)}`)
+      expect(await knockOften(20, one)).toEqual([302])
+      clock.time += 10_000
+      const { answer, audit } = await expectRefused(stack, LIMITED, one)
+      expect([answer.headers.get('retry-after'), audit['address']]).toEqual(['50', '127.0.0.1'])
+      expect((await knock(stack, 'x')).status).toBe(429)
+      clock.time += 50_000
+      expect((await one()).status).toBe(302)
+    })
+  })
+
+  it('there is no limit where it was turned off', async () => {
+    await withLimit({ GATEWAY_LOGIN_LIMIT: 'off' }, async (stack) => {
+      expect(await knockOften(10 * MOST + 5, () => knock(stack, 'x'))).toEqual([302])
     })
   })
 

@@ -51,6 +51,7 @@ const say = (bytes: string): Promise<RawAnswer> => visitor.send(bytes, { timeout
 
 describe('a request that can be read in two ways', () => {
   const head = (start: string, ...lines: string[]): string => visitor.text(start, ...lines)
+  const ours = (): string => new URL(stack.gateway.origin).host
   const both = [`Content-Length: ${SIZE}`, 'Transfer-Encoding: chunked']
 
   it.each<[string, () => string, number]>([
@@ -158,7 +159,13 @@ describe('a request that can be read in two ways', () => {
     ['a version that is none', () => head('GET /hidden').replace('HTTP/1.1', 'HTTP/1.7'), 400],
     ['no host', () => `GET /hidden HTTP/1.1\r\nCookie: ${visitor.cookie}\r\n\r\n`, 400],
     ['an absolute target', () => head('GET http://desktop/hidden'), 400],
-    ['an absolute target of ours', () => head(`GET ${stack.gateway.origin}/hidden`), 400],
+    ['an absolute target that names a user', () => head('GET http://a@localhost/hidden'), 400],
+    ['an absolute target of another scheme', () => head('GET ftp://localhost/hidden'), 400],
+    ['two hosts', () => head('GET /hidden', 'Host: desktop'), 400],
+    ['two hosts that are the same', () => head('GET /hidden', `host: ${ours()}`), 400],
+    ['two hosts in one field', () => head('GET /').replace(`Host: ${ours()}`, 'Host: a, b'), 400],
+    ['a host with a path', () => head('GET /').replace(ours(), `${ours()}/x`), 400],
+    ['a host with a user', () => head('GET /').replace(ours(), `a@${ours()}`), 400],
     ['a tunnel to the desktop', () => head(`CONNECT ${upstream.url.host}`) + HIDDEN, 0],
     ['line breaks in the path', () => head('GET /%0d%0aGET%20/hidden'), 400],
     ['line breaks in the query', () => head('GET /?%0d%0a%0d%0aGET%20/hidden'), 200],

@@ -25,6 +25,13 @@ function isHost(v4: string | undefined): boolean {
   return v4 === undefined || v4 === 'localhost' || isIPv4(v4)
 }
 
+/** A host name without a port, in lower case. */
+export const hostName: z.ZodType<string> = text('must be a host name', (written, refuse) =>
+  /^[a-z\d](?:[a-z\d\-_.]{0,251}[a-z\d])?$/i.test(written)
+    ? written.toLowerCase()
+    : refuse('must be a host name without scheme and port, such as gateway-admin.desk.svc'),
+)
+
 /** A CIDR or a single address, as written. */
 export const network: z.ZodType<string> = text('must be a CIDR', (written, refuse) =>
   isNetwork(written)

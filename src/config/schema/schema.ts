@@ -4,8 +4,9 @@
 import type * as z from 'zod'
 
 import { choice, duration, flag, line, list, map } from './leaf.ts'
-import { listenAddress, network, rateLimit } from './network-leaves.ts'
+import { hostName, listenAddress, network, rateLimit } from './network-leaves.ts'
 import { accessRules } from './rule-leaf.ts'
+import { adminToken } from './secret-leaves.ts'
 import { desktopSchema } from './schema-desktop.ts'
 import { limitsSchema } from './schema-limits.ts'
 import { oidcSchema } from './schema-oidc.ts'
@@ -33,10 +34,15 @@ const schema: z.ZodType<WrittenSettings> = map({
     meaning:
       'Address of the listener for health, metrics and the admin API. Never expose it through the ingress.',
   }),
-  adminToken: optional(line, 'none: admin API off', {
+  adminHosts: optional(list(hostName), 'none', {
+    env: 'GATEWAY_ADMIN_HOSTS',
+    meaning:
+      'Host names that the admin listener answers to, besides IP addresses and `localhost`. Any other name is refused with 421: a web page could point a name of its own at this listener and read it (DNS rebinding).',
+  }),
+  adminToken: optional(adminToken, 'none: admin API off', {
     env: 'GATEWAY_ADMIN_TOKEN',
     secret: true,
-    meaning: 'Bearer token of the admin API.',
+    meaning: 'Bearer token of the admin API, at least 16 characters.',
   }),
   trustedProxies: optional(list(network), 'none', {
     env: 'GATEWAY_TRUSTED_PROXIES',
@@ -46,7 +52,7 @@ const schema: z.ZodType<WrittenSettings> = map({
   loginLimit: byDefault(rateLimit, '30/m', {
     env: 'GATEWAY_LOGIN_LIMIT',
     meaning:
-      'Login attempts per client address and second, minute or hour, such as `5/s`, `30/m` or `200/h`; `off` means no limit. A peer that sends `X-Forwarded-For` but is not a trusted proxy is not limited; one warning in the log names this setting.',
+      'Login attempts per client address in each `s`, `m` or `h`; `off` is no limit. All attempts through a peer that sends `X-Forwarded-For` without being a trusted proxy count together, against ten times this limit: one warning names the setting.',
   }),
   tls: map({
     certFile: optional(line, 'none: plain HTTP', {

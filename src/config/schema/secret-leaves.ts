@@ -6,6 +6,7 @@ import { parseStoreAddress } from '../../lib/store-address.ts'
 import { readLine, text } from './leaf.ts'
 
 const MIN_SECRET_BYTES = 32
+const MIN_ADMIN_TOKEN_LENGTH = 16
 
 /** The session secrets, newest first: one per line, or a list. */
 export const sessionSecrets: z.ZodType<readonly [string, ...string[]]> = z
@@ -26,6 +27,16 @@ export const sessionSecrets: z.ZodType<readonly [string, ...string[]]> = z
     }
     return [first, ...older]
   })
+
+/** Whoever reaches the admin port can guess at it, as often as they like. */
+export const adminToken: z.ZodType<string> = text(
+  'must be text',
+  (written, refuse) =>
+    written.length < MIN_ADMIN_TOKEN_LENGTH
+      ? refuse('must be at least 16 characters, such as openssl rand -base64 32 prints')
+      : readLine(written, refuse),
+  () => undefined,
+)
 
 /** Where sessions are stored. A Redis URL may contain a password, so a problem never quotes it. */
 export const sessionStore: z.ZodType<string> = text(

@@ -35,6 +35,7 @@ type Unchanged = 'listen' | 'adminListen' | 'loginLimit' | 'ui' | 'drain' | 'log
 export interface WrittenSettings extends Pick<Settings, Unchanged> {
   readonly publicUrl?: URL | undefined
   readonly trustedProxies?: Settings['trustedProxies'] | undefined
+  readonly adminHosts?: Settings['adminHosts'] | undefined
   readonly adminToken?: string | undefined
   readonly tls: { readonly certFile?: string | undefined; readonly keyFile?: string | undefined }
   readonly oidc: WithOptional<

@@ -27,6 +27,7 @@ describe('loading the settings', () => {
     expect(settings).toMatchObject({
       listen: { host: undefined, port: 8080 },
       adminListen: { host: undefined, port: 9090 },
+      adminHosts: [],
       adminToken: undefined,
       trustedProxies: [],
       loginLimit: { count: 30, windowMs: 60_000 },
@@ -188,7 +189,7 @@ access:
     expect(warningsFrom(COMPLETE)).toEqual([])
     const env = {
       ...COMPLETE,
-      GATEWAY_ADMIN_TOKEN: 'admin-token',
+      GATEWAY_ADMIN_TOKEN: 'an-admin-token-for-tests',
       GATEWAY_DESKTOP_TLS_INSECURE: 'true',
       GATEWAY_ALLOW_ANYONE: 'true',
       GATEWAY_VIEW_EMAILS: 'anna@example.com',

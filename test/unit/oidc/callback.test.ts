@@ -104,9 +104,14 @@ describe('a sign-in', () => {
       { authenticatedAfter: Date.now() - 300_000 },
       'provider-needs-you',
     ],
-  ])('fails by %s', async (_, script, more, kind) => {
-    expect(await finish(script, more)).toMatchObject({ outcome: 'failed', failure: { kind } })
-  })
+  ])(
+    'fails by %s',
+    async (_, script, more, kind) => {
+      expect(await finish(script, more)).toMatchObject({ outcome: 'failed', failure: { kind } })
+      // A signature that fails waits until the key set may be fetched again.
+    },
+    15_000,
+  )
 
   it('after an idle end needs a proof that is new', async () => {
     const claims = { auth_time: seconds() }

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Client } from '../../../src/net/forwarded.ts'
-import { createAttemptLimiter } from '../../../src/net/limits.ts'
+import { createLoginLimiter } from '../../../src/net/limits.ts'
 import type { FailedLogin } from '../../../src/oidc/failure.ts'
 import { createBeginLogin, mostAge, type LoginRequest } from '../../../src/oidc/login.ts'
 import type { LoginState, LoginStates } from '../../../src/session/login-state.ts'
@@ -60,7 +60,7 @@ function setUp({
     settings: own.settings,
     relyingParty: own.relyingParty,
     loginStates,
-    limiter: createAttemptLimiter(
+    limiter: createLoginLimiter(
       () => ({ count: limit, windowMs: 60_000 }),
       () => NOW,
     ),
@@ -203,11 +203,12 @@ describe('no login begins', () => {
   })
 })
 
-it('counts nobody behind a proxy that was not declared, and says so once', async () => {
+it('counts people behind a proxy that was not declared together, against ten times the limit, and warns once', async () => {
   const own = await startTestRelyingParty()
   const { beginLogin } = setUp({ parts: own, limit: 1 })
   const behind = { ...request, client: { ...client, behindUndeclaredProxy: true } }
-  for (let at = 0; at < 3; at += 1) expect((await beginLogin(behind)).outcome).toBe('redirect')
+  for (let at = 0; at < 10; at += 1) expect((await beginLogin(behind)).outcome).toBe('redirect')
+  expect((await beginLogin(behind)).outcome).toBe('login-limit')
   const warnings = own.lines.filter(({ level }) => level === 'warn')
   expect(warnings).toMatchObject([{ peer: '192.0.2.1' }])
   await own.stop()

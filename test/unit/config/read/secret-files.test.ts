@@ -52,8 +52,9 @@ describe('a secret in a file', () => {
     ['token\r\n', 'token'],
     [' token ', ' token '],
   ])('loses only one newline at its end: %j', (content, token) => {
-    const file = writeFile('token', content)
-    expect(settingsFrom({ ...COMPLETE, GATEWAY_ADMIN_TOKEN_FILE: file }).adminToken).toBe(token)
+    const file = writeFile('secret', content)
+    const { oidc } = settingsFrom({ ...COMPLETE, GATEWAY_OIDC_CLIENT_SECRET_FILE: file })
+    expect(oidc.clientSecret).toBe(token)
   })
 
   it('may contain several session secrets, one per line', () => {

@@ -1,0 +1,91 @@
+// The admin listener answers to whom it is meant for: a name of somebody else's that leads to it by DNS is a web page's.
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { environmentFor, startTestGateway } from '../support/gateway.ts'
+import { rawRequest, type RawAnswer } from '../support/raw-client.ts'
+import { startStack, type Stack } from '../support/stack.ts'
+
+const ADMIN_TOKEN = 'an-admin-token-for-tests'
+
+let stack: Stack
+beforeAll(async () => {
+  stack = await startStack({
+    environment: {
+      GATEWAY_ADMIN_HOSTS: 'ghostwire-gateway-admin, Ghostwire-Gateway-Admin.desk.svc',
+      GATEWAY_ADMIN_TOKEN: ADMIN_TOKEN,
+    },
+  })
+})
+afterAll(() => stack.stop())
+
+const ask = (path: string, ...lines: string[]): Promise<RawAnswer> =>
+  rawRequest(
+    stack.gateway.adminPort,
+    [
+      `GET ${path} HTTP/1.1`,
+      ...lines,
+      `Authorization: Bearer ${ADMIN_TOKEN}`,
+      'Connection: close',
+      '\r\n',
+    ].join('\r\n'),
+  )
+
+const PATHS = ['/healthz', '/readyz', '/metrics', '/admin/sessions']
+
+describe('the admin listener', () => {
+  it.each([
+    ['a pod by its address, as probes and Prometheus do', '10.244.1.7:9090'],
+    ['a pod by its IPv6 address', '[fd00::1:7]:9090'],
+    ['an address without a port', '127.0.0.1'],
+    ['localhost, through a port-forward', 'localhost:9090'],
+    ['a name that was set', 'ghostwire-gateway-admin:9090'],
+    ['another one, in other letters', 'GHOSTWIRE-gateway-admin.desk.svc'],
+  ])('answers who asks %s', async (_, host) => {
+    for (const path of PATHS) {
+      expect([path, (await ask(path, `Host: ${host}`)).status]).toEqual([path, 200])
+    }
+  })
+
+  it.each([
+    ['another name', 'rebound.evil.example:9090'],
+    ['a name that begins like one', 'ghostwire-gateway-admin.evil.example'],
+    ['a name that ends like one', 'x.ghostwire-gateway-admin'],
+    ['a name that begins like localhost', 'localhost.evil.example'],
+    ['a name that looks like an address', '127.0.0.1.evil.example'],
+    ['a name of hexadecimal digits', '0x7f000001'],
+  ])('refuses %s, and names the setting', async (_, host) => {
+    for (const path of PATHS) {
+      const { status, body } = await ask(path, `Host: ${host}`)
+      expect([path, status]).toEqual([path, 421])
+      expect(body).toContain('GATEWAY_ADMIN_HOSTS')
+      expect(body).not.toContain('ghostwire_')
+    }
+  })
+
+  it('refuses two hosts, none, and one that is no host', async () => {
+    for (const lines of [['Host: localhost', 'Host: evil.example'], ['Host: a b'], ['Host:'], []]) {
+      expect((await ask('/metrics', ...lines)).status).toBe(400)
+    }
+  })
+
+  it.each(['http://evil.example:9090', 'evil.example:9090', '*.desk.svc', 'a b'])(
+    'takes no name like %j',
+    async (name) => {
+      await expect(startTestGateway({ ...LEAST, GATEWAY_ADMIN_HOSTS: name })).rejects.toThrow(
+        /GATEWAY_ADMIN_HOSTS \(adminHosts\): must be a host name/,
+      )
+    },
+  )
+})
+
+describe('an admin token', () => {
+  it.each(['x', 'fifteen-letters'])('like %j is too short to start with', async (token) => {
+    const start = startTestGateway({ ...LEAST, GATEWAY_ADMIN_TOKEN: token })
+    await expect(start).rejects.toThrow(
+      'GATEWAY_ADMIN_TOKEN (adminToken): must be at least 16 characters, such as openssl rand -base64 32 prints',
+    )
+    await expect(start).rejects.not.toThrow(token)
+  })
+})
+
+const LEAST = environmentFor('http://localhost:1', 'http://localhost:2', 'http://localhost:3')
