@@ -52,31 +52,30 @@ desktop:
   passwordFile: /run/secrets/desktop-password
 \`\`\`
 
-**The file** is named by \`--config FILE\` or else by \`GATEWAY_CONFIG\`. No file is fine: what is required then comes from the
-environment.
+**The file**: \`--config FILE\` names it, else \`GATEWAY_CONFIG\`. The file is optional: everything can come from the environment.
 
-**The environment wins** over the file, setting by setting. A variable that is set but empty counts as unset, and so does a YAML
-key with nothing after the colon.
+**The environment wins** over the file, setting by setting. An empty variable counts as unset, and so does a YAML key without a
+value.
 
 **Nothing is ignored.** An unknown YAML key, an unknown \`GATEWAY_…\` variable, a key given twice: each is an error with a
-suggestion. Only the variables that Kubernetes adds for a Service called \`gateway…\` (such as \`GATEWAY_PORT_8080_TCP\`) are left
-alone. A setting that restricts somebody and that this version does not enforce yet is refused as well; the tables say *not in
-force yet* where that is so. Its default does nothing yet either.
+suggestion. The only exceptions are the variables that Kubernetes adds for a Service called \`gateway…\`, such as
+\`GATEWAY_PORT_8080_TCP\`.
 
-**All problems at once.** The gateway does not start with a mistake in its settings, and lists every one of them. The files that
-they name are looked into: certificates that can be read, a key that is the certificate's, a folder that can be written to.
-\`npm start -- --check-config\` does the same without starting, and prints the settings in effect with the secrets hidden.
+**All problems at once.** The gateway does not start with a mistake in its settings. It lists every mistake, including those in
+the files that settings name: a certificate that cannot be read, a key that does not belong to its certificate, a folder that
+cannot be written to. \`npm start -- --check-config\` does the same without starting, and prints the settings in effect with the
+secrets hidden.
 
 **Durations** are a whole number and a unit: \`500ms\`, \`90s\`, \`30m\`, \`12h\`, \`7d\`. \`0\` needs no unit.
 
-**Lists** are separated by commas in the environment (\`ops,support\`); in YAML they are lists, or one text with commas. An entry
-that holds a comma needs a YAML list.
+**Lists** are separated by commas in the environment (\`ops,support\`). In YAML they are lists, or one text with commas. An entry
+with a comma in it needs a YAML list.
 
 **Text in YAML** that looks like something else needs quotes: \`clientId: "1234"\`, \`listen: "[::1]:8080"\`.
 
-**Secrets** can each stand in a file of their own: \`GATEWAY_SESSION_SECRET_FILE\` in the environment, \`session.secretFile\` in YAML,
-and so on. One newline at the end of the file is dropped. In one place a secret is given directly or by file, not both. Rows with
-a secret are marked (secret).
+**Secrets** can each be in a file: \`GATEWAY_SESSION_SECRET_FILE\` in the environment, \`session.secretFile\` in YAML, and so on.
+One newline at the end of the file is dropped. Give a secret directly or by file, not both in the same place. The tables mark
+secrets with (secret).
 `
 
 const RULES = `## Rules
@@ -100,8 +99,8 @@ desktop:
     passwordFile: /run/secrets/viewer-password
 \`\`\`
 
-The first rule that matches decides; when none does, the person is refused. Every part of \`match\` that has an entry must hold;
-within a part, one entry is enough.
+The first rule that matches decides. If none matches, the person is refused. Every part of \`match\` with an entry must hold; within
+a part, one entry is enough.
 
 | key | meaning |
 |---|---|
@@ -113,11 +112,11 @@ within a part, one entry is enough.
 | \`clipboardIn\` | \`allow\` or \`deny\`: whether what the person pastes reaches the desktop; without it \`GATEWAY_CLIPBOARD_IN\` decides |
 | \`downloads\` | \`allow\` or \`deny\`: KasmVNC's \`Downloads/\` and its lists of folders; without it \`GATEWAY_DOWNLOADS\` decides |
 
-An empty \`match\` matches nobody and is refused; \`allowAnyone: true\` lets every signed-in person control the desktop. Role \`view\`
-needs \`desktop.viewer\` credentials on KasmVNC, where the user behind them is what makes a viewer. Role \`owner\` controls the
-desktop and may use KasmVNC's API (every path with \`/api/\` in it), by the \`desktop.owner\` credentials; nobody else's request
-for it reaches the desktop. What the API changes is taken from a page of this origin alone: a program sends \`Origin\`
-with its cookie, and a body of at most 12 KiB.
+An empty \`match\` matches nobody and is refused. \`allowAnyone: true\` lets every signed-in person control the desktop. On KasmVNC,
+role \`view\` needs \`desktop.viewer\` credentials: the user they belong to may not write. Role \`owner\` controls the desktop and may
+also use KasmVNC's API (every path with \`/api/\` in it), with the \`desktop.owner\` credentials. Nobody else's API request reaches
+the desktop. The gateway accepts changes through the API from pages of its own origin only: a program has to send \`Origin\` with
+its cookie, and a body of at most 12 KiB.
 
 The lists are rules too, in this order: \`allowGroups\`, \`allowEmails\`, \`allowEmailDomains\`, \`allowAnyone\`, \`viewGroups\`,
 \`viewEmails\`. The audit names the rule that let somebody in by these words, or by \`access[0]\`, \`access[1]\`, ….
