@@ -255,4 +255,6 @@ function say(line: string): void {
   console.log(line)
 }
 
+// Ctrl-C is an ordinary end: what was started and made for the bench goes with it.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 await main()

@@ -1,12 +1,11 @@
 // What a session costs: the decision on a request, by store; reading what a browser says; and its end, with everything
 // that is open.
 
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { RfbClientReader } from '../../src/desktop/rfb.ts'
 import { ClientFrames } from '../../src/proxy/client-frames.ts'
 import { startRedis } from '../support/redis-server.ts'
+import { makeTemporaryFolder } from '../support/temporary-folder.ts'
 import type { Child } from './child.ts'
 import type { ClientQuestion, Took } from './client.ts'
 import type { Relay, Relays } from './relays.ts'
@@ -25,11 +24,11 @@ const UNDECIDED = '/oauth2/nothing-here'
 
 /** CPU of the gateway for one request, by store; `bare` is a request on which nothing is decided. */
 export async function measureDecisions(relays: Relays, client: Child): Promise<Row[]> {
-  const folder = mkdtempSync(join(tmpdir(), 'ghostwire-bench-'))
+  const folder = makeTemporaryFolder('ghostwire-bench')
   const redis = await startRedis()
   const stores = {
     memory: 'memory',
-    SQLite: `sqlite:${join(folder, 'sessions')}`,
+    SQLite: `sqlite:${join(folder.path, 'sessions')}`,
     Redis: redis.url,
   }
   try {
@@ -56,7 +55,7 @@ export async function measureDecisions(relays: Relays, client: Child): Promise<R
     return rows
   } finally {
     await redis.remove()
-    rmSync(folder, { recursive: true })
+    folder.remove()
   }
 }
 

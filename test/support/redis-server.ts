@@ -2,12 +2,12 @@
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Certificate } from './certificate.ts'
 import { freePort } from './gateway.ts'
+import { makeTemporaryFolder } from './temporary-folder.ts'
 import { until } from './until.ts'
 
 export interface RedisServer {
@@ -36,7 +36,7 @@ export interface RedisServerOptions {
 }
 
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
-  const folder = mkdtempSync(join(tmpdir(), 'ghostwire-redis-'))
+  const { path: folder, remove: removeFolder } = makeTemporaryFolder('ghostwire-redis')
   const port = await freePort()
   const { certificate, sentinel } = options
   const words = ['--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no']
@@ -79,10 +79,15 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     command: (...command) => sendCommand(port, command),
     async remove() {
       await end('SIGKILL')
-      rmSync(folder, { recursive: true, force: true })
+      removeFolder()
     },
   }
-  await server.start()
+  try {
+    await server.start()
+  } catch (error) {
+    await server.remove()
+    throw error
+  }
   return server
 }
 

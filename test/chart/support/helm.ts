@@ -90,9 +90,9 @@ export function valuesFiles(): ValuesFile[] {
   return names.map((name) => ({ name, path: join(ROOT, name) })).filter(isValuesFile)
 }
 
-/** The examples hold settings of the gateway and manifests as well. */
+/** The examples also hold settings of the gateway, a Compose file and manifests. */
 function isValuesFile({ path }: ValuesFile): boolean {
-  if (basename(path) === 'gateway.yaml') return false
+  if (['compose.yaml', 'gateway.yaml'].includes(basename(path))) return false
   const content = parse(readFileSync(path, 'utf8')) as Record<string, unknown> | null
   return content?.['apiVersion'] === undefined
 }

@@ -1,0 +1,36 @@
+// A folder under the system's temporary folder that does not outlive this process, however the process fails: a fault
+// between making a folder and the code that removes it leaves nothing behind.
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+export interface TemporaryFolder {
+  readonly path: string
+  remove(): void
+}
+
+const folders = new Set<string>()
+
+/** `name` begins its name, so that a person who finds it knows where it is from. */
+export function makeTemporaryFolder(name: string): TemporaryFolder {
+  const path = mkdtempSync(join(tmpdir(), `${name}-`))
+  if (folders.size === 0) process.on('exit', removeAll)
+  folders.add(path)
+  return {
+    path,
+    remove() {
+      remove(path)
+      folders.delete(path)
+      if (folders.size === 0) process.off('exit', removeAll)
+    },
+  }
+}
+
+function removeAll(): void {
+  for (const path of folders) remove(path)
+}
+
+function remove(path: string): void {
+  rmSync(path, { recursive: true, force: true })
+}
