@@ -36,7 +36,8 @@ export interface RedisServerOptions {
 }
 
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
-  const { path: folder, remove: removeFolder } = makeTemporaryFolder('ghostwire-redis')
+  const temporaryFolder = makeTemporaryFolder('ghostwire-redis')
+  const folder = temporaryFolder.path
   const port = await freePort()
   const { certificate, sentinel } = options
   const words = ['--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no']
@@ -79,7 +80,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     command: (...command) => sendCommand(port, command),
     async remove() {
       await end('SIGKILL')
-      removeFolder()
+      temporaryFolder.remove()
     },
   }
   try {
