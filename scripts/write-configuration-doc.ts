@@ -15,6 +15,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   'Administration and operation': ['adminListen', 'adminToken', 'drain', 'audit', 'logLevel'],
   'Sign-in': ['oidc'],
   Sessions: ['session'],
+  Limits: ['limits'],
   Access: [
     'allowGroups',
     'allowEmails',

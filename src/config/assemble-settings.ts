@@ -37,6 +37,7 @@ export function assembleSettings(
       caFile: oidc.caFile,
     },
     session: { ...lifetimes, secrets, storeCaFile: session.storeCaFile },
+    limits: written.limits,
     access,
     desktop: {
       url: desktop.url,

@@ -100,6 +100,10 @@ export interface Settings {
     readonly providerGrace: number
     readonly storeGrace: number
   }
+  readonly limits: {
+    /** A person is iss + sub; one session more ends the oldest. */
+    readonly sessionsPerPerson: number
+  }
   /** First match wins; no match is a refusal. */
   readonly access: readonly AccessRule[]
   readonly desktop: {

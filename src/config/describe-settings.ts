@@ -48,6 +48,7 @@ function asWritten(settings: Settings): Tree {
       providerGrace: formatDuration(session.providerGrace),
       storeGrace: formatDuration(session.storeGrace),
     },
+    limits: settings.limits,
     access: settings.access.map(({ match, ...rule }) => ({ ...rule, match: match ?? 'anyone' })),
     desktop: {
       url: desktop.url.origin,

@@ -3,7 +3,7 @@
 
 import { createRemoteJWKSet, customFetch, errors, jwtVerify, type JWTPayload } from 'jose'
 import { codeOf } from '../lib/errors.ts'
-import type { LogoutOrder } from '../session/sessions.ts'
+import type { LogoutOrder } from '../session/provider-logout.ts'
 import type { RelyingParty } from './relying-party.ts'
 
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout'

@@ -7,6 +7,7 @@ import { choice, duration, flag, line, list, map } from './leaf.ts'
 import { listenAddress, network, rateLimit } from './network-leaves.ts'
 import { accessRules } from './rule-leaf.ts'
 import { desktopSchema } from './schema-desktop.ts'
+import { limitsSchema } from './schema-limits.ts'
 import { oidcSchema } from './schema-oidc.ts'
 import { sessionSchema } from './schema-session.ts'
 import { byDefault, optional, required, settingsOf, type Setting } from './setting.ts'
@@ -57,6 +58,7 @@ const schema: z.ZodType<WrittenSettings> = map({
   }).prefault({}),
   oidc: oidcSchema.prefault({}),
   session: sessionSchema.prefault({}),
+  limits: limitsSchema.prefault({}),
   allowGroups: optional(list(line), 'none', {
     env: 'GATEWAY_ALLOW_GROUPS',
     meaning: 'Groups whose members may control the desktop.',

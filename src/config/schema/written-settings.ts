@@ -30,7 +30,7 @@ export type WrittenTls = Lacking<DesktopTls, 'caFile' | 'fingerprint'>
 /** T with these keys possibly absent. */
 type Lacking<T, K extends keyof T> = Omit<T, K> & { readonly [P in K]?: T[P] | undefined }
 
-type Unchanged = 'listen' | 'adminListen' | 'loginLimit' | 'ui' | 'drain' | 'logLevel'
+type Unchanged = 'listen' | 'adminListen' | 'loginLimit' | 'limits' | 'ui' | 'drain' | 'logLevel'
 
 export interface WrittenSettings extends Pick<Settings, Unchanged> {
   readonly publicUrl?: URL | undefined
