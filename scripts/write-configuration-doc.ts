@@ -22,6 +22,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   ],
   'Sign-in': ['oidc'],
   Sessions: ['session'],
+  Limits: ['limits'],
   Access: [
     'allowGroups',
     'allowEmails',

@@ -35,6 +35,7 @@ import { startAdminServer, startPublicServer } from './server.ts'
 import { createCookies, readCookie } from './session/cookie.ts'
 import { SessionMonitor } from './session/session-monitor.ts'
 import { createLoginStates } from './session/login-state.ts'
+import { gatewayId } from './session/gateway-id.ts'
 import { openSessionStore } from './session/open-session-store.ts'
 import { PresenceBook } from './session/presence.ts'
 import { createToPublicHost } from './session/public-host.ts'
@@ -87,6 +88,7 @@ export async function startGateway(
   const cookies = createCookies(settings.publicUrl)
   const store = await openSessionStore(settings.session.store, {
     caFile: settings.session.storeCaFile,
+    gatewayId: gatewayId(settings.publicUrl),
     now,
     onTrouble: (error) => log.warn({ err: error }, 'trouble with the session store'),
     onRecovered: () => log.info('the session store answers again'),
@@ -156,7 +158,7 @@ export async function startGateway(
     tunnelsPerPerson: () => holder.current.limits.tunnelsPerPerson,
     now,
   })
-  sessions.onEndedHere((session, reason, request) => {
+  sessions.events.on('endedHere', (session, reason, request) => {
     metrics.sessionsEnded.inc({ reason })
     audit.write({
       event: 'session_ended',

@@ -9,8 +9,8 @@ import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import type { Refresh, RefreshOutcome } from '../oidc/refresh.ts'
 import { decide } from '../policy/policy.ts'
-import type { Lookup, Sessions } from '../session/sessions.ts'
-import type { Session, Vault } from '../session/session.ts'
+import type { Sessions } from '../session/sessions.ts'
+import type { Lookup, Session, Vault } from '../session/session.ts'
 import type { SessionStore } from '../session/session-store.ts'
 
 /** The provider's time-out plus five seconds. When the holder dies, another replica can take over after this time. */

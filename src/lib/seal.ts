@@ -5,9 +5,10 @@ import { createHash, createSecretKey, hkdfSync, type KeyObject } from 'node:cryp
 import { CompactEncrypt, compactDecrypt, errors } from 'jose'
 
 export interface Sealer {
-  seal(value: unknown): Promise<string>
-  /** The value, or undefined for anything that none of the secrets sealed for this purpose. */
-  open(sealed: string): Promise<unknown>
+  /** `boundTo` names what the value belongs to: it opens for the same name and no other. */
+  seal(value: unknown, boundTo?: string): Promise<string>
+  /** The value, or undefined for anything that none of the secrets sealed for this purpose and this name. */
+  open(sealed: string, boundTo?: string): Promise<unknown>
 }
 
 /** 32 bytes of key material for one purpose. */
@@ -30,18 +31,23 @@ export function createSealer(
   const decoder = new TextDecoder()
 
   return {
-    async seal(value) {
-      return new CompactEncrypt(encoder.encode(JSON.stringify(value)))
-        .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', kid })
-        .encrypt(sealingKey)
+    async seal(value, boundTo) {
+      const binding = boundTo === undefined ? {} : { bound: boundTo }
+      return (
+        new CompactEncrypt(encoder.encode(JSON.stringify(value)))
+          // The protected header is the additional authenticated data (RFC 7516 5.1, step 14).
+          .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', kid, ...binding })
+          .encrypt(sealingKey)
+      )
     },
-    async open(sealed) {
+    async open(sealed, boundTo) {
       try {
         const { plaintext } = await compactDecrypt(
           sealed,
           (header) => {
             const key = keys.get(header.kid ?? '')
-            if (key === undefined) throw new errors.JWEDecryptionFailed('unknown key')
+            if (key === undefined || header['bound'] !== boundTo)
+              throw new errors.JWEDecryptionFailed('sealed for something else')
             return key
           },
           { keyManagementAlgorithms: ['dir'], contentEncryptionAlgorithms: ['A256GCM'] },

@@ -55,6 +55,11 @@ export const AFTER_SESSION: Readonly<Record<EndReason, Message>> = {
     text: 'Your account may no longer use this desktop, so it was closed. If you think this is a mistake, ask your administrator, then sign in again.',
     button: 'Sign in again',
   },
+  superseded: {
+    title: 'Your session was replaced',
+    text: 'You have signed in at more places than are allowed at once, so your oldest session was ended. Sign in again to return to your desktop here. If you did not sign in elsewhere, tell your administrator.',
+    button: 'Sign in again',
+  },
 }
 
 /** After a sign-out that ended the session at the provider too. */

@@ -3,7 +3,7 @@
 
 import { errors, jwtVerify, type JWTPayload } from 'jose'
 import { codeOf } from '../lib/errors.ts'
-import type { LogoutOrder } from '../session/sessions.ts'
+import type { LogoutOrder } from '../session/provider-logout.ts'
 import { asymmetricAlgorithms } from './provider-keys.ts'
 import type { RelyingParty } from './relying-party.ts'
 

@@ -31,6 +31,7 @@ const CLOSE_CODES: Readonly<Record<Exclude<CloseReason, 'client-closed' | 'clien
     'refresh-refused': 4401,
     'provider-lost': 4401,
     'store-lost': 4401,
+    superseded: 4401,
     'access-withdrawn': 4403,
     'protocol-error': 1002,
     draining: 1001,

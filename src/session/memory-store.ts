@@ -7,10 +7,13 @@ const SWEEP_EVERY_MS = 60_000
 
 export function createMemoryStore(now: () => number): SessionStore {
   const records = new Map<string, SessionRecord>()
+  /** Until when a session that has ended can not be brought back. */
+  const ended = new Map<string, number>()
   const marks = new Map<string, { readonly value: string; readonly until: number }>()
   const singleProcess = createSingleProcess(now)
   const sweeping = setInterval(() => {
     for (const [id, { keepUntil }] of records) if (keepUntil <= now()) records.delete(id)
+    for (const [id, until] of ended) if (until <= now()) ended.delete(id)
     for (const [key, { until }] of marks) if (until <= now()) marks.delete(key)
     singleProcess.sweep()
   }, SWEEP_EVERY_MS)
@@ -18,7 +21,16 @@ export function createMemoryStore(now: () => number): SessionStore {
 
   function kept(id: string): SessionRecord | undefined {
     const record = records.get(id)
-    return record !== undefined && record.keepUntil > now() ? record : undefined
+    if (record === undefined || record.keepUntil <= now()) return undefined
+    return hasEnded(id) && record.activeUntil !== 0 ? undefined : record
+  }
+  function hasEnded(id: string): boolean {
+    return (ended.get(id) ?? 0) > now()
+  }
+  function put(id: string, record: SessionRecord): void {
+    const activeBefore = records.get(id)?.activeUntil ?? 0
+    if (record.activeUntil === 0) ended.set(id, Math.max(record.keepUntil, activeBefore))
+    records.set(id, record)
   }
   function idsWhere(holds: (record: SessionRecord) => boolean): string[] {
     return [...records]
@@ -34,19 +46,20 @@ export function createMemoryStore(now: () => number): SessionStore {
   return {
     ...singleProcess,
     async create(id, record) {
-      records.set(id, record)
+      put(id, record)
     },
     async read(ids) {
       return ids.map(kept)
     },
     async replace(id, record, expectedGeneration) {
       if (kept(id)?.generation !== expectedGeneration) return false
-      records.set(id, record)
+      put(id, record)
       return true
     },
     async restore(id, record) {
+      if (record.activeUntil !== 0 && hasEnded(id)) return false
       if (!isNewer(record, kept(id))) return false
-      records.set(id, record)
+      put(id, record)
       return true
     },
     async find(index) {

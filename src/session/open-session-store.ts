@@ -8,6 +8,8 @@ import { openSqliteStore } from './sqlite-store.ts'
 import { createStoreTrouble } from './store-failure.ts'
 
 export interface SessionStoreOptions {
+  /** Whose sessions these are: gateways that share a store have different ones (gateway-id.ts). */
+  readonly gatewayId?: string
   /** PEM certificates trusted besides the system's. */
   readonly caFile?: string | undefined
   readonly now?: () => number
@@ -24,6 +26,7 @@ export interface SessionStoreOptions {
 export async function openSessionStore(
   written: string,
   {
+    gatewayId = 'gateway',
     caFile,
     now = Date.now,
     onTrouble = () => {},
@@ -38,11 +41,11 @@ export async function openSessionStore(
     case 'memory':
       return createMemoryStore(now)
     case 'sqlite':
-      return openSqliteStore(address.path, now, trouble)
+      return openSqliteStore(address.path, { gatewayId, now, trouble })
     case 'redis': {
       // Its client takes longer to load than all else of the session together, and most have no need of it.
       const { openRedisStore } = await import('./redis-store.ts')
-      return openRedisStore(address, { caFile, trouble, onRecovered })
+      return openRedisStore(address, { caFile, gatewayId, trouble, onRecovered })
     }
   }
 }

@@ -79,7 +79,7 @@ export class PresenceBook {
     return sessionIds.map((id, index) => {
       const here = this.#here.get(id)
       const others = (written[index] ?? [])
-        .map((text) => JSON.parse(text) as Entry & { replica: string })
+        .flatMap(readEntry)
         .filter(({ replica }) => replica !== this.#replica)
       const all = here === undefined ? others : [...others, { ...here, at: this.#now() }]
       const inputs = all.flatMap(({ lastInput }) => (lastInput === undefined ? [] : [lastInput]))
@@ -128,5 +128,18 @@ export class PresenceBook {
         .catch(() => {})
         .finally(() => this.#schedule())
     }, every).unref()
+  }
+}
+
+/** Nothing for what is not ours. */
+function readEntry(text: string): (Entry & { readonly replica: string })[] {
+  try {
+    const entry = JSON.parse(text) as (Entry & { readonly replica: string }) | null
+    const isOurs = Number.isSafeInteger(entry?.tunnels) && Number.isSafeInteger(entry?.at)
+    const { lastInput } = entry ?? {}
+    const isInput = lastInput === undefined || Number.isSafeInteger(lastInput)
+    return entry !== null && isOurs && isInput ? [entry] : []
+  } catch {
+    return []
   }
 }

@@ -1,6 +1,7 @@
 // Sessions in Redis (or what speaks its protocol): many replicas, one truth. One connection for calls, which fail
 // within a second and at once while there is no server, and one for listening.
 
+import { GatewayError } from '../lib/errors.ts'
 import type { RedisAddress } from '../lib/store-address.ts'
 import {
   connectRedis,
@@ -9,23 +10,16 @@ import {
   type RedisConnection,
 } from './redis-connection.ts'
 import {
-  ACTIVE,
   ARRIVE,
-  CHANNEL,
   COUNT,
   HOLD,
-  indexKey,
-  leaseKey,
-  markKey,
   NAMES,
-  presenceKey,
   RAISE,
   READ_PRESENCE,
+  RECORD_VERSION,
+  redisKeys,
   RELEASE,
-  REPLICAS,
   RESTORE,
-  SERVER,
-  sessionKey,
   WRITE,
   WRITE_PRESENCE,
 } from './redis-scripts.ts'
@@ -37,6 +31,8 @@ import type { Attempt, StoreTrouble } from './store-failure.ts'
 const RESTORE_MS = 10_000
 
 export interface RedisStoreOptions {
+  /** Every key has it in its name: gateways that share a server stay apart. */
+  readonly gatewayId: string
   readonly caFile: string | undefined
   readonly trouble: StoreTrouble
   /** The server answers again after trouble. */
@@ -46,9 +42,10 @@ export interface RedisStoreOptions {
 /** Resolves when Redis has answered or has not: one that is away is no reason not to start. */
 export async function openRedisStore(
   address: RedisAddress,
-  { caFile, trouble, onRecovered }: RedisStoreOptions,
+  { caFile, gatewayId, trouble, onRecovered }: RedisStoreOptions,
 ): Promise<SessionStore> {
   const options = redisOptions(address, caFile)
+  const keys = redisKeys(gatewayId)
   const subscriptions: Pick<RedisConnection, 'close'>[] = []
   const returned: ((ms: number) => void)[] = []
   let isDown = false
@@ -68,9 +65,9 @@ export async function openRedisStore(
   async function greet(): Promise<void> {
     let left: number
     try {
-      left = Number(await run(ARRIVE, [SERVER], RESTORE_MS))
+      left = Number(await run(ARRIVE, [keys.server], RESTORE_MS))
     } catch (error) {
-      trouble.tell(error)
+      trouble.tell(withAdvice(error, gatewayId))
       // Between two connections there is nothing to give up.
       if (client.status === 'ready') client.disconnect(true)
       return
@@ -88,7 +85,9 @@ export async function openRedisStore(
     trouble.attempt(() => {
       check()
       if (!hasGreeted) throw new Error('the connection is not ready yet')
-      return call()
+      return Promise.resolve(call()).catch((error: unknown) => {
+        throw withAdvice(error, gatewayId)
+      })
     })
   const run = (
     script: string,
@@ -102,8 +101,9 @@ export async function openRedisStore(
     last: number | '',
   ): Promise<boolean> {
     const { keepUntil, activeUntil } = record
-    const names = [sessionKey(id), ACTIVE, SERVER]
-    const args = [id, JSON.stringify(record), keepUntil, activeUntil, indexKey(''), last]
+    const names = [keys.session(id), keys.active, keys.server, keys.ended(id)]
+    const text = JSON.stringify({ ...record, version: RECORD_VERSION })
+    const args = [id, text, keepUntil, activeUntil, keys.index(''), last]
     return (await run(script, names, ...args)) === 1
   }
 
@@ -114,35 +114,46 @@ export async function openRedisStore(
     read: (ids) =>
       attempt(async () => {
         if (ids.length === 0) return []
-        return (await client.mget(ids.map(sessionKey))).map(recordOf)
+        // Another type of key reads as nothing here.
+        const found = await client.mget([...ids.map(keys.session), ...ids.map(keys.ended)])
+        return ids.map((_, index) => {
+          const record = readRecord(found[index] ?? null)
+          if (record === 'newer') trouble.tell(newerRecords())
+          if (record === undefined || record === 'newer') return undefined
+          const hasEnded = found[ids.length + index] !== null
+          return hasEnded && record.activeUntil !== 0 ? undefined : record
+        })
       }),
     replace: (id, record, expectedGeneration) =>
       attempt(() => write(WRITE, id, record, expectedGeneration)),
     restore: (id, record) => attempt(() => write(RESTORE, id, record, RESTORE_MS)),
-    find: (index) => attempt(async () => (await run(NAMES, [indexKey(index)])) as string[]),
-    list: () => attempt(async () => (await run(NAMES, [ACTIVE])) as string[]),
-    countActive: () => attempt(async () => (await run(COUNT, [ACTIVE])) as number),
+    find: (index) => attempt(async () => (await run(NAMES, [keys.index(index)])) as string[]),
+    list: () => attempt(async () => (await run(NAMES, [keys.active])) as string[]),
+    countActive: () => attempt(async () => (await run(COUNT, [keys.active])) as number),
     hold: (lease, holder, ms) =>
-      attempt(async () => (await run(HOLD, [leaseKey(lease)], holder, ms)) === 1),
+      attempt(async () => (await run(HOLD, [keys.lease(lease)], holder, ms)) === 1),
     release: (lease, holder) =>
-      attempt(() => run(RELEASE, [leaseKey(lease)], holder).then(() => undefined)),
+      attempt(() => run(RELEASE, [keys.lease(lease)], holder).then(() => undefined)),
     raise: (key, number, ms) =>
-      attempt(() => run(RAISE, [markKey(key)], number, ms).then(() => undefined)),
-    recall: (key) => attempt(async () => (await client.get(markKey(key))) ?? undefined),
+      attempt(() => run(RAISE, [keys.mark(key)], number, ms).then(() => undefined)),
+    recall: (key) => attempt(async () => (await client.get(keys.mark(key))) ?? undefined),
     writePresence: (replica, entries, ms) =>
       attempt(async () => {
-        const names = [presenceKey(replica), REPLICAS]
+        const names = [keys.presence(replica), keys.replicas]
         await run(WRITE_PRESENCE, names, replica, ms, ...[...entries].flat())
       }),
     readPresence: (ids) =>
       attempt(async () => {
-        const said = await run(READ_PRESENCE, [REPLICAS], presenceKey(''), ...ids)
+        const said = await run(READ_PRESENCE, [keys.replicas], keys.presence(''), ...ids)
         return said as string[][]
       }),
-    publish: (message) => attempt(() => client.publish(CHANNEL, message).then(() => undefined)),
+    publish: (message) =>
+      attempt(() => client.publish(keys.channel, message).then(() => undefined)),
     subscribe(onMessage, onSubscribed) {
       const onFailure = (error: unknown): void => trouble.tell(error)
-      subscriptions.push(subscribeToRedis(options, CHANNEL, { onMessage, onSubscribed, onFailure }))
+      subscriptions.push(
+        subscribeToRedis(options, keys.channel, { onMessage, onSubscribed, onFailure }),
+      )
     },
     onReturned: (listener) => void returned.push(listener),
     async close() {
@@ -151,13 +162,43 @@ export async function openRedisStore(
   }
 }
 
-function recordOf(text: string | null): SessionRecord | undefined {
+/** Undefined for what is not ours: it is no session, and no reason to fail the others that were asked for with it. */
+function readRecord(text: string | null): SessionRecord | 'newer' | undefined {
+  let found: Partial<SessionRecord & { version: number }> | null
   try {
-    const record = JSON.parse(text ?? 'null') as SessionRecord | null
-    // JSON leaves out what is undefined.
-    return record === null ? undefined : { ...record, vault: record.vault }
+    found = JSON.parse(text ?? 'null') as typeof found
   } catch {
-    // Not ours, hence no session; and no reason to fail all the others that were asked for with it.
     return undefined
   }
+  const { version, envelope, vault, indexes, generation, activeUntil, keepUntil } = found ?? {}
+  if (typeof version === 'number' && version > RECORD_VERSION) return 'newer'
+  const numbers = [generation, activeUntil, keepUntil]
+  const isWhole =
+    version === RECORD_VERSION &&
+    typeof envelope === 'string' &&
+    (vault === undefined || typeof vault === 'string') &&
+    Array.isArray(indexes) &&
+    numbers.every(Number.isSafeInteger)
+  // JSON leaves out what is undefined.
+  return isWhole
+    ? ({ envelope, vault, indexes, generation, activeUntil, keepUntil } as SessionRecord)
+    : undefined
+}
+
+function newerRecords(): GatewayError {
+  const words =
+    'the store holds sessions of a newer version of the gateway; they are left alone, and their people have to sign in again here'
+  return new GatewayError('store-unavailable', words, { cause: new Error(words) })
+}
+
+/** Says what an operator can do. Names no single key: the log tells the same trouble once a minute. */
+function withAdvice(error: unknown, gatewayId: string): unknown {
+  const { message } = error instanceof Error ? error : new Error()
+  if (message.startsWith('OOM '))
+    return new Error('Redis is full: raise its maxmemory, or give the gateway a server of its own')
+  if (message.startsWith('WRONGTYPE '))
+    return new Error(
+      `something else wrote to a key under ghostwire:${gatewayId}: in Redis; delete what is not of the gateway's type there, or give the gateway a database of its own`,
+    )
+  return error
 }

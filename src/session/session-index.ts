@@ -14,9 +14,12 @@ export interface SessionIndex {
   bySid(iss: string, sid: string): readonly string[]
 }
 
-/** The first secret writes, all of them find. */
-export function createSessionIndex(secrets: readonly [string, ...string[]]): SessionIndex {
-  const keys = secrets.map((secret) => deriveKey(secret, 'session index'))
+/** The first secret writes, all of them find. No two gateways have a hash in common (`gatewayId`). */
+export function createSessionIndex(
+  secrets: readonly [string, ...string[]],
+  gatewayId: string,
+): SessionIndex {
+  const keys = secrets.map((secret) => deriveKey(secret, `session index of ${gatewayId}`))
   // As JSON no two different lists read the same.
   const hashes = (...name: readonly string[]): string[] =>
     keys.map((key) => createHmac('sha256', key).update(JSON.stringify(name)).digest('base64url'))

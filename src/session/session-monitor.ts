@@ -3,8 +3,8 @@
 
 import type { SettingsHolder } from '../config/config.ts'
 import type { PresenceBook } from './presence.ts'
-import type { EndReason, Session } from './session.ts'
-import type { Lookup, Sessions } from './sessions.ts'
+import type { EndReason, Lookup, Session } from './session.ts'
+import type { Sessions } from './sessions.ts'
 
 const MAX_TIMER_MS = 2_147_483_647
 /** How often the watched sessions are read again, all in one call: what a message lost on its way would have said. */
@@ -62,9 +62,9 @@ export class SessionMonitor {
     this.#listener = listener
     this.#now = now
     this.#sweepTimer = setInterval(() => void this.sweep(), SWEEP_INTERVAL_MS).unref()
-    sessions.onEnded((sessionId, reason) => listener.onEnded(sessionId, reason))
-    sessions.restoreFrom(() => this.sessions)
-    sessions.onMissed(() => void this.sweep())
+    sessions.events.on('endedAnywhere', (sessionId, reason) => listener.onEnded(sessionId, reason))
+    sessions.events.on('recordsLost', (collect) => collect(this.sessions))
+    sessions.events.on('endsMissed', () => void this.sweep())
   }
 
   /** A tunnel of this session opens; the answer lets go of it. */

@@ -14,6 +14,7 @@ export const END_REASONS = [
   'provider-lost',
   'store-lost',
   'access-withdrawn',
+  'superseded',
 ] as const
 
 export type EndReason = (typeof END_REASONS)[number]
@@ -62,4 +63,23 @@ export interface Vault {
 
 export interface Session extends Envelope {
   readonly id: string
+}
+
+export type Lookup =
+  | { readonly state: 'live'; readonly session: Session }
+  /** `at`: milliseconds since the epoch. */
+  | { readonly state: 'ended'; readonly reason: EndReason; readonly at: number }
+  | { readonly state: 'none' }
+
+export interface Opening {
+  readonly identity: Identity
+  readonly role: Session['role']
+  readonly clipboardIn: Session['clipboardIn']
+  readonly rule: string
+  readonly address: string
+  readonly vault: Vault
+  /** When the provider issued the ID token (seconds since the epoch). */
+  readonly issuedAt: number
+  /** Of the access token, ms since the epoch. */
+  readonly tokensExpireAt: number | undefined
 }

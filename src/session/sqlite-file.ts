@@ -7,29 +7,41 @@ import { codeOf, GatewayError } from '../lib/errors.ts'
 
 /** "GwSs": what the file says it is (https://www.sqlite.org/pragma.html#pragma_application_id). */
 const APPLICATION_ID = 0x47_77_53_73
-const VERSION = 1
+const VERSION = 2
 
 const SCHEMA = `
   CREATE TABLE session (
-    id TEXT PRIMARY KEY,
+    gateway TEXT NOT NULL,
+    id TEXT NOT NULL,
     generation INTEGER NOT NULL,
     envelope TEXT NOT NULL,
     vault TEXT,
     active_until INTEGER NOT NULL,
-    keep_until INTEGER NOT NULL
+    keep_until INTEGER NOT NULL,
+    PRIMARY KEY (gateway, id)
   ) STRICT, WITHOUT ROWID;
-  CREATE INDEX session_active ON session (active_until);
+  CREATE INDEX session_active ON session (gateway, active_until);
   CREATE INDEX session_keep ON session (keep_until);
   CREATE TABLE session_index (
-    id TEXT NOT NULL REFERENCES session ON DELETE CASCADE,
+    gateway TEXT NOT NULL,
+    id TEXT NOT NULL,
     hash TEXT NOT NULL,
-    PRIMARY KEY (id, hash)
+    PRIMARY KEY (gateway, id, hash),
+    FOREIGN KEY (gateway, id) REFERENCES session ON DELETE CASCADE
   ) STRICT, WITHOUT ROWID;
-  CREATE INDEX session_index_hash ON session_index (hash);
+  CREATE INDEX session_index_hash ON session_index (gateway, hash);
+  CREATE TABLE ended (
+    gateway TEXT NOT NULL,
+    id TEXT NOT NULL,
+    until INTEGER NOT NULL,
+    PRIMARY KEY (gateway, id)
+  ) STRICT, WITHOUT ROWID;
   CREATE TABLE mark (
-    key TEXT PRIMARY KEY,
+    gateway TEXT NOT NULL,
+    key TEXT NOT NULL,
     value TEXT NOT NULL,
-    until INTEGER NOT NULL
+    until INTEGER NOT NULL,
+    PRIMARY KEY (gateway, key)
   ) STRICT, WITHOUT ROWID;
   PRAGMA application_id = ${APPLICATION_ID};
   PRAGMA user_version = ${VERSION};
@@ -99,8 +111,16 @@ function prepareSchema(database: DatabaseSync): void {
   if (read('application_id') !== APPLICATION_ID) {
     throw new Refusal("is another program's database; name a file of the gateway's own")
   }
-  if (read('user_version') !== VERSION) {
-    throw new Refusal('was written by another version of the gateway; move it away to start anew')
+  const version = read('user_version')
+  if (version === 1) {
+    // Version 0.1 sealed its records in a way that no longer opens.
+    database.exec(
+      `BEGIN EXCLUSIVE; DROP TABLE session_index; DROP TABLE session; DROP TABLE mark; ${SCHEMA} COMMIT;`,
+    )
+  } else if (version !== VERSION) {
+    throw new Refusal(
+      'was written by another version of the gateway; use that version, or move the file away to start anew',
+    )
   }
 }
 

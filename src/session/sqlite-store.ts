@@ -9,11 +9,17 @@ import type { StoreTrouble } from './store-failure.ts'
 
 const SWEEP_EVERY_MS = 60_000
 
+export interface SqliteStoreOptions {
+  /** Every row has it: the file may have been another gateway's before. */
+  readonly gatewayId: string
+  readonly now: () => number
+  readonly trouble: StoreTrouble
+}
+
 /** Throws a GatewayError `settings-invalid` that says in words why the file will not do. */
 export function openSqliteStore(
   path: string,
-  now: () => number,
-  { attempt, tell }: StoreTrouble,
+  { gatewayId: gateway, now, trouble: { attempt, tell } }: SqliteStoreOptions,
 ): SessionStore {
   const database = openSqliteFile(path)
   const prepare = (sql: string): StatementSync => database.prepare(sql)
@@ -23,26 +29,34 @@ export function openSqliteStore(
     rollback: prepare('ROLLBACK'),
     read: prepare(`
       SELECT envelope, vault, generation, active_until AS activeUntil, keep_until AS keepUntil,
-        (SELECT json_group_array(hash) FROM session_index WHERE id = session.id) AS indexes
-      FROM session WHERE id = ? AND keep_until > ?`),
+        (SELECT json_group_array(hash) FROM session_index
+         WHERE gateway = session.gateway AND id = session.id) AS indexes
+      FROM session WHERE gateway = ? AND id = ? AND keep_until > ?`),
     create: prepare(`
-      INSERT OR REPLACE INTO session (envelope, vault, generation, active_until, keep_until, id)
-      VALUES (?, ?, ?, ?, ?, ?)`),
+      INSERT OR REPLACE INTO session (envelope, vault, generation, active_until, keep_until, gateway, id)
+      VALUES (?, ?, ?, ?, ?, ?, ?)`),
     replace: prepare(`
       UPDATE session SET envelope = ?, vault = ?, generation = ?, active_until = ?, keep_until = ?
-      WHERE id = ? AND generation = ? AND keep_until > ?`),
-    dropIndexes: prepare('DELETE FROM session_index WHERE id = ?'),
-    addIndex: prepare('INSERT OR IGNORE INTO session_index (id, hash) VALUES (?, ?)'),
+      WHERE gateway = ? AND id = ? AND generation = ? AND keep_until > ?`),
+    dropIndexes: prepare('DELETE FROM session_index WHERE gateway = ? AND id = ?'),
+    addIndex: prepare('INSERT OR IGNORE INTO session_index (gateway, id, hash) VALUES (?, ?, ?)'),
     find: prepare(`
-      SELECT id FROM session_index JOIN session USING (id) WHERE hash = ? AND keep_until > ?`),
-    list: prepare('SELECT id FROM session WHERE active_until > :now AND keep_until > :now'),
-    dropMark: prepare('DELETE FROM mark WHERE key = ? AND until <= ?'),
+      SELECT id FROM session_index JOIN session USING (gateway, id)
+      WHERE gateway = ? AND hash = ? AND keep_until > ?`),
+    list: prepare(
+      'SELECT id FROM session WHERE gateway = :gateway AND active_until > :now AND keep_until > :now',
+    ),
+    readEnded: prepare('SELECT 1 FROM ended WHERE gateway = ? AND id = ? AND until > ?'),
+    setEnded: prepare('INSERT OR REPLACE INTO ended (gateway, id, until) VALUES (?, ?, ?)'),
+    dropMark: prepare('DELETE FROM mark WHERE gateway = ? AND key = ? AND until <= ?'),
     raiseMark: prepare(
-      `INSERT INTO mark (key, value, until) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET until = excluded.until,
+      `INSERT INTO mark (gateway, key, value, until) VALUES (?, ?, ?, ?)
+       ON CONFLICT (gateway, key) DO UPDATE SET until = excluded.until,
        value = iif(CAST(value AS REAL) > CAST(excluded.value AS REAL), value, excluded.value)`,
     ),
-    recall: prepare('SELECT value FROM mark WHERE key = ? AND until > ?'),
+    recall: prepare('SELECT value FROM mark WHERE gateway = ? AND key = ? AND until > ?'),
     sweepSessions: prepare('DELETE FROM session WHERE keep_until <= ?'),
+    sweepEnded: prepare('DELETE FROM ended WHERE until <= ?'),
     sweepMarks: prepare('DELETE FROM mark WHERE until <= ?'),
   }
   const singleProcess = createSingleProcess(now)
@@ -50,6 +64,7 @@ export function openSqliteStore(
     singleProcess.sweep()
     try {
       statements.sweepSessions.run(now())
+      statements.sweepEnded.run(now())
       statements.sweepMarks.run(now())
     } catch (error) {
       tell(error)
@@ -70,15 +85,26 @@ export function openSqliteStore(
     }
   }
   function setIndexes(id: string, indexes: readonly string[]): void {
-    statements.dropIndexes.run(id)
-    for (const index of indexes) statements.addIndex.run(id, index)
+    statements.dropIndexes.run(gateway, id)
+    for (const index of indexes) statements.addIndex.run(gateway, id, index)
   }
-  const read = (id: string): SessionRecord | undefined => recordOf(statements.read.get(id, now()))
+  const hasEnded = (id: string): boolean =>
+    statements.readEnded.get(gateway, id, now()) !== undefined
+  function read(id: string): SessionRecord | undefined {
+    const record = recordOf(statements.read.get(gateway, id, now()))
+    return record !== undefined && record.activeUntil !== 0 && hasEnded(id) ? undefined : record
+  }
+  function noteEnd(id: string, { activeUntil, keepUntil }: SessionRecord): void {
+    if (activeUntil !== 0) return
+    const before = recordOf(statements.read.get(gateway, id, now()))
+    statements.setEnded.run(gateway, id, Math.max(keepUntil, before?.activeUntil ?? 0))
+  }
   function put(id: string, record: SessionRecord): void {
-    statements.create.run(...columnsOf(record), id)
+    noteEnd(id, record)
+    statements.create.run(...columnsOf(record), gateway, id)
     setIndexes(id, record.indexes)
   }
-  const list = (): string[] => idsOf(statements.list.all({ now: now() }))
+  const list = (): string[] => idsOf(statements.list.all({ gateway, now: now() }))
 
   return {
     ...singleProcess,
@@ -87,9 +113,9 @@ export function openSqliteStore(
     replace: (id, record, expectedGeneration) =>
       attempt(() =>
         inTransaction(() => {
-          const columns = columnsOf(record)
-          const { changes } = statements.replace.run(...columns, id, expectedGeneration, now())
-          if (changes === 0) return false
+          if (read(id)?.generation !== expectedGeneration) return false
+          noteEnd(id, record)
+          statements.replace.run(...columnsOf(record), gateway, id, expectedGeneration, now())
           setIndexes(id, record.indexes)
           return true
         }),
@@ -97,23 +123,24 @@ export function openSqliteStore(
     restore: (id, record) =>
       attempt(() =>
         inTransaction(() => {
+          if (record.activeUntil !== 0 && hasEnded(id)) return false
           if (!isNewer(record, read(id))) return false
           put(id, record)
           return true
         }),
       ),
-    find: (index) => attempt(() => idsOf(statements.find.all(index, now()))),
+    find: (index) => attempt(() => idsOf(statements.find.all(gateway, index, now()))),
     list: () => attempt(list),
     countActive: () => attempt(() => list().length),
     raise: (key, number, ms) =>
       attempt(() =>
         inTransaction(() => {
-          statements.dropMark.run(key, now())
-          statements.raiseMark.run(key, String(number), now() + ms)
+          statements.dropMark.run(gateway, key, now())
+          statements.raiseMark.run(gateway, key, String(number), now() + ms)
         }),
       ),
     recall: (key) =>
-      attempt(() => statements.recall.get(key, now())?.['value'] as string | undefined),
+      attempt(() => statements.recall.get(gateway, key, now())?.['value'] as string | undefined),
     async close() {
       clearInterval(sweeping)
       singleProcess.close()

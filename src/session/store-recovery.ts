@@ -12,6 +12,8 @@ const RETRY_MS = 500
 
 interface KnownEnd {
   readonly reason: EndReason
+  /** When this replica learned of it (ms since the epoch). */
+  readonly at: number
   /** Undefined where another replica wrote it, or nobody yet. */
   readonly tombstone: SessionRecord | undefined
   readonly until: number
@@ -52,7 +54,7 @@ export class StoreRecovery {
   }
 
   /** The ends of the last hour that are known here. */
-  get ends(): ReadonlyMap<string, { readonly reason: EndReason }> {
+  get ends(): ReadonlyMap<string, { readonly reason: EndReason; readonly at: number }> {
     return this.#ends
   }
 
@@ -62,7 +64,7 @@ export class StoreRecovery {
 
   noteEnd(id: string, reason: EndReason, tombstone?: SessionRecord): void {
     const now = this.#parts.now()
-    remember(this.#ends, id, { reason, tombstone, until: now + REMEMBER_END_MS }, now)
+    remember(this.#ends, id, { reason, at: now, tombstone, until: now + REMEMBER_END_MS }, now)
   }
 
   noteMark(key: string, number: number, ms: number): void {

@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { appendFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -17,6 +18,19 @@ afterEach(async () => {
 })
 
 const PASSWORD = 'hunter2-of-redis'
+
+function canMount(): boolean {
+  const folder = mkdtempSync(join(tmpdir(), 'ghostwire-mount-'))
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4k', 'tmpfs', folder], { stdio: 'ignore' })
+    execFileSync('umount', [folder])
+    return true
+  } catch {
+    return false
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
 
 async function startGuardedRedis(): Promise<{ redis: RedisServer; store: string }> {
   const redis = await startRedis({ arguments: ['--requirepass', PASSWORD] })
@@ -108,7 +122,82 @@ describe('replicas that share a Redis', () => {
   })
 })
 
+describe('two gateways with one secret and one Redis', () => {
+  it('show, count and end only their own sessions', async () => {
+    const { store } = await startGuardedRedis()
+    const environment = {
+      GATEWAY_SESSION_STORE: store,
+      GATEWAY_ADMIN_TOKEN: 'a token for this test alone',
+    }
+    const here = await startStack({ environment })
+    endings.push(() => here.stop())
+    const alice = await signIn(here.gateway)
+    const port = await freePort()
+    const there = await startTestGateway({
+      ...here.environment,
+      GATEWAY_PUBLIC_URL: `http://localhost:${port}`,
+      GATEWAY_LISTEN: `127.0.0.1:${port}`,
+    })
+    endings.push(() => there.stop())
+    await there.ready()
+    // The cookie's name has the port in it; its value is the same.
+    const cookie = `ghostwire-${port}=${alice.cookie.split('=')[1] ?? ''}`
+    expect((await fetch(`${there.origin}/oauth2/userinfo`, { headers: { cookie } })).status).toBe(
+      401,
+    )
+    const headers = { authorization: `Bearer ${environment.GATEWAY_ADMIN_TOKEN}` }
+    const listed = async ({ admin }: TestGateway): Promise<{ sessions: { id: string }[] }> =>
+      (await (await fetch(`${admin}/admin/sessions`, { headers })).json()) as never
+    const [session] = (await listed(here.gateway)).sessions
+    expect(await listed(there)).toEqual({ sessions: [] })
+    for (const path of [`sessions/${session?.id}`, 'users/alice/sessions']) {
+      const ended = await fetch(`${there.admin}/admin/${path}`, { method: 'DELETE', headers })
+      expect(await ended.json()).toEqual({ ended: 0 })
+    }
+    expect((await listed(here.gateway)).sessions).toHaveLength(1)
+    const about = await fetch(`${here.gateway.origin}/oauth2/userinfo`, {
+      headers: { cookie: alice.cookie },
+    })
+    expect(about.status).toBe(200)
+  })
+})
+
 describe('a gateway with an SQLite file', () => {
+  // A file system of its own is made full: for this it takes root.
+  it.runIf(canMount())(
+    'on a full disk says so, keeps who is signed in, and goes on when there is room',
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'ghostwire-full-'))
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=400k', 'tmpfs', folder])
+      endings.push(async () => {
+        execFileSync('umount', [folder])
+        rmSync(folder, { recursive: true })
+      })
+      const { gateway } = await start(`sqlite:${join(folder, 'sessions.db')}`)
+      const alice = await signIn(gateway)
+      const filler = join(folder, 'filler')
+      try {
+        for (;;) appendFileSync(filler, Buffer.alloc(4_096))
+      } catch {
+        // Full.
+      }
+      let refused = false
+      for (let count = 0; count < 15 && !refused; count += 1)
+        refused = await signIn(gateway).then(
+          () => false,
+          () => true,
+        )
+      expect(refused).toBe(true)
+      expect(JSON.stringify(gateway.lines)).toContain('database or disk is full')
+      const status = async (cookie: string): Promise<number> =>
+        (await fetch(`${gateway.origin}/oauth2/userinfo`, { headers: { cookie } })).status
+      expect(await status(alice.cookie)).toBe(200)
+      rmSync(filler)
+      expect(await status((await signIn(gateway)).cookie)).toBe(200)
+      expect(await status(alice.cookie)).toBe(200)
+    },
+  )
+
   it('knows its people after a restart, and has the file for itself until then', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'ghostwire-gateway-'))
     endings.push(async () => rmSync(folder, { recursive: true }))

@@ -64,7 +64,9 @@ describe('a Redis that is away', () => {
     await server.start()
     await until(() => answers(store))
     await until(() => times() === 2)
-    expect(await server.command('KEYS', '*')).toBe('*1\r\n$16\r\nghostwire:server\r\n+OK\r\n')
+    expect(await server.command('KEYS', '*')).toBe(
+      '*1\r\n$24\r\nghostwire:gateway:server\r\n+OK\r\n',
+    )
     expect(told).toContain('recovered')
   })
 
@@ -84,7 +86,7 @@ describe('a Redis that is away', () => {
     await until(() => answers(store))
     expect(returned).toHaveLength(2)
     // Another replica found it long ago.
-    await server.command('HSET', 'ghostwire:server', 'since', String(Date.now() - 60_000))
+    await server.command('HSET', 'ghostwire:gateway:server', 'since', String(Date.now() - 60_000))
     await server.command('CLIENT', 'KILL', 'TYPE', 'normal')
     await until(async () => (await answers(store)) && returned.length === 3)
     expect(returned.slice(1)).toEqual(['another server', 'the same server'])

@@ -45,25 +45,25 @@ describe('what is kept in Redis', () => {
       key.trim(),
     )
     expect(keys.sort()).toEqual([
-      'ghostwire:active',
-      'ghostwire:index:i',
-      'ghostwire:lease:refresh',
-      'ghostwire:mark:jti',
-      'ghostwire:presence:replica',
-      'ghostwire:replicas',
-      'ghostwire:server',
-      'ghostwire:session:a',
+      'ghostwire:gateway:active',
+      'ghostwire:gateway:index:i',
+      'ghostwire:gateway:lease:refresh',
+      'ghostwire:gateway:mark:jti',
+      'ghostwire:gateway:presence:replica',
+      'ghostwire:gateway:replicas',
+      'ghostwire:gateway:server',
+      'ghostwire:gateway:session:a',
     ])
-    for (const key of keys.filter((key) => key !== 'ghostwire:server'))
+    for (const key of keys.filter((key) => key !== 'ghostwire:gateway:server'))
       expect(await redis.command('PTTL', key)).toMatch(/^:\d{5}\r/)
   })
 
   it('is given back in the first seconds only: who comes later must not undo what was done since', async () => {
     const { store } = await open(redis.url)
     expect(await store.restore('a', newRecord())).toBe(true)
-    await redis.command('HSET', 'ghostwire:server', 'since', String(Date.now() - 10_000))
+    await redis.command('HSET', 'ghostwire:gateway:server', 'since', String(Date.now() - 10_000))
     expect(await store.restore('b', newRecord())).toBe(false)
-    await redis.command('DEL', 'ghostwire:server')
+    await redis.command('DEL', 'ghostwire:gateway:server')
     expect(await store.restore('b', newRecord())).toBe(false)
     expect(await store.read(['b'])).toEqual([undefined])
   })
@@ -79,7 +79,7 @@ describe('what is kept in Redis', () => {
     const { store } = await open(redis.url)
     const stored = newRecord()
     await store.create('a', stored)
-    await redis.command('SET', 'ghostwire:session:b', 'something else')
+    await redis.command('SET', 'ghostwire:gateway:session:b', 'something else')
     expect(await store.read(['b', 'a'])).toEqual([undefined, stored])
   })
 

@@ -222,10 +222,11 @@ it('a session that is missing in a Redis that was not restarted is over', async 
   const person = await arrive(here)
   const stream = await openStream(here, person)
   const [, key = ''] =
-    /(ghostwire:session:\S+)/.exec(await redis.command('KEYS', '*session*')) ?? []
+    /(ghostwire:\S+:session:\S+)/.exec(await redis.command('KEYS', '*session*')) ?? []
   expect(await redis.command('DEL', key)).toContain(':1')
   // Nor does it come back when the connection does.
-  await redis.command('HSET', 'ghostwire:server', 'since', String(Date.now() - 10_000))
+  const server = key.replace(/session:.*$/, 'server')
+  await redis.command('HSET', server, 'since', String(Date.now() - 10_000))
   await redis.command('CLIENT', 'KILL', 'TYPE', 'normal')
   const closed = await Promise.race([stream.closed, pause(13_000)])
   expect(closed).toMatchObject({ code: 4401, reason: 'store-lost' })

@@ -23,7 +23,7 @@ describe('a master watched by sentinels', { timeout: 60_000 }, () => {
     await store.create('a', newRecord())
     await until(() => times() === 1)
     await until(async () =>
-      (await replica.command('EXISTS', 'ghostwire:session:a')).startsWith(':1'),
+      (await replica.command('EXISTS', 'ghostwire:gateway:session:a')).startsWith(':1'),
     )
 
     // The one that was asked first dies with the master; two of three elect.
@@ -35,7 +35,7 @@ describe('a master watched by sentinels', { timeout: 60_000 }, () => {
     await until(() => times() >= 2)
     await store.publish('hello')
     await until(() => heard.includes('hello'))
-    expect(await replica.command('EXISTS', 'ghostwire:session:b')).toContain(':1')
+    expect(await replica.command('EXISTS', 'ghostwire:gateway:session:b')).toContain(':1')
   })
 
   it('is found with TLS and passwords, past a sentinel that is gone', async () => {

@@ -2,7 +2,8 @@
 
 import { connect } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { Sessions, type Lookup } from '../../src/session/sessions.ts'
+import { Sessions } from '../../src/session/sessions.ts'
+import type { Lookup } from '../../src/session/session.ts'
 import { eventually } from '../support/eventually.ts'
 import { rawRequest, type RawAnswer } from '../support/raw-client.ts'
 import { metric } from '../support/scripted-stack.ts'

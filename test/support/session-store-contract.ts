@@ -105,6 +105,23 @@ export function describeStoreContract(name: string, start: () => Promise<StoreUn
         expect([await two.list(), await two.countActive()]).toEqual([[], 0])
       })
 
+      it('of a session that has ended are never live again, whoever writes one there', async () => {
+        const live = record({ indexes: ['i'] })
+        await one.create('a', live)
+        expect(
+          await one.replace('a', tombstone({ generation: 2, keepUntil: under.now() + SHORT }), 1),
+        ).toBe(true)
+        await one.create('a', live)
+        expect(await two.read(['a'])).toEqual([undefined])
+        expect(await two.replace('a', record({ generation: 2 }), 1)).toBe(false)
+        expect(await two.restore('a', record({ generation: 9 }))).toBe(false)
+        // Longer than the tombstone itself: until the session would have been over.
+        await under.pass(SHORT + 50)
+        expect(await two.read(['a'])).toEqual([undefined])
+        await one.create('b', tombstone())
+        expect(await two.restore('b', record({ generation: 9 }))).toBe(false)
+      })
+
       it('are given back by the newest of many who race', async () => {
         const racers = [3, 1, 4, 2].map((generation, racer) =>
           (racer % 2 === 0 ? one : two).restore('a', record({ generation })),

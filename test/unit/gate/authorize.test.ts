@@ -7,8 +7,8 @@ import { GatewayError } from '../../../src/lib/errors.ts'
 import { createLog } from '../../../src/observability/log.ts'
 import { createMetrics } from '../../../src/observability/metrics.ts'
 import { createCookies } from '../../../src/session/cookie.ts'
-import type { Session } from '../../../src/session/session.ts'
-import type { Lookup, Sessions } from '../../../src/session/sessions.ts'
+import type { Lookup, Session } from '../../../src/session/session.ts'
+import type { Sessions } from '../../../src/session/sessions.ts'
 
 const COOKIE = '__Host-ghostwire=abc'
 

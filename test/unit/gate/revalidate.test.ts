@@ -6,8 +6,8 @@ import { createLog } from '../../../src/observability/log.ts'
 import { createMetrics } from '../../../src/observability/metrics.ts'
 import type { RefreshOutcome } from '../../../src/oidc/refresh.ts'
 import { createMemoryStore } from '../../../src/session/memory-store.ts'
-import type { Session, Vault } from '../../../src/session/session.ts'
-import type { Lookup, Sessions } from '../../../src/session/sessions.ts'
+import type { Lookup, Session, Vault } from '../../../src/session/session.ts'
+import type { Sessions } from '../../../src/session/sessions.ts'
 
 // Fake timers leave this module alone.
 vi.mock('node:timers/promises', () => ({

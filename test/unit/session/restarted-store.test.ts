@@ -59,7 +59,9 @@ function setUp({ idleTimeout = 0 } = {}) {
     idleTimeout,
     idleReauth: false,
   }
-  const settings = { current: { session } as unknown as Settings }
+  const publicUrl = new URL('https://desk.example.com')
+  const limits = { sessionsPerPerson: 20 }
+  const settings = { current: { publicUrl, session, limits } as unknown as Settings }
 
   function replica(): Replica {
     let returned: (ms: number) => void = () => {}
@@ -82,9 +84,9 @@ function setUp({ idleTimeout = 0 } = {}) {
     const presence = new PresenceBook(settings, store, now)
     const sessions = new Sessions(settings, store, presence, now, (session) => session)
     const held: Session[] = []
-    sessions.restoreFrom(() => held)
+    sessions.events.on('recordsLost', (collect) => collect(held))
     const heard: string[] = []
-    sessions.onEnded((id, reason) => heard.push(`${id} ${reason}`))
+    sessions.events.on('endedAnywhere', (id, reason) => heard.push(`${id} ${reason}`))
     const one: Replica = {
       sessions,
       presence,
@@ -92,7 +94,7 @@ function setUp({ idleTimeout = 0 } = {}) {
       heard,
       isDeaf: false,
       async arrive() {
-        const isDone = new Promise<void>((resolve) => sessions.onMissed(resolve))
+        const isDone = new Promise<void>((resolve) => sessions.events.once('endsMissed', resolve))
         returned(WINDOW)
         await isDone
       },

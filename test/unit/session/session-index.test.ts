@@ -16,7 +16,7 @@ const identity: Identity = {
 const { iss } = identity
 
 describe('the index of a session', () => {
-  const index = createSessionIndex(['a secret of at least thirty-two bytes, surely'])
+  const index = createSessionIndex(['a secret of at least thirty-two bytes, surely'], 'gateway')
 
   it('leads to it from the person and from the session at the provider', () => {
     expect(index.of(identity)).toEqual([...index.bySub(iss, 'alice'), ...index.bySid(iss, 's1')])
@@ -24,7 +24,7 @@ describe('the index of a session', () => {
   })
 
   it('tells nobody without the secret whose it is', () => {
-    const other = createSessionIndex(['another secret of at least thirty-two bytes'])
+    const other = createSessionIndex(['another secret of at least thirty-two bytes'], 'gateway')
     expect(other.of(identity)).not.toEqual(index.of(identity))
     expect(index.of(identity).join()).not.toMatch(/alice|s1|example/)
   })
@@ -42,10 +42,10 @@ describe('the index of a session', () => {
 
   it('still leads there after the secret was rotated', () => {
     const [old, fresh] = ['an old secret of at least thirty-two bytes', 'a new secret …'] as const
-    const before = createSessionIndex([old]).of(identity)
-    const after = createSessionIndex([fresh, old])
+    const before = createSessionIndex([old], 'gateway').of(identity)
+    const after = createSessionIndex([fresh, old], 'gateway')
     expect(after.bySub(iss, 'alice')).toContain(before[0])
     expect(after.bySid(iss, 's1')).toContain(before[1])
-    expect(after.of(identity)).toEqual(createSessionIndex([fresh]).of(identity))
+    expect(after.of(identity)).toEqual(createSessionIndex([fresh], 'gateway').of(identity))
   })
 })

@@ -17,7 +17,8 @@ it('asks the provider when a session is due, though the timer that says so is ea
     idleTimeout: 0,
     storeGrace: 600_000,
   }
-  const settings = { current: { session } as unknown as Settings }
+  const publicUrl = new URL('https://desk.example.com')
+  const settings = { current: { publicUrl, session } as unknown as Settings }
   const store = createMemoryStore(now)
   const presence = new PresenceBook(settings, store, now)
   const sessions = new Sessions(settings, store, presence, now, (session) => session)

@@ -4,8 +4,8 @@ import { GatewayError } from '../../../src/lib/errors.ts'
 import { createMemoryStore } from '../../../src/session/memory-store.ts'
 import { PresenceBook } from '../../../src/session/presence.ts'
 import type { SessionRecord, SessionStore } from '../../../src/session/session-store.ts'
-import type { Identity } from '../../../src/session/session.ts'
-import { Sessions, type Opening } from '../../../src/session/sessions.ts'
+import type { Identity, Opening } from '../../../src/session/session.ts'
+import { Sessions } from '../../../src/session/sessions.ts'
 
 const HOUR = 3_600_000
 const START = Date.UTC(2026, 0, 1)
@@ -32,6 +32,8 @@ const opening = {
 } as const
 
 interface SetUpOptions {
+  readonly publicUrl?: string
+  readonly sessionsPerPerson?: number
   readonly secrets?: readonly string[]
   readonly idleTimeout?: number
   readonly idleReauth?: boolean
@@ -40,6 +42,8 @@ interface SetUpOptions {
 }
 
 function setUp({
+  publicUrl = 'https://desk.example.com',
+  sessionsPerPerson = 20,
   secrets = ['a secret of at least thirty-two bytes, surely'],
   idleTimeout = 0,
   idleReauth = false,
@@ -57,13 +61,15 @@ function setUp({
     },
   }
   const session = { secrets, maxLifetime: 12 * HOUR, idleTimeout, idleReauth }
-  const settings = { current: { session } as unknown as Settings }
+  const limits = { sessionsPerPerson }
+  const current = { publicUrl: new URL(publicUrl), session, limits }
+  const settings = { current: current as unknown as Settings }
   const presence = new PresenceBook(settings, store, now)
   const sessions = new Sessions(settings, store, presence, now, (session) => session)
   const ended: string[] = []
-  sessions.onEndedHere(({ id }, reason) => ended.push(`${id} ${reason}`))
+  sessions.events.on('endedHere', ({ id }, reason) => ended.push(`${id} ${reason}`))
   const heard: string[] = []
-  sessions.onEnded((id, reason) => heard.push(`${id} ${reason}`))
+  sessions.events.on('endedAnywhere', (id, reason) => heard.push(`${id} ${reason}`))
   const open = async (more: Partial<Opening> = {}): Promise<Opened> =>
     (await sessions.open({ ...opening, ...more })) as Opened
   return { clock, sessions, presence, records, ended, heard, store, memory, open }

@@ -90,10 +90,32 @@ describe('the file', () => {
     vi.useRealTimers()
     await store.close()
     const database = new DatabaseSync(file)
-    for (const table of ['session', 'session_index', 'mark']) {
+    for (const table of ['session', 'session_index', 'ended', 'mark']) {
       expect(database.prepare(`SELECT count(*) AS count FROM ${table}`).get()).toEqual({ count: 0 })
     }
     database.close()
+  })
+
+  it('of version 0.1 is emptied, as its records open nowhere any more', async () => {
+    const old = new DatabaseSync(file)
+    old.exec(`
+      CREATE TABLE session (id TEXT PRIMARY KEY, generation INTEGER NOT NULL, envelope TEXT NOT NULL, vault TEXT,
+        active_until INTEGER NOT NULL, keep_until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+      CREATE TABLE session_index (id TEXT NOT NULL REFERENCES session ON DELETE CASCADE, hash TEXT NOT NULL,
+        PRIMARY KEY (id, hash)) STRICT, WITHOUT ROWID;
+      CREATE TABLE mark (key TEXT PRIMARY KEY, value TEXT NOT NULL, until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+      INSERT INTO session VALUES ('a', 1, 'e', 'v', ${TIME + 60_000}, ${TIME + 60_000});
+      INSERT INTO session_index VALUES ('a', 'i');
+      PRAGMA application_id = 1199002483;
+      PRAGMA user_version = 1;
+    `)
+    old.close()
+    const store = await openSessionStore(`sqlite:${file}`, options)
+    expect(await store.read(['a'])).toEqual([undefined])
+    expect(await store.find('i')).toEqual([])
+    await store.create('a', record)
+    expect(await store.find('i')).toEqual(['a'])
+    await store.close()
   })
 
   it('is refused to a second opening while it is open, and free afterwards', async () => {
@@ -134,9 +156,11 @@ describe('a file that will not do is refused in words', () => {
   it('when another version wrote it', async () => {
     await (await openSessionStore(`sqlite:${file}`)).close()
     const database = new DatabaseSync(file)
-    database.exec('PRAGMA user_version = 99')
+    database.exec('CREATE TABLE theirs (x); PRAGMA user_version = 99')
     database.close()
+    const before = readFileSync(file)
     expect(await refusal(file)).toContain(`${file} was written by another version of the gateway`)
+    expect(readFileSync(file).equals(before)).toBe(true)
   })
 
   it.each([

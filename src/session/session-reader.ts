@@ -1,0 +1,56 @@
+// Reads sessions with what this replica knows beyond the store: that it is being given back what it lost, and which
+// sessions have ended, whatever record somebody put there since.
+
+import { GatewayError } from '../lib/errors.ts'
+import type { SessionRecords, StoredSession } from './session-records.ts'
+import type { EndReason, Session } from './session.ts'
+import type { StoreRecovery } from './store-recovery.ts'
+
+export class SessionReader {
+  readonly #records: SessionRecords
+  readonly #recovery: StoreRecovery
+  readonly #onRolledBack: (id: string, reason: EndReason) => void
+
+  /** `onRolledBack`: a live record stands in the place of a session that has ended. */
+  constructor(
+    records: SessionRecords,
+    recovery: StoreRecovery,
+    onRolledBack: (id: string, reason: EndReason) => void,
+  ) {
+    this.#records = records
+    this.#recovery = recovery
+    this.#onRolledBack = onRolledBack
+  }
+
+  async read(id: string): Promise<StoredSession | undefined> {
+    const found = await this.readStored(id)
+    return found === undefined
+      ? undefined
+      : { ...found, session: this.#withKnownEnd(found.session) }
+  }
+
+  async readMany(ids: readonly string[]): Promise<readonly (Session | undefined)[]> {
+    if (this.#recovery.isRestoring) throw recovering()
+    const found = await this.#records.readMany(ids)
+    return found.map((one) => (one === undefined ? undefined : this.#withKnownEnd(one.session)))
+  }
+
+  /** Without the ends that are known here. */
+  async readStored(id: string): Promise<StoredSession | undefined> {
+    if (this.#recovery.isRestoring) throw recovering()
+    const found = await this.#records.read(id)
+    if (found === undefined && this.#recovery.isRecovering) throw recovering()
+    return found
+  }
+
+  #withKnownEnd(session: Session): Session {
+    const known = this.#recovery.ends.get(session.id)
+    if (known === undefined || session.ended !== undefined) return session
+    this.#onRolledBack(session.id, known.reason)
+    return { ...session, ended: { reason: known.reason, at: known.at } }
+  }
+}
+
+export function recovering(): GatewayError {
+  return new GatewayError('store-unavailable', 'the session store is being given back what it lost')
+}
