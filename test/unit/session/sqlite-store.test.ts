@@ -106,7 +106,7 @@ describe('the file', () => {
       CREATE TABLE mark (key TEXT PRIMARY KEY, value TEXT NOT NULL, until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
       INSERT INTO session VALUES ('a', 1, 'e', 'v', ${TIME + 60_000}, ${TIME + 60_000});
       INSERT INTO session_index VALUES ('a', 'i');
-      PRAGMA application_id = ${0x47_77_53_73};
+      PRAGMA application_id = 1199002483;
       PRAGMA user_version = 1;
     `)
     old.close()
