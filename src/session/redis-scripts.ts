@@ -91,6 +91,7 @@ return 1
 /** KEYS: session, active, server, ended. ARGV: id, record, keepUntil, activeUntil, index prefix, expected generation or ''. 1 or 0. */
 export const WRITE: string = `${NOW}${KEEP}${BEFORE}
 local expected = ARGV[6]
+if expected ~= '' and not ends and redis.call('EXISTS', KEYS[4]) == 1 then return 0 end
 if expected ~= '' and not (before and before.generation == tonumber(expected)) then return 0 end
 ${PUT}`
 
