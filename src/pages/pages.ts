@@ -29,6 +29,13 @@ export function signInPage(about: {
   return layOut({ status: 200, title, body })
 }
 
+/** Another tab of this browser has signed in meanwhile, or the address was a bookmark. */
+export function alreadySignedInPage(to: string): Page {
+  const body = html`<p>You have a session in this browser. There is no need to sign in again.</p>
+    ${steps(link(to, 'Go to the desktop'))}`
+  return layOut({ status: 200, title: 'You are already signed in', body })
+}
+
 function wordsFor(reason: EndReason | undefined, isSignedOutAtProvider: boolean): Words {
   if (reason === undefined) return SIGN_IN
   return reason === 'signed-out' && isSignedOutAtProvider
