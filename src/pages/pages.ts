@@ -36,6 +36,16 @@ export function alreadySignedInPage(to: string): Page {
   return layOut({ status: 200, title: 'You are already signed in', body })
 }
 
+/** Another site's link leads to a sign-in while a session is live. */
+export function signInAgainPage(to: string): Page {
+  const body = html`<p>
+      Another site sent you here to sign in, but you are signed in already. A new sign-in ends your
+      session and closes your desktop in every window of this browser.
+    </p>
+    ${steps(link(to, 'Go to the desktop'), quietLink(startPath(to), 'Sign in again'))}`
+  return layOut({ status: 200, title: 'Sign in again?', body })
+}
+
 function wordsFor(reason: EndReason | undefined, isSignedOutAtProvider: boolean): Words {
   if (reason === undefined) return SIGN_IN
   return reason === 'signed-out' && isSignedOutAtProvider

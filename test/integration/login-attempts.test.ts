@@ -295,6 +295,17 @@ describe('a sign-in over a live session', () => {
     expect(page.body).toContain('href="/deep"')
   })
 
+  it('asks first when the link to it is on another site', async () => {
+    const person = new Person()
+    const headers = { 'sec-fetch-site': 'cross-site' }
+    const start = stack.at('/oauth2/start')
+    expect((await person.request(start, { headers })).status).toBe(302)
+    await signIn(stack, '/', person)
+    const asked = await person.request(start, { headers })
+    expect([asked.status, asked.body.includes('Sign in again?')]).toEqual([200, true])
+    expect((await person.request(start)).status).toBe(302)
+  })
+
   it('ends a younger one when it is of somebody else', async () => {
     const first = await begin()
     const { person } = first
