@@ -7,6 +7,7 @@ import { decide, hasUnusableEmail } from '../policy/policy.ts'
 import { deniedPage, type FailureKind } from '../pages/pages.ts'
 import { subjectOf } from '../observability/audit.ts'
 import type { LoginState, TakenLogin } from '../session/login-state.ts'
+import type { Identity, Session } from '../session/session.ts'
 import type { LoginFinish } from '../oidc/callback.ts'
 import {
   sendFailure,
@@ -79,8 +80,15 @@ export function createCallback(parts: HttpParts): Handle {
     }
     const decision = decide(identity, rules)
     const old = readCookie(context.req.header('cookie'), cookies.sessionName)
-    // Whoever signs in leaves the session they had, also when the new account may not enter.
-    if (old !== undefined) await endOld(old, requestId)
+    const found = old === undefined ? undefined : await sessions.find(old)
+    if (found?.state === 'live') {
+      // Another tab of this browser was faster. Ending its session would sign that tab out.
+      if (decision.allowed && isSessionOfOverlap(found.session, identity, login)) {
+        return sendTo(login.returnTo, done)
+      }
+      // Whoever signs in leaves the session they had, also when the new account may not enter.
+      await sessions.end(found.session.id, 'signed-out', requestId)
+    }
     if (!decision.allowed) {
       metrics.logins.inc({ outcome: 'refused', reason: decision.reason })
       audit.write({
@@ -156,11 +164,6 @@ export function createCallback(parts: HttpParts): Handle {
     return cookie !== undefined && (await sessions.find(cookie)).state === 'live'
   }
 
-  async function endOld(cookie: string, requestId: string): Promise<void> {
-    const found = await sessions.find(cookie)
-    if (found.state === 'live') await sessions.end(found.session.id, 'signed-out', requestId)
-  }
-
   function fail(
     context: HttpContext,
     kind: FailureKind,
@@ -173,4 +176,13 @@ export function createCallback(parts: HttpParts): Handle {
     reportFailedLogin({ requestId, address, reason: kind, cause })
     return sendFailure(context, kind, { returnTo, setCookies })
   }
+}
+
+/** A session of the same person that began after this sign-in did. */
+function isSessionOfOverlap(session: Session, identity: Identity, login: LoginState): boolean {
+  return (
+    session.identity.iss === identity.iss &&
+    session.identity.sub === identity.sub &&
+    session.createdAt > login.createdAt
+  )
 }

@@ -2,14 +2,29 @@
 
 import { returnTo } from '../net/return-to.ts'
 import type { Prompt } from '../oidc/login.ts'
-import { sendFailure, sendTo, type Handle, type HttpContext, type HttpParts } from './context.ts'
+import { signInAgainPage } from '../pages/pages.ts'
+import { readCookie } from '../session/cookie.ts'
+import {
+  sendFailure,
+  sendPage,
+  sendTo,
+  type Handle,
+  type HttpContext,
+  type HttpParts,
+} from './context.ts'
 
-export function createStart({ settings, toPublicHost, beginLogin, clientOf }: HttpParts): Handle {
+export function createStart(parts: HttpParts): Handle {
+  const { settings, cookies, sessions, toPublicHost, beginLogin, clientOf } = parts
+
   return async function start(context: HttpContext): Promise<Response> {
     const { url = '', headers } = context.env.incoming
     const first = toPublicHost(headers, url)
     if (first !== undefined) return sendTo(first.location, [first.setCookie])
     const wanted = returnTo(context.req.query('rd'), settings.current.publicUrl)
+    // The sign-in would end the running stream: another site's link may not do that without a click here.
+    if (headers['sec-fetch-site'] === 'cross-site' && (await isSignedIn(headers.cookie))) {
+      return sendPage(signInAgainPage(wanted))
+    }
     const begun = await beginLogin({
       requestId: context.get('requestId'),
       returnTo: wanted,
@@ -32,6 +47,11 @@ export function createStart({ settings, toPublicHost, beginLogin, clientOf }: Ht
       case 'failed':
         return sendFailure(context, begun.failure.kind, { returnTo: wanted })
     }
+  }
+
+  async function isSignedIn(cookieHeader: string | undefined): Promise<boolean> {
+    const cookie = readCookie(cookieHeader, cookies.sessionName)
+    return cookie !== undefined && (await sessions.find(cookie)).state === 'live'
   }
 }
 

@@ -30,6 +30,23 @@ export function signInPage(about: {
   return layOut({ status: 200, title, body })
 }
 
+/** Another tab of this browser has signed in meanwhile, or the address was a bookmark. */
+export function alreadySignedInPage(to: string): Page {
+  const body = html`<p>You have a session in this browser. There is no need to sign in again.</p>
+    ${steps(link(to, 'Go to the desktop'))}`
+  return layOut({ status: 200, title: 'You are already signed in', body })
+}
+
+/** Another site's link leads to a sign-in while a session is live. */
+export function signInAgainPage(to: string): Page {
+  const body = html`<p>
+      Another site sent you here to sign in, but you are signed in already. A new sign-in ends your
+      session and closes your desktop in every window of this browser.
+    </p>
+    ${steps(link(to, 'Go to the desktop'), quietLink(startPath(to), 'Sign in again'))}`
+  return layOut({ status: 200, title: 'Sign in again?', body })
+}
+
 function messageFor(reason: EndReason | undefined, isSignedOutAtProvider: boolean): Message {
   if (reason === undefined) return SIGN_IN
   return reason === 'signed-out' && isSignedOutAtProvider

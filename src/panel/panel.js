@@ -228,7 +228,7 @@ export function startPanel(messages, style) {
     const session = await fetchSession()
     if (session?.state !== 'live') return
     const { title, text, button } = messages.newSession
-    const actions = [{ label: button, href: location.pathname + location.search }]
+    const actions = [{ label: button, href: location.origin + location.pathname + location.search }]
     view.showOverlay({ title, text, actions, hides: true, waits: false })
   }
 

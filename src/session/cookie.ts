@@ -40,19 +40,37 @@ export function randomState(): string {
   return randomBytes(16).toString('base64url')
 }
 
-/** Every cookie of a `Cookie` header, in order, values as they stand. */
+/**
+ * Every cookie of a `Cookie` header, in order, names and values by their own bytes (RFC 6265, section 4.2.1).
+ * Blanks are SP and HTAB only. A browser does not treat `\xa0__Host-ghostwire` as a `__Host-` name, so a sibling host may
+ * set it. `trim()` removes U+00A0 and would turn it into our cookie.
+ */
 export function* eachCookie(header: string | undefined): Generator<[name: string, value: string]> {
   if (header === undefined) return
   for (const part of header.split(';')) {
     const equals = part.indexOf('=')
-    if (equals > 0) yield [part.slice(0, equals).trim(), part.slice(equals + 1).trim()]
+    if (equals > 0) yield [withoutBlanks(part, 0, equals), withoutBlanks(part, equals + 1)]
   }
 }
 
-/** The first cookie of that name, or undefined. */
+/** The only cookie of that name. Two of them are as good as none: nobody can tell which one a stranger planted. */
 export function readCookie(header: string | undefined, name: string): string | undefined {
+  let only: string | undefined
   for (const [found, value] of eachCookie(header)) {
-    if (found === name) return value
+    if (found !== name) continue
+    if (only !== undefined) return undefined
+    only = value
   }
-  return undefined
+  return only
+}
+
+function withoutBlanks(text: string, from: number, to = text.length): string {
+  let [start, end] = [from, to]
+  while (start < end && isBlank(text, start)) start++
+  while (start < end && isBlank(text, end - 1)) end--
+  return text.slice(start, end)
+}
+
+function isBlank(text: string, at: number): boolean {
+  return text[at] === ' ' || text[at] === '\t'
 }

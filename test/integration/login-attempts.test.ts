@@ -277,6 +277,50 @@ describe('a sign-in over a live session', () => {
     })
   })
 
+  it('keeps that one when it is of the same person and younger than the attempt', async () => {
+    const first = await begin()
+    const { person } = first
+    const second = await begin(person, '/deep?x=1')
+    clock.time += 1_000
+    await person.request(first.back)
+    const kept = sessionOf(person)
+    expect(kept).toBeDefined()
+    const ended = stack.gateway.audit('session_ended').length
+    const answer = await person.request(second.back)
+    expect([answer.status, answer.headers.get('location')]).toEqual([302, '/deep?x=1'])
+    expect(sessionOf(person)).toBe(kept)
+    expect(stack.gateway.audit('session_ended')).toHaveLength(ended)
+    const page = await person.request(stack.at('/oauth2/sign_in?reason=signed-out&rd=%2Fdeep'))
+    expect(page.body).toContain('You are already signed in')
+    expect(page.body).toContain('href="/deep"')
+  })
+
+  it('asks first when the link to it is on another site', async () => {
+    const person = new Person()
+    const headers = { 'sec-fetch-site': 'cross-site' }
+    const start = stack.at('/oauth2/start')
+    expect((await person.request(start, { headers })).status).toBe(302)
+    await signIn(stack, '/', person)
+    const asked = await person.request(start, { headers })
+    expect([asked.status, asked.body.includes('Sign in again?')]).toEqual([200, true])
+    expect((await person.request(start)).status).toBe(302)
+  })
+
+  it('ends a younger one when it is of somebody else', async () => {
+    const first = await begin()
+    const { person } = first
+    stack.op.script({ claims: { sub: 'bob' } })
+    const second = await begin(person)
+    stack.op.reset()
+    clock.time += 1_000
+    await person.request(first.back)
+    const old = sessionOf(person)
+    stack.op.script({ claims: { sub: 'bob' } })
+    await person.request(second.back)
+    expect(sessionOf(person)).not.toBe(old)
+    expect(stack.gateway.audit('session_ended').at(-1)).toMatchObject({ sub: 'alice' })
+  })
+
   it('ends that one also when the new person may not enter', async () => {
     const person = new Person()
     await signIn(stack, '/', person)

@@ -38,6 +38,29 @@ it('reads a cookie by its whole name only', () => {
   expect(readCookie('a=b=c', 'a')).toBe('b=c')
 })
 
+it('takes no byte but SP and HTAB away before and behind the name and the value', () => {
+  const name = '__Host-ghostwire'
+  for (let byte = 0; byte <= 0xff; byte++) {
+    const char = String.fromCharCode(byte)
+    const hex = byte.toString(16)
+    const isBlank = char === ' ' || char === '\t'
+    // A semicolon ends the cookie before it.
+    const before = isBlank || char === ';' ? 'v' : undefined
+    expect(readCookie(`${char}${name}=v`, name), `${hex} before the name`).toBe(before)
+    const behind = isBlank ? 'v' : char === '=' ? '=v' : undefined
+    expect(readCookie(`${name}${char}=v`, name), `${hex} behind the name`).toBe(behind)
+    const value = isBlank || char === ';' ? 'v' : `v${char}`
+    expect(readCookie(`${name}=v${char}`, name), `${hex} behind the value`).toBe(value)
+  }
+})
+
+it('reads two cookies of one name as none, whatever stands between them', () => {
+  expect(readCookie('a=1; a=2', 'a')).toBeUndefined()
+  expect(readCookie('a=1; b=3;\ta =1', 'a')).toBeUndefined()
+  expect(readCookie('a=; a=2', 'a')).toBeUndefined()
+  expect(readCookie('a=1; \xa0a=2', 'a')).toBe('1')
+})
+
 it('makes 256 random bits, never the same', () => {
   const values = new Set(Array.from({ length: 100 }, newSessionCookie))
   expect(values.size).toBe(100)
