@@ -152,11 +152,14 @@ describe('a sign-in', () => {
 
   /** In, refused by rule, refused as a sign-in, or the provider's fault. */
   async function expectForeseen(): Promise<void> {
-    const answer = await signIn(stack)
+    const person = new Person()
+    const answer = await signIn(stack, '/', person)
     expect([302, 400, 403, 502]).toContain(answer.status)
     expect(stack.gateway.audit().at(-1)?.['reason']).toEqual(expect.stringMatching(/^[\w-]+$/))
     if (answer.status === 302) {
       expect(stack.gateway.audit('login').at(-1)?.['sub']).toEqual(expect.stringMatching(/./))
+      // What was believed can be read again from the store.
+      expect((await person.request(stack.at('/oauth2/userinfo'))).status).toBe(200)
     }
   }
 

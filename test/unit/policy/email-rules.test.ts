@@ -45,7 +45,8 @@ describe('what is no address', () => {
   )
 
   it('matches no rule with a blank, a control, a bracket or a quote at any place', () => {
-    expect(HOSTILE_ADDRESSES.length).toBeGreaterThan(800)
+    expect(WRITTEN_ADDRESSES.length).toBeGreaterThanOrEqual(200)
+    expect(HOSTILE_ADDRESSES.length).toBeGreaterThan(1_000)
     for (const email of HOSTILE_ADDRESSES) expectUnmatched(email)
   })
 

@@ -120,3 +120,16 @@ describe("the gateway's own frames", () => {
     expect(pings[0]).not.toBe(pings[1])
   })
 })
+
+it.each([
+  [0x1f_ffff, 0xffff_ffff, Number.MAX_SAFE_INTEGER],
+  [0x20_0000, 0, Number.POSITIVE_INFINITY],
+  [0, 5, 5],
+  [1, 0, 0x1_0000_0000],
+])('reads a length of 64 bits while it is exact: %i %i', (high, low, length) => {
+  const header = Buffer.alloc(10)
+  header[1] = 127
+  header.writeUInt32BE(high, 2)
+  header.writeUInt32BE(low, 6)
+  expect(payloadLength(header)).toBe(length)
+})
