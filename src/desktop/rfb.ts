@@ -26,6 +26,8 @@ const KEEP_ALIVE_KEYSYM = 1
 /** A longer name makes KasmVNC leave the message there, data unread (SR:420). */
 const MAX_RELAY_NAME = 63
 const QEMU = 255
+/** More than there are in any chunk. */
+const UNBOUNDED = 2 ** 30 - 1
 const QEMU_KEY = 0
 const QEMU_AUDIO = 1
 /** QEMU's audio operations: 0 on, 1 off, 2 format. */
@@ -81,6 +83,7 @@ export class RfbClientReader {
   /** The type was held back at the end of what was read before: what it begins was not known yet. */
   #isTypeHeld = false
   #restored: number | undefined
+  #numbersRead = 0
 
   constructor(dialect: RfbDialect, restrictions: Restrictions = NO_RESTRICTIONS) {
     this.#restrictions = restrictions
@@ -107,6 +110,11 @@ export class RfbClientReader {
     return this.#restored
   }
 
+  /** Of what was read last; what reading costs goes by it. */
+  get numbersRead(): number {
+    return this.#numbersRead
+  }
+
   /** The next byte is the type of a message. */
   get isBetweenMessages(): boolean {
     return this.#step === 'message-type' && this.#unread === 0
@@ -121,9 +129,18 @@ export class RfbClientReader {
 
   /**
    * Goes over masked payload in `chunk`, from `from` up to `to`; `mask` is its frame's, `phase` the place in it of the
-   * first byte. Writes to the chunk where a request must not reach the server.
+   * first byte. Writes to the chunk where a request must not reach the server. The answer is how far it went: to the
+   * end, or to where it had read `maxNumbers` numbers.
    */
-  read(chunk: Uint8Array, from: number, to: number, mask: Uint8Array, phase: number): void {
+  read(
+    chunk: Uint8Array,
+    from: number,
+    to: number,
+    mask: Uint8Array,
+    phase: number,
+    maxNumbers = UNBOUNDED,
+  ): number {
+    let numbersLeft = maxNumbers
     const shift = phase - from
     this.cuts.length = 0
     this.#restored = undefined
@@ -137,18 +154,22 @@ export class RfbClientReader {
         at += passed
         continue
       }
+      if (numbersLeft === 0) break
       if (this.#isDropping && this.#step === 'message-type') this.#endCut(at)
       const byte = (chunk[at] as number) ^ (mask[(at + shift) & 3] as number)
       this.#number = this.#number * 256 + byte
       this.#missing -= 1
       if (this.#missing === 0) {
+        numbersLeft -= 1
         // Masked or not, the same bits change.
         chunk[at] = (chunk[at] as number) ^ this.#correctionOf(this.#number)
         this.#understand(this.#number, at)
       }
       at += 1
     }
-    if (this.#isDropping) this.#cut(to)
+    if (this.#isDropping) this.#cut(at)
+    this.#numbersRead = maxNumbers - numbersLeft
+    return at
   }
 
   /** The bits that must not reach the server as they are. */
