@@ -143,7 +143,6 @@ export class Tunnel {
     if (this.#isEnding || this.#isClosed) return
     this.#isEnding = true
     this.#reason ??= reason
-    this.#rest = undefined
     // What the browser still sends is read and thrown away: unread, it would turn our FIN into a reset.
     this.#client.resume()
     const { destroyed, readableEnded } = this.#upstream

@@ -132,6 +132,69 @@ describe('an end', () => {
   })
 })
 
+describe('the first cause', () => {
+  it('is the browser’s Close, though the desktop goes first', async () => {
+    const { tunnel, browser, desktop, heard, closed } = await open()
+    browser.write(encodeClose(1_000, '', { masked: true }))
+    await eventually(() => expect(tunnel.bytesToDesktop).toBeGreaterThan(0))
+    desktop.resume().end()
+    expect(await closed).toBe('client-closed')
+    await eventually(() => expect(browser.destroyed || browser.readableEnded).toBe(true))
+    expect(heard()).toEqual(closeFrame(1_000, ''))
+  })
+
+  it('is a browser that has vanished, where TCP says so', async () => {
+    const { client, closed } = await open()
+    client.destroy(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' }))
+    expect(await closed).toBe('client-gone')
+  })
+
+  it.each([
+    ['client', 'client-closed'],
+    ['upstream', 'desktop-gone'],
+  ] as const)('is a %s that closed while the handshake was under way', async (side, reason) => {
+    const { browser, desktop, closed } = await openTunnelEnds({
+      dialect: 'kasmvnc',
+      beforeStart: async (near) => {
+        const gone = new Promise<void>((resolve) => near[side].once('close', () => resolve()))
+        near[side].destroy()
+        await gone
+      },
+    })
+    for (const far of [browser, desktop]) far.resume()
+    expect(await closed).toBe(reason)
+    for (const far of [browser, desktop]) far.destroy()
+  })
+})
+
+it('a tunnel has no idle time-out of its connection, which is for requests', async () => {
+  const { client } = await open()
+  expect(client.timeout).toBe(0)
+})
+
+it('a browser that stands still is sent no Ping, and gets each byte as it was sent', async () => {
+  const { tunnel, browser, desktop, client, heard } = await open()
+  const sent: Buffer[] = []
+  browser.pause()
+  // Each a read of its own, and too long to be copied: what has to wait lies where it was read into.
+  for (let at = 0; !client.writableNeedDrain; at += 1) {
+    const frame = encodeFrame(Buffer.alloc(20_000, at % 251))
+    sent.push(frame)
+    desktop.write(frame)
+    const passed = sent.reduce((sum, { length }) => sum + length, 0)
+    await eventually(() => {
+      expect(tunnel.bytesToBrowser === passed || client.writableNeedDrain).toBe(true)
+    })
+  }
+  const waiting = client.writableLength
+  tunnel.ping()
+  expect(client.writableLength).toBe(waiting)
+  browser.resume()
+  const all = Buffer.concat(sent)
+  await eventually(() => expect(heard().length).toBeGreaterThanOrEqual(all.length))
+  expect(heard().subarray(0, all.length).equals(all)).toBe(true)
+})
+
 describe('a side that vanished', () => {
   const STALLED = 60_000
   const SILENT = 90_000

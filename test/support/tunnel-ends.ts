@@ -24,6 +24,8 @@ export interface TunnelEndsOptions {
   readonly dialect?: RfbDialect | undefined
   readonly restrictions?: Restrictions
   readonly turns?: TurnQueue
+  /** What happens to the gateway's own sockets while the handshake is under way. */
+  readonly beforeStart?: (near: { client: Socket; upstream: Socket }) => Promise<void>
 }
 
 const none = Buffer.alloc(0)
@@ -58,6 +60,9 @@ export async function openTunnelEnds(options: TunnelEndsOptions = {}): Promise<T
     turns,
     { onHumanInput: () => {}, onUnknown: () => {}, onClosed: closed.resolve },
   )
+  // As the server has it for requests.
+  client.setTimeout(60_000)
+  await options.beforeStart?.({ client, upstream })
   tunnel.start(none, none)
   return { tunnel, browser, desktop, client, closed: closed.promise }
 }
