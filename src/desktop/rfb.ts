@@ -32,6 +32,8 @@ const KEEP_ALIVE_KEYSYM = 1
 /** After a longer name KasmVNC stops reading the message and leaves its data unread (SR:420). */
 const MAX_RELAY_NAME = 63
 const QEMU = 255
+/** More than any chunk contains. */
+const UNBOUNDED = 2 ** 30 - 1
 const QEMU_KEY = 0
 const QEMU_AUDIO = 1
 /** QEMU's audio operations: 0 on, 1 off, 2 format. */
@@ -71,6 +73,7 @@ export class RfbClientReader {
   /** The last chunk ended right after a type byte. It was withheld, since the sub-type decides what happens to it. */
   #isTypeWithheld = false
   #restored: number | undefined
+  #numbersRead = 0
 
   constructor(dialect: RfbDialect, restrictions: Restrictions = NO_RESTRICTIONS) {
     this.#restrictions = restrictions
@@ -98,6 +101,11 @@ export class RfbClientReader {
     return this.#restored
   }
 
+  /** Numbers parsed in the last chunk: the cost of reading it. */
+  get numbersRead(): number {
+    return this.#numbersRead
+  }
+
   /** The next byte is a message type. */
   get isBetweenMessages(): boolean {
     return this.#step === 'message-type' && this.#unread === 0
@@ -113,8 +121,17 @@ export class RfbClientReader {
   /**
    * Parses the masked payload of `chunk` from `from` (inclusive) to `to` (exclusive). `mask` is the frame's masking key,
    * `phase` the index into it for the first byte. Overwrites bytes in place where a request must not reach the server.
+   * Returns where it stopped: at `to`, or after `maxNumbers` numbers.
    */
-  read(chunk: Uint8Array, from: number, to: number, mask: Uint8Array, phase: number): void {
+  read(
+    chunk: Uint8Array,
+    from: number,
+    to: number,
+    mask: Uint8Array,
+    phase: number,
+    maxNumbers = UNBOUNDED,
+  ): number {
+    let numbersLeft = maxNumbers
     const shift = phase - from
     this.cuts.length = 0
     this.#restored = undefined
@@ -128,18 +145,22 @@ export class RfbClientReader {
         at += passed
         continue
       }
+      if (numbersLeft === 0) break
       if (this.#isDropping && this.#step === 'message-type') this.#endCut(at)
       const byte = (chunk[at] as number) ^ (mask[(at + shift) & 3] as number)
       this.#number = this.#number * 256 + byte
       this.#missing -= 1
       if (this.#missing === 0) {
+        numbersLeft -= 1
         // XOR changes the same bits whether the byte is masked or not.
         chunk[at] = (chunk[at] as number) ^ this.#correctionOf(this.#number)
         this.#onNumber(this.#number, at)
       }
       at += 1
     }
-    if (this.#isDropping) this.#cut(to)
+    if (this.#isDropping) this.#cut(at)
+    this.#numbersRead = maxNumbers - numbersLeft
+    return at
   }
 
   /** The bits to flip so that the server does not see the original value. */

@@ -19,6 +19,10 @@ const CLOSE = 0x88
 const PING = 0x89
 const PONG = 0x8a
 const MASKED = 0x80
+/** More than any chunk takes. */
+const UNBOUNDED = 2 ** 30 - 1
+/** Of one frame, whatever is left: nobody's frame is split that holds no more messages than a client writes at once. */
+const MIN_STEPS_OF_FRAME = 64
 
 /** Is shown the payload of a client's binary frames, still masked, and may write to it. */
 export interface PayloadReader {
@@ -26,11 +30,26 @@ export interface PayloadReader {
   readonly cuts: readonly number[]
   /** A byte that was cut before and goes on now, ahead of what was read last. */
   readonly restored: number | undefined
-  read(chunk: Uint8Array, from: number, to: number, mask: Uint8Array, phase: number): void
+  /** Of what was read last: numbers that had to be understood. */
+  readonly numbersRead: number
+  /** How far it went: to the end, or to where it had read `maxNumbers` numbers. */
+  read(
+    chunk: Uint8Array,
+    from: number,
+    to: number,
+    mask: Uint8Array,
+    phase: number,
+    maxNumbers?: number,
+  ): number
 }
 
 /** Follows a client's stream of frames through any split into chunks. */
 export class ClientFrames {
+  /**
+   * How much may still be gone over: a step is a frame, or a number that the reader has to understand. Where none is
+   * left, `check` stops at the next place where it can.
+   */
+  stepsLeft = UNBOUNDED
   readonly #limit: number
   readonly #reader: PayloadReader
   readonly #header = Buffer.alloc(MAX_HEADER)
@@ -45,6 +64,7 @@ export class ClientFrames {
   #hasPonged = false
   #isBroken = false
   #rewritten: Buffer[] = []
+  #checked = 0
 
   /** `limit` is the longest payload the server takes; one that fits 16 bits means that it knows no longer form. */
   constructor(limit: number, reader: PayloadReader) {
@@ -55,6 +75,11 @@ export class ClientFrames {
   /** The client has said Close; anything more is a violation. */
   get hasClosed(): boolean {
     return this.#hasClosed
+  }
+
+  /** How much of the last chunk `check` has gone over; the rest is to be given to it again. */
+  get checked(): number {
+    return this.#checked
   }
 
   /** Whether a Pong came since this was last asked. */
@@ -72,13 +97,15 @@ export class ClientFrames {
   }
 
   /**
-   * Goes over a whole chunk before it is forwarded: as it came, or rewritten, or not at all. After a violation every
-   * chunk is one.
+   * Goes over a chunk before it is forwarded, up to `checked`: that goes on as it came, or rewritten, or not at all.
+   * After a violation every chunk is one.
    */
   check(chunk: Buffer): 'as-it-came' | 'rewritten' | 'violation' {
     if (this.#isOneShortFrame(chunk)) {
       this.#takeMask(chunk, SHORT_HEADER)
       this.#reader.read(chunk, SHORT_HEADER, chunk.length, this.#mask, 0)
+      this.stepsLeft -= 1 + this.#reader.numbersRead
+      this.#checked = chunk.length
       if (this.#isAllKept) return 'as-it-came'
       this.#rewrite(chunk, SHORT_HEADER, chunk.length, 0)
       return 'rewritten'
@@ -95,7 +122,8 @@ export class ClientFrames {
       kept = to
       isRewritten = true
     }
-    for (let at = 0; at < chunk.length && !this.#isBroken;) {
+    let at = 0
+    while (at < chunk.length && !this.#isBroken && this.stepsLeft > 0) {
       const start = at
       const held = this.#headerBytes
       const isBegun = this.#payloadLeft > 0
@@ -107,8 +135,8 @@ export class ClientFrames {
       } else if (this.#isBinary && this.#payloadLeft > 0) {
         const from = at
         const phase = this.#phase
-        const isWhole = !isBegun && held === 0 && this.#payloadLeft <= chunk.length - at
         at = this.#readPayload(chunk, at)
+        const isWhole = !isBegun && held === 0 && this.#payloadLeft === 0
         if (isWhole && this.#isAllKept) continue
         putAside(start, at)
         this.#rewrite(chunk, from, at, phase)
@@ -121,7 +149,8 @@ export class ClientFrames {
       }
     }
     if (this.#isBroken) return 'violation'
-    if (isRewritten) putAside(chunk.length, chunk.length)
+    this.#checked = at
+    if (isRewritten) putAside(at, at)
     return isRewritten ? 'rewritten' : 'as-it-came'
   }
 
@@ -180,8 +209,12 @@ export class ClientFrames {
   }
 
   #readPayload(chunk: Uint8Array, from: number): number {
-    const to = from + Math.min(this.#payloadLeft, chunk.length - from)
-    if (this.#isBinary) this.#reader.read(chunk, from, to, this.#mask, this.#phase)
+    let to = from + Math.min(this.#payloadLeft, chunk.length - from)
+    if (this.#isBinary) {
+      const maxNumbers = Math.max(this.stepsLeft, MIN_STEPS_OF_FRAME)
+      to = this.#reader.read(chunk, from, to, this.#mask, this.#phase, maxNumbers)
+      this.stepsLeft -= this.#reader.numbersRead
+    }
     this.#payloadLeft -= to - from
     this.#phase = (this.#phase + to - from) & 3
     return to
@@ -228,6 +261,7 @@ export class ClientFrames {
 
   #beginPayload(): void {
     const first = this.#header[0]
+    this.stepsLeft -= 1
     this.#isBinary = first === BINARY
     this.#hasClosed = first === CLOSE
     this.#hasPonged ||= first === PONG

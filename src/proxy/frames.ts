@@ -30,18 +30,18 @@ export class FrameCounter {
       this.#payloadLeft -= chunk.length
       return
     }
-    for (let at = 0; at < chunk.length;) at = this.#step(chunk, at)
+    for (let at = 0; at < chunk.length;) at = this.step(chunk, at)
   }
 
   /** Goes on to the end of the frame under way, and no further; how much of the chunk that is. */
   countToBoundary(chunk: Uint8Array): number {
     let at = 0
-    while (at < chunk.length && !this.isAtBoundary) at = this.#step(chunk, at)
+    while (at < chunk.length && !this.isAtBoundary) at = this.step(chunk, at)
     return at
   }
 
-  /** As far as one header or one payload goes. */
-  #step(chunk: Uint8Array, from: number): number {
+  /** Goes as far as one header or one payload does; where in the chunk that is. */
+  step(chunk: Uint8Array, from: number): number {
     if (this.#payloadLeft > 0) {
       const taken = Math.min(this.#payloadLeft, chunk.length - from)
       this.#payloadLeft -= taken

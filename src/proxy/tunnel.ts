@@ -4,40 +4,14 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { Permission, Role } from '../config/config.ts'
-import type { EndReason } from '../session/session.ts'
 import type { RfbClientReader, RfbUnknown } from '../desktop/rfb.ts'
 import type { Upstream } from '../desktop/upstream.ts'
 import { readsOf } from '../net/reused-reads.ts'
 import { ClientFrames } from './client-frames.ts'
-import { closeFrame, FrameCounter, pingFrame } from './frames.ts'
+import { closeFrameFor, type CloseReason } from './close-reasons.ts'
+import { FrameCounter, pingFrame } from './frames.ts'
 import { OpaqueFrames } from './opaque-frames.ts'
-
-export type CloseReason =
-  | EndReason
-  | 'protocol-error'
-  | 'draining'
-  | 'desktop-gone'
-  | 'client-closed'
-  | 'client-gone'
-
-/** Close codes (RFC 6455 7.4). The browser's own ends have none: nobody is left to hear it. */
-const CLOSE_CODES: Readonly<Record<Exclude<CloseReason, 'client-closed' | 'client-gone'>, number>> =
-  {
-    'signed-out': 4401,
-    'provider-logout': 4401,
-    revoked: 4401,
-    expired: 4401,
-    idle: 4401,
-    'refresh-refused': 4401,
-    'provider-lost': 4401,
-    'store-lost': 4401,
-    superseded: 4401,
-    'access-withdrawn': 4403,
-    'protocol-error': 1002,
-    draining: 1001,
-    'desktop-gone': 1013,
-  }
-const NORMAL_CLOSURE = 1000
+import { STEPS_A_TURN, type TurnQueue } from './turn-queue.ts'
 
 /** TCP keep-alive begins after so long; the kernel gives up 10 s later, which tells a vanished peer. */
 const KEEP_ALIVE_MS = 30_000
@@ -83,6 +57,7 @@ export class Tunnel {
   readonly #reader: RfbClientReader | undefined
   readonly #clientFrames: ClientFrames | OpaqueFrames
   readonly #serverFrames = new FrameCounter()
+  readonly #turns: TurnQueue
   readonly #events: TunnelEvents
   #bytesToBrowser = 0
   #bytesToDesktop = 0
@@ -91,6 +66,9 @@ export class Tunnel {
   #upstreamBlockedAt = 0
   /** What the browser had sent when it was last looked at, and when that was (`performance.now()`). */
   #heard = { bytes: 0, at: performance.now() }
+  /** Waits for its turn to go on with what the browser has sent, of which `#rest` is left. */
+  #isYielding = false
+  #rest: Buffer | undefined
   #owesPing = false
   /** The first cause seen, which is the one that counts. */
   #reason: CloseReason | undefined
@@ -98,7 +76,7 @@ export class Tunnel {
   #isEnding = false
   #isClosed = false
 
-  constructor(link: Link, events: TunnelEvents) {
+  constructor(link: Link, turns: TurnQueue, events: TunnelEvents) {
     this.role = link.role
     this.clipboardIn = link.clipboardIn
     this.#client = link.client
@@ -108,6 +86,8 @@ export class Tunnel {
       link.reader === undefined
         ? new OpaqueFrames()
         : new ClientFrames(link.longestFrame, link.reader)
+    this.#clientFrames.stepsLeft = STEPS_A_TURN
+    this.#turns = turns
     this.#events = events
   }
 
@@ -140,7 +120,7 @@ export class Tunnel {
     client.on('data', (chunk) => this.#toDesktop(chunk))
     upstream.on('drain', () => {
       this.#upstreamBlockedAt = 0
-      client.resume()
+      this.#readOn()
     })
     client.on('drain', () => {
       this.#clientBlockedAt = 0
@@ -151,7 +131,7 @@ export class Tunnel {
     if (upstreamHead.length > 0) this.#toBrowser(upstreamHead)
     readsOf(upstream).redirect((chunk) => this.#toBrowser(chunk))
     if (this.#clientBlockedAt === 0) upstream.resume()
-    // A side that closed while the handshake was under way has said so already.
+    // One side may have closed already, while the handshake was under way.
     if (client.destroyed) this.#finish('client-closed')
     else if (upstream.destroyed) this.close('desktop-gone')
   }
@@ -165,11 +145,8 @@ export class Tunnel {
     this.#reason ??= reason
     // What the browser still sends is read and thrown away: unread, it would turn our FIN into a reset.
     this.#client.resume()
-    if (
-      this.#upstream.destroyed ||
-      this.#upstream.readableEnded ||
-      this.#serverFrames.isAtBoundary
-    ) {
+    const { destroyed, readableEnded } = this.#upstream
+    if (destroyed || readableEnded || this.#serverFrames.isAtBoundary) {
       this.#sayClose()
       return
     }
@@ -188,16 +165,38 @@ export class Tunnel {
   checkLife(now: number, stalledAfter: number, silentAfter: number): void {
     const isStalled = (blockedAt: number): boolean =>
       blockedAt > 0 && now - blockedAt >= stalledAfter
-    const { bytesRead } = this.#client
-    if (bytesRead !== this.#heard.bytes) this.#heard = { bytes: bytesRead, at: now }
+    const bytes = this.#client.bytesRead
+    if (bytes !== this.#heard.bytes) this.#heard = { bytes, at: now }
     if (isStalled(this.#clientBlockedAt) || now - this.#heard.at >= silentAfter) {
       this.#finish('client-gone')
     } else if (isStalled(this.#upstreamBlockedAt)) this.close('desktop-gone')
   }
 
+  /** Called by the queue in which it waits while others are served. */
+  takeTurn(): void {
+    this.#isYielding = false
+    this.#clientFrames.stepsLeft = STEPS_A_TURN
+    this.#readOn()
+  }
+
+  /** Goes on with what is left of the last read, then reads: once the desktop takes more, and it is this tunnel's turn. */
+  #readOn(): void {
+    const rest = this.#rest
+    if (rest !== undefined && this.#mayRead()) {
+      this.#rest = undefined
+      this.#toDesktop(rest)
+    }
+    if (this.#mayRead()) this.#client.resume()
+  }
+
+  #mayRead(): boolean {
+    return !this.#isYielding && this.#upstreamBlockedAt === 0
+  }
+
   #toDesktop(chunk: Buffer): void {
     if (this.#isEnding) return
-    const verdict = this.#clientFrames.check(chunk)
+    const frames = this.#clientFrames
+    const verdict = frames.check(chunk)
     const unknown = this.#reader?.unknown
     if (unknown !== undefined && !this.#isUnknown) {
       this.#isUnknown = true
@@ -208,14 +207,20 @@ export class Tunnel {
       return
     }
     if (this.#reader?.takeHumanInput() === true) this.#events.onHumanInput()
-    if (this.#clientFrames.hasClosed) this.#reason ??= 'client-closed'
-    if (verdict === 'as-it-came') {
-      this.#tellDesktop(chunk)
-      return
+    if (frames.hasClosed) this.#reason ??= 'client-closed'
+    const { checked } = frames
+    const isAll = checked === chunk.length
+    if (verdict === 'as-it-came') this.#tellDesktop(isAll ? chunk : chunk.subarray(0, checked))
+    else {
+      this.#upstream.cork()
+      for (const piece of frames.takeRewritten()) this.#tellDesktop(piece)
+      this.#upstream.uncork()
     }
-    this.#upstream.cork()
-    for (const piece of this.#clientFrames.takeRewritten()) this.#tellDesktop(piece)
-    this.#upstream.uncork()
+    if (frames.stepsLeft > 0) return
+    this.#client.pause()
+    this.#isYielding = true
+    if (!isAll) this.#rest = chunk.subarray(checked)
+    this.#turns.wait(this)
   }
 
   #tellDesktop(bytes: Buffer): void {
@@ -289,9 +294,4 @@ export class Tunnel {
     this.#upstream.destroy()
     this.#events.onClosed(this.#reason)
   }
-}
-
-function closeFrameFor(reason: CloseReason): Buffer {
-  if (reason === 'client-closed' || reason === 'client-gone') return closeFrame(NORMAL_CLOSURE, '')
-  return closeFrame(CLOSE_CODES[reason], reason)
 }

@@ -7,7 +7,9 @@ import type { Metrics } from '../observability/metrics.ts'
 import { personOf } from '../session/person.ts'
 import type { PresenceBook } from '../session/presence.ts'
 import type { Session } from '../session/session.ts'
-import { Tunnel, type CloseReason, type Link } from './tunnel.ts'
+import type { CloseReason } from './close-reasons.ts'
+import { Tunnel, type Link } from './tunnel.ts'
+import { TurnQueue } from './turn-queue.ts'
 
 /** What a tunnel, the handshake that will become one, or a request can be asked and told. */
 interface Closable {
@@ -51,6 +53,7 @@ export class Tunnels {
   readonly #open = new Set<Tunnel>()
   /** A place for each tunnel and each handshake that may become one. */
   readonly #places: FairQueue
+  readonly #turns = new TurnQueue()
   readonly #recentlyEnded = new Map<string, CloseReason>()
   readonly #timers: readonly NodeJS.Timeout[]
   #closedBytes = { toBrowser: 0, toDesktop: 0 }
@@ -200,7 +203,7 @@ export class Tunnels {
       address: link.address,
       desktop: server.url.host,
     }
-    const tunnel = new Tunnel(link, {
+    const tunnel = new Tunnel(link, this.#turns, {
       onHumanInput: () => presence.noteInput(session.id),
       onUnknown: (what) => metrics.rfbUnknown.inc({ what }),
       onClosed: (reason) => {

@@ -20,10 +20,10 @@ import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { personOf } from '../session/person.ts'
 import type { Session } from '../session/session.ts'
+import type { CloseReason } from './close-reasons.ts'
 import { isProperAnswer, readHandshake, switchingProtocols, type Offer } from './handshake.ts'
 import { upgradeHeaders } from './headers.ts'
 import { refuseUpgrade, type UpgradeRefusal } from './refuse-upgrade.ts'
-import type { CloseReason } from './tunnel.ts'
 import type { Ticket, Tunnels } from './tunnels.ts'
 
 /** Milliseconds from our first byte to the desktop's whole 101, waiting for a place included. */

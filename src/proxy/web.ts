@@ -168,6 +168,8 @@ export function createWeb(parts: WebParts): HandleWeb {
     session: Session,
     client: Client,
   ): Promise<boolean> {
+    // Gone while the gate looked: no 'close' will come to give up its place in the queue.
+    if (response.destroyed) return true
     try {
       const file = await staticFiles.find({
         path: place.path,

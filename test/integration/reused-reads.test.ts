@@ -12,6 +12,7 @@ import { RfbClientReader } from '../../src/desktop/rfb.ts'
 import { closeFrame } from '../../src/proxy/frames.ts'
 import { ReusedReads, readsOf, reuseReads } from '../../src/net/reused-reads.ts'
 import { Tunnel } from '../../src/proxy/tunnel.ts'
+import { TurnQueue } from '../../src/proxy/turn-queue.ts'
 import { createCertificate } from '../support/certificate.ts'
 import { encodeFrame } from '../support/websocket-wire.ts'
 
@@ -120,6 +121,7 @@ async function connectEnds(front: Server, back: Server, ca?: string): Promise<En
       reader: new RfbClientReader('kasmvnc'),
       longestFrame: 65_527,
     },
+    new TurnQueue(),
     { onHumanInput: () => {}, onUnknown: () => {}, onClosed: () => {} },
   )
   tunnel.start(none, none)

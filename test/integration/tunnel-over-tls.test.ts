@@ -7,6 +7,7 @@ import { expect, it } from 'vitest'
 import { RfbClientReader } from '../../src/desktop/rfb.ts'
 import { ReusedReads } from '../../src/net/reused-reads.ts'
 import { Tunnel } from '../../src/proxy/tunnel.ts'
+import { TurnQueue } from '../../src/proxy/turn-queue.ts'
 import { createCertificate } from '../support/certificate.ts'
 
 it('ends the browser’s side without an answer, and nothing else with it', async () => {
@@ -44,6 +45,7 @@ it('ends the browser’s side without an answer, and nothing else with it', asyn
       reader: new RfbClientReader('kasmvnc'),
       longestFrame: 65_527,
     },
+    new TurnQueue(),
     { onHumanInput: () => {}, onUnknown: () => {}, onClosed: closed.resolve },
   )
   tunnel.start(Buffer.alloc(0), Buffer.alloc(0))

@@ -167,3 +167,36 @@ it('keeps no timer of somebody whose turn has come, or who gave up', async () =>
   expect(waiting).toEqual([{ granted: true }, { granted: false }])
   expect(vi.getTimerCount()).toBe(0)
 })
+
+it('counts nobody twice who gives up after their turn came, and leaves no timer behind', async () => {
+  const queue = new FairQueue({
+    maxConcurrent: 1,
+    maxConcurrentOfOne: 1,
+    maxWaiting: 1,
+    maxWaitingOfOne: 1,
+    maxWait: 1_000,
+  })
+  expect(queue.acquire('a')).toBe(true)
+  let giveUp = (): void => {}
+  const granted = watch(queue.acquire('b', (given) => (giveUp = given)))
+  queue.release('a')
+  await settle()
+  expect(granted).toEqual({ granted: true })
+  expect(vi.getTimerCount()).toBe(0)
+  giveUp()
+  giveUp()
+  expect(queue.acquire('c')).toBeInstanceOf(Promise)
+  expect(queue.acquire('d')).toBe(false)
+})
+
+it('remembers nobody who has given up waiting', async () => {
+  const queue = create()
+  for (const who of ['a', 'a', 'a', 'b']) expect(queue.acquire(who)).toBe(true)
+  let giveUp = (): void => {}
+  const waiting = watch(queue.acquire('c', (given) => (giveUp = given)))
+  expect(queue.persons).toBe(3)
+  giveUp()
+  await settle()
+  expect(waiting).toEqual({ granted: false })
+  expect(queue.persons).toBe(2)
+})

@@ -32,15 +32,17 @@ const { Sender } = ws as unknown as {
 class Recorder implements PayloadReader {
   readonly cuts: number[] = []
   readonly restored = undefined
+  readonly numbersRead = 0
   readonly #pieces: Buffer[] = []
 
   get bytes(): Buffer {
     return Buffer.concat(this.#pieces)
   }
 
-  read(chunk: Uint8Array, from: number, to: number, mask: Uint8Array, phase: number): void {
+  read(chunk: Uint8Array, from: number, to: number, mask: Uint8Array, phase: number): number {
     const masked = Buffer.from(chunk.subarray(from, to))
     this.#pieces.push(masked.map((byte, at) => byte ^ (mask[(phase + at) & 3] as number)) as Buffer)
+    return to
   }
 }
 
@@ -237,13 +239,28 @@ describe('the payload of binary frames', () => {
   })
 })
 
-/** What goes on of a stream that comes in pieces. */
-function passedOn(frames: ClientFrames, stream: Buffer, cuts: readonly number[]): Buffer {
-  const pieces = split(stream, cuts).flatMap((piece) => {
-    const verdict = frames.check(piece)
-    expect(verdict).not.toBe('violation')
-    return verdict === 'as-it-came' ? [piece] : frames.takeRewritten()
-  })
+/** What goes on of a stream that comes in pieces, each gone over in turns of so many steps. */
+function passedOn(
+  frames: ClientFrames,
+  stream: Buffer,
+  cuts: readonly number[],
+  stepsATurn = 1_000_000,
+): Buffer {
+  const pieces: Buffer[] = []
+  for (const piece of split(stream, cuts)) {
+    let left = piece
+    do {
+      frames.stepsLeft = stepsATurn
+      const verdict = frames.check(left)
+      expect(verdict).not.toBe('violation')
+      const { checked } = frames
+      pieces.push(
+        ...(verdict === 'as-it-came' ? [left.subarray(0, checked)] : frames.takeRewritten()),
+      )
+      if (left.length > 0) expect(checked).toBeGreaterThan(0)
+      left = left.subarray(checked)
+    } while (left.length > 0)
+  }
   return Buffer.concat(pieces)
 }
 
@@ -296,7 +313,7 @@ describe('what goes on', () => {
   })
 
   it.each(['kasmvnc', 'rfb'] as const)(
-    'is every message that may go on, and no other, in any frames and any split: %s',
+    'is every message that may go on, and no other, in any frames, any split and any turns: %s',
     (dialect) => {
       const limit = dialect === 'kasmvnc' ? KASMVNC_LIMIT : RFB_LIMIT
       fc.assert(
@@ -306,14 +323,15 @@ describe('what goes on', () => {
           anyCuts,
           anyCuts,
           fc.constantFrom(...everyRestriction(dialect)),
-          (session, masks, ends, cuts, restrictions) => {
+          fc.constantFrom(1, 2, 7, 1_000_000),
+          (session, masks, ends, cuts, restrictions, stepsATurn) => {
             const stream = Buffer.concat(
               split(session, ends).map((payload, index) =>
                 maskedFrame(payload, masks[index % masks.length] as Uint8Array),
               ),
             )
             const frames = new ClientFrames(limit, new RfbClientReader(dialect, restrictions))
-            const sent = payloadOf(passedOn(frames, stream, cuts))
+            const sent = payloadOf(passedOn(frames, stream, cuts, stepsATurn))
             expect(sent.equals(followRfb(dialect, session, restrictions).kept)).toBe(true)
           },
         ),
@@ -321,6 +339,37 @@ describe('what goes on', () => {
       )
     },
   )
+
+  it('is gone over so far and no further where little is left to do: frames, and numbers in them', () => {
+    const reader = new RfbClientReader('kasmvnc', restrictionsFor('kasmvnc', 'control', 'allow'))
+    const frames = new ClientFrames(KASMVNC_LIMIT, reader)
+    frames.check(frame(HANDSHAKE))
+    const empty = frame(Buffer.alloc(0))
+    const many = Buffer.concat(Array.from({ length: 1_000 }, () => empty))
+    for (let left = many; left.length > 0; left = left.subarray(frames.checked)) {
+      frames.stepsLeft = 100
+      expect(frames.check(left)).toBe('as-it-came')
+      expect(frames.checked).toBe(100 * empty.length)
+    }
+    // Pointers, as a person moves: none of those frames is ever split.
+    const moves = Buffer.concat(Array.from({ length: 1_000 }, () => frame(pointer)))
+    for (let left = moves; left.length > 0; left = left.subarray(frames.checked)) {
+      frames.stepsLeft = 33
+      expect(frames.check(left)).toBe('as-it-came')
+      expect(frames.checked % frame(pointer).length).toBe(0)
+      expect(frames.checked).toBeLessThanOrEqual(33 * frame(pointer).length)
+    }
+    // One frame of KasmVNC's KeepAlives, a byte each.
+    const keepAlives = Buffer.alloc(60_000, 185)
+    const long = frame(keepAlives)
+    for (let left = long; left.length > 0; left = left.subarray(frames.checked)) {
+      frames.stepsLeft = 256
+      frames.check(left)
+      frames.takeRewritten()
+      expect(frames.checked).toBeLessThanOrEqual(256 + 8)
+    }
+    expect(payloadOf(passedOn(frames, frame(keepAlives), [], 256)).equals(keepAlives)).toBe(true)
+  })
 
   it('is never longer in one frame than what came in one', () => {
     const long = Buffer.concat([Buffer.from([180, 1, 0]), u32(70_000), Buffer.alloc(70_000)])

@@ -80,3 +80,24 @@ it('keeps for seconds that there is no such file, and such names push out no fil
   await cache.get('/nope-0', missing)
   expect(missing).toHaveBeenCalledTimes(20_002)
 })
+
+it('forgets at a flush what there is not, too', async () => {
+  const cache = new StaticCache<string>(() => 0)
+  await cache.get('/a', async () => ({ value: 'none', bytes: 0, isMissing: true }))
+  expect(await cache.find('/a')).toBe('none')
+  cache.flush()
+  expect(cache.find('/a')).toBeUndefined()
+})
+
+it('counts a file that grew stale and came again once', async () => {
+  let now = 0
+  const cache = new StaticCache<string>(() => now)
+  const fetch = vi.fn(async () => ({ value: 'x', bytes: 12 * MIB }))
+  for (let minute = 0; minute < 10; minute += 1) {
+    now += 60_000
+    await cache.get('/again', fetch)
+  }
+  await cache.get('/other', fetch)
+  expect(cache.find('/again')).toBeDefined()
+  expect(cache.find('/other')).toBeDefined()
+})

@@ -1,9 +1,11 @@
+import { EventEmitter } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Settings } from '../../../src/config/config.ts'
 import type { PresenceBook } from '../../../src/session/presence.ts'
 import { SessionMonitor } from '../../../src/session/session-monitor.ts'
-import type { Session } from '../../../src/session/session.ts'
-import type { Lookup, Sessions } from '../../../src/session/sessions.ts'
+import type { Lookup, Session } from '../../../src/session/session.ts'
+import type { SessionEventEmitter } from '../../../src/session/end-broadcast.ts'
+import type { Sessions } from '../../../src/session/sessions.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -20,9 +22,7 @@ function setUp({ idleTimeout = 0, storeGrace = 10 * MINUTE } = {}) {
   const settings = { current: { session: { idleTimeout, storeGrace } } as unknown as Settings }
   const sessions = {
     isRecovering: false,
-    onEnded: vi.fn<(told: (id: string, reason: string) => void) => void>(),
-    onMissed: vi.fn<(told: () => void) => void>(),
-    restoreFrom: vi.fn<(read: () => readonly Session[]) => void>(),
+    events: new EventEmitter() as SessionEventEmitter,
     lookUp: vi.fn<(ids: readonly string[]) => Promise<(Lookup | undefined)[]>>(async (ids) =>
       ids.map(() => undefined),
     ),
@@ -226,11 +226,13 @@ describe('what the store says, each ten seconds,', () => {
   it('is asked at once when a message was missed, and passed on as it comes', async () => {
     const { monitor, sessions, ended } = setUp()
     monitor.watch(held(), 'cookie')
-    sessions.onMissed.mock.calls[0]?.[0]()
+    sessions.events.emit('endsMissed')
     expect(sessions.lookUp).toHaveBeenCalledTimes(1)
-    sessions.onEnded.mock.calls[0]?.[0]('two', 'signed-out')
+    sessions.events.emit('endedAnywhere', 'two', 'signed-out')
     expect(ended).toEqual(['two signed-out'])
-    expect(sessions.restoreFrom.mock.calls[0]?.[0]()).toEqual([held()])
+    const inUse: Session[] = []
+    sessions.events.emit('recordsLost', (more) => inUse.push(...more))
+    expect(inUse).toEqual([held()])
   })
 })
 
