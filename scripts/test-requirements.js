@@ -31,6 +31,7 @@ export const DEBIAN_PACKAGES = [
   { name: 'xterm', programs: ['xterm'], use: 'the terminal on that desktop' },
   { name: 'x11-utils', programs: ['xev', 'xprop', 'xwininfo'], use: 'look at that desktop' },
   { name: 'x11-xserver-utils', programs: ['xsetroot'], use: 'paint that desktop' },
+  { name: 'curl', programs: ['curl'], use: 'run the lines of docs/http-api.md' },
   {
     name: 'redis-server',
     programs: ['redis-server'],

@@ -37,9 +37,9 @@ describe('docs/security-hardening.md', () => {
   })
 })
 
-describe('README.md', () => {
-  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
-  const [command = ''] = /^helm install (?:[^\\\n]|\\\n)*/m.exec(readme) ?? []
+describe('docs/install-kubernetes.md', () => {
+  const page = readFileSync(join(ROOT, 'docs/install-kubernetes.md'), 'utf8')
+  const [command = ''] = /^helm install (?:[^\\\n]|\\\n)*/m.exec(page) ?? []
   const words = [...command.replaceAll('\\\n', ' ').matchAll(/'([^']*)'|(\S+)/g)].map(
     ([, quoted, plain]) => quoted ?? plain ?? '',
   )

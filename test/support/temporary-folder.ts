@@ -7,7 +7,7 @@ import { join } from 'node:path'
 
 export interface TemporaryFolder {
   readonly path: string
-  remove(): void
+  readonly remove: () => void
 }
 
 const folders = new Set<string>()
