@@ -1,45 +1,18 @@
-// The one composition root: every part is made here, in the order of the house, and handed to those that use it.
+// The composition root: builds the parts in stages, each from the ones before it, and stops them in order.
 
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { getRequestListener } from '@hono/node-server'
-import type { Settings, SettingsHolder } from './config/config.ts'
-import { createDesktop } from './desktop/desktop.ts'
-import { createAuthorize } from './gate/authorize.ts'
-import { createRevalidation } from './gate/revalidate.ts'
-import { createAdminApp } from './http/admin.ts'
-import { createAdminSessions } from './http/admin-sessions.ts'
-import { createApp } from './http/app.ts'
-import { createAddressMatcher } from './net/address.ts'
-import { Connections } from './net/connections.ts'
-import { createClientOf } from './net/forwarded.ts'
-import { createLoginLimiter } from './net/limits.ts'
-import { chooseMaxConnections } from './net/max-connections.ts'
-import { createAudit, subjectOf } from './observability/audit.ts'
-import { createLog } from './observability/log.ts'
-import { createMetrics } from './observability/metrics.ts'
-import { createReportRefusedConnection } from './observability/refused-connections.ts'
-import { createFinishLogin } from './oidc/callback.ts'
-import { createReportFailedLogin } from './oidc/failure.ts'
-import { createBeginLogin } from './oidc/login.ts'
-import { endSessionUrl } from './oidc/logout.ts'
-import { createCheckLogoutToken } from './oidc/logout-token.ts'
-import { createRefresh } from './oidc/refresh.ts'
-import { createRelyingParty } from './oidc/relying-party.ts'
-import { withRightsBy } from './policy/policy.ts'
-import { createRefuse } from './proxy/refuse.ts'
-import { Tunnels } from './proxy/tunnels.ts'
-import { createUpgrade } from './proxy/upgrade.ts'
-import { createWeb } from './proxy/web.ts'
-import { startAdminServer, startPublicServer } from './server.ts'
-import { createCookies, readCookie } from './session/cookie.ts'
-import { SessionMonitor } from './session/session-monitor.ts'
-import { createLoginStates } from './session/login-state.ts'
-import { gatewayId } from './session/gateway-id.ts'
-import { openSessionStore } from './session/open-session-store.ts'
-import { PresenceBook } from './session/presence.ts'
-import { createToPublicHost } from './session/public-host.ts'
-import { Sessions } from './session/sessions.ts'
+import { buildDesktop } from './composition/desktop-stage.ts'
+import { layFoundation } from './composition/foundation.ts'
+import {
+  startAdminListener,
+  startPublicListener,
+  type Stages,
+} from './composition/listener-stage.ts'
+import { buildProvider } from './composition/provider-stage.ts'
+import { buildSessions } from './composition/session-stage.ts'
+import type { Settings } from './config/config.ts'
+import type { RunningServer } from './server.ts'
 
 export const VERSION: string = (
   JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
@@ -70,177 +43,12 @@ export async function startGateway(
   options: GatewayOptions = {},
 ): Promise<Gateway> {
   const { output = process.stdout, now = Date.now, nodeOptions = '' } = options
-  const holder: SettingsHolder = { current: settings }
-  const log = createLog(settings.logLevel, output)
-  const metrics = createMetrics(VERSION)
-  const audit = createAudit(output, settings.audit.file, now, (error) =>
-    log.error({ err: error }, 'the audit file cannot be written'),
-  )
-  const clientOf = createClientOf(settings.trustedProxies)
-  const max = chooseMaxConnections(settings, nodeOptions, (message) => log.warn(message))
-  const connections = new Connections({
-    max,
-    isTrustedProxy: createAddressMatcher(settings.trustedProxies),
-    now,
-    onRefused: createReportRefusedConnection({ metrics, log, now, max }),
-  })
-
-  const cookies = createCookies(settings.publicUrl)
-  const store = await openSessionStore(settings.session.store, {
-    caFile: settings.session.storeCaFile,
-    gatewayId: gatewayId(settings.publicUrl),
-    now,
-    onTrouble: (error) => log.warn({ err: error }, 'trouble with the session store'),
-    onRecovered: () => log.info('the session store answers again'),
-  })
-  const presence = new PresenceBook(holder, store, now)
-  const sessions = new Sessions(holder, store, presence, now, (session) =>
-    withRightsBy(holder.current.access, session),
-  )
-  const loginStates = createLoginStates(settings.session.secrets, cookies, now)
-
-  const relyingParty = await createRelyingParty(holder, log, metrics)
-  const limiter = createLoginLimiter(() => holder.current.loginLimit, now)
-  const reportFailedLogin = createReportFailedLogin(holder, {
-    metrics,
-    audit,
-    log,
-    clientAuth: () => relyingParty.clientAuth,
-  })
-  const beginLogin = createBeginLogin({
-    settings: holder,
-    relyingParty,
-    loginStates,
-    limiter,
-    reportFailed: reportFailedLogin,
-    reauthenticateSince,
-    now,
-    log,
-  })
-  const finishLogin = createFinishLogin(holder, relyingParty, now)
-
-  const desktop = createDesktop(holder, now)
-  const revalidation = createRevalidation({
-    settings: holder,
-    sessions,
-    store,
-    refresh: createRefresh(holder, relyingParty, now),
-    onRenewed: (session) => tunnels.recycle(session),
-    metrics,
-    log,
-    now,
-  })
-  const authorize = createAuthorize({
-    settings: holder,
-    cookies,
-    sessions,
-    revalidation,
-    desktop,
-    metrics,
-    log,
-  })
-  const sessionMonitor = new SessionMonitor(
-    holder,
-    sessions,
-    presence,
-    revalidation,
-    {
-      onEnded: (sessionId, reason) => tunnels.closeSession(sessionId, reason),
-      onRenewed: (session) => tunnels.recycle(session),
-    },
-    now,
-  )
-  const tunnels = new Tunnels({
-    metrics,
-    audit,
-    presence,
-    watch: (session, cookie) => sessionMonitor.watch(session, cookie),
-    tunnelsPerPerson: () => holder.current.limits.tunnelsPerPerson,
-    now,
-  })
-  sessions.events.on('endedHere', (session, reason, request) => {
-    metrics.sessionsEnded.inc({ reason })
-    audit.write({
-      event: 'session_ended',
-      request,
-      ...subjectOf(session),
-      address: session.address,
-      desktop: desktop.url.host,
-      reason,
-    })
-  })
-  const storeAnswers = (): Promise<number | undefined> =>
-    sessions.countActive().catch(() => undefined)
-  metrics.observe({
-    openConnections: () => connections.size,
-    tunnelsByRole: () => tunnels.countByRole(),
-    tunnelBytes: () => tunnels.countBytes(),
-    activeSessions: storeAnswers,
-    leastIdleMs: () => presence.leastIdle(),
-    desktopUp: () => desktop.isUp(),
-  })
-
-  const toPublicHost = createToPublicHost(holder, cookies, (host) =>
-    log.warn({ host }, 'a proxy in front rewrites the Host header; pass it on unchanged'),
-  )
-  const refuse = createRefuse({ settings: holder, toPublicHost, beginLogin, audit, log })
-  const app = createApp({
-    settings: holder,
-    connections,
-    cookies,
-    sessions,
-    loginStates,
-    authorize,
-    toPublicHost,
-    beginLogin,
-    finishLogin,
-    reportFailedLogin,
-    endSessionUrl: (session, vault, state) =>
-      endSessionUrl(holder, relyingParty, session, vault, state),
-    presence,
-    desktopState: () => desktop.state(),
-    here: () => sessionMonitor.sessions,
-    checkLogoutToken: createCheckLogoutToken(relyingParty, settings.oidc.clientId, now),
-    issuer: () => relyingParty.configuration?.serverMetadata().issuer,
-    now,
-    clientOf,
-    metrics,
-    audit,
-    log,
-  })
-  // The library would put its own Request and Response in place of the process's.
-  const listener = { overrideGlobalObjects: false }
-  const publicServer = await startPublicServer(settings, {
-    handleOwn: (request, response) => void getOwn(request, response),
-    handleWeb: createWeb({
-      settings: holder,
-      connections,
-      authorize,
-      desktop,
-      presence,
-      tunnels,
-      refuse,
-      metrics,
-      log,
-      now,
-    }),
-    handleUpgrade: createUpgrade({
-      settings: holder,
-      connections,
-      authorize,
-      desktop,
-      tunnels,
-      clientOf,
-      metrics,
-      audit,
-      log,
-    }),
-    refuse,
-    clientOf,
-    connections,
-    log,
-  })
-  const getOwn = getRequestListener(app.fetch, listener)
+  const foundation = layFoundation(settings, { version: VERSION, output, now, nodeOptions })
+  const session = await buildSessions(foundation)
+  const provider = await buildProvider(foundation, session)
+  const desktop = buildDesktop(foundation, session, provider)
+  const stages: Stages = { ...foundation, ...session, ...provider, ...desktop }
+  const { relyingParty, log, maxConnections } = stages
 
   let isStarted = false
   let stopping: Promise<void> | undefined
@@ -248,83 +56,52 @@ export async function startGateway(
     () => (isStarted = true),
     () => {},
   )
-  const admin = createAdminApp({
-    metrics,
-    sessions: createAdminSessions({
-      token: () => holder.current.adminToken,
-      sessions,
-      presence,
-      here: () => sessionMonitor.sessions,
-      audit,
-      log,
-    }),
-    hosts: () => holder.current.adminHosts,
-    isReady: () => isStarted && stopping === undefined,
-    parts: async () => ({
-      provider: relyingParty.isUp,
-      store: (await storeAnswers()) !== undefined,
-      desktop: await desktop.isUp(),
-    }),
-  })
-  const adminListener = getRequestListener(admin.fetch, listener)
-  const adminServer = await startAdminServer(
-    settings.adminListen,
-    (request, response) => void adminListener(request, response),
-  )
-  log.info(
-    {
-      version: VERSION,
-      publicUrl: settings.publicUrl.origin,
-      port: publicServer.port,
-      adminPort: adminServer.port,
-      maxConnections: max,
-    },
-    'listening',
-  )
+  const publicServer = await startPublicListener(stages)
+  const adminServer = await startAdminListener(stages, () => isStarted && stopping === undefined)
+  const { port } = publicServer
+  const { port: adminPort } = adminServer
+  const publicUrl = settings.publicUrl.origin
+  log.info({ version: VERSION, publicUrl, port, adminPort, maxConnections }, 'listening')
   relyingParty.start()
 
-  /** After an idle end the provider's own session is no proof of who sits at the screen. */
-  async function reauthenticateSince(
-    cookieHeader: string | undefined,
-  ): Promise<number | undefined> {
-    const cookie = readCookie(cookieHeader, cookies.sessionName)
-    if (cookie === undefined || !holder.current.session.idleReauth) return undefined
-    const found = await sessions.find(cookie)
-    return found.state === 'ended' && found.reason === 'idle' ? found.at : undefined
-  }
-
-  async function stop(): Promise<void> {
-    const { delay, timeout } = holder.current.drain
-    log.info({ delay, timeout, tunnels: tunnels.size }, 'draining')
-    // Unready first: new people are sent elsewhere while this replica still answers those that come.
-    await sleep(delay)
-    sessionMonitor.stop()
-    // An answer of the provider's that is in hand must be written: it has forgotten the old token.
-    const answered = Promise.all([publicServer.drain(), revalidation.settled()])
-    tunnels.drain()
-    const abandon = new AbortController()
-    await Promise.race([
-      answered,
-      sleep(timeout, undefined, { signal: abandon.signal }).catch(() => {}),
-    ])
-    abandon.abort()
-    publicServer.close()
-    desktop.close()
-    presence.stop()
-    await presence.flush().catch(() => {})
-    await relyingParty.stop()
-    await store.close()
-    const adminEnded = adminServer.drain()
-    adminServer.close()
-    await adminEnded
-    log.info('stopped')
-    await audit.close()
-  }
-
   return {
-    publicPort: publicServer.port,
-    adminPort: adminServer.port,
+    publicPort: port,
+    adminPort,
     ready: () => relyingParty.ready,
-    stop: () => (stopping ??= stop()),
+    stop: () => (stopping ??= stopGateway(stages, publicServer, adminServer)),
   }
+}
+
+async function stopGateway(
+  stages: Stages,
+  publicServer: RunningServer,
+  adminServer: RunningServer,
+): Promise<void> {
+  const { settings, log, audit, tunnels, sessionMonitor, revalidation } = stages
+  const { desktop, presence, relyingParty, store } = stages
+  const { delay, timeout } = settings.current.drain
+  log.info({ delay, timeout, tunnels: tunnels.size }, 'draining')
+  // Unready first: load balancers send new people elsewhere while this replica still answers those that come.
+  await sleep(delay)
+  sessionMonitor.stop()
+  // An answer of the provider must still be stored: the provider no longer accepts the old token.
+  const answered = Promise.all([publicServer.drain(), revalidation.settled()])
+  tunnels.drain()
+  const abandon = new AbortController()
+  await Promise.race([
+    answered,
+    sleep(timeout, undefined, { signal: abandon.signal }).catch(() => {}),
+  ])
+  abandon.abort()
+  publicServer.close()
+  desktop.close()
+  presence.stop()
+  await presence.flush().catch(() => {})
+  await relyingParty.stop()
+  await store.close()
+  const adminEnded = adminServer.drain()
+  adminServer.close()
+  await adminEnded
+  log.info('stopped')
+  await audit.close()
 }

@@ -7,7 +7,8 @@ import { expect, it } from 'vitest'
 const LEAVES = ['config', 'lib']
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   main: ['gateway', 'observability', ...LEAVES],
-  gateway: [
+  gateway: ['composition', 'server', ...LEAVES],
+  composition: [
     'server',
     'http',
     'proxy',

@@ -1,0 +1,85 @@
+// Last stage: the public listener and the admin listener.
+
+import { getRequestListener } from '@hono/node-server'
+import { createAdminApp } from '../http/admin.ts'
+import { createAdminSessions } from '../http/admin-sessions.ts'
+import { createApp } from '../http/app.ts'
+import { endSessionUrl } from '../oidc/logout.ts'
+import { createRefuse } from '../proxy/refuse.ts'
+import { createUpgrade } from '../proxy/upgrade.ts'
+import { createWeb } from '../proxy/web.ts'
+import { startAdminServer, startPublicServer, type RunningServer } from '../server.ts'
+import { createToPublicHost } from '../session/public-host.ts'
+import type { DesktopStage } from './desktop-stage.ts'
+import type { Foundation } from './foundation.ts'
+import type { ProviderStage } from './provider-stage.ts'
+import type { SessionStage } from './session-stage.ts'
+
+export interface Stages extends Foundation, SessionStage, ProviderStage, DesktopStage {}
+
+/** The library would replace the global Request and Response by its own. */
+const LISTENER_OPTIONS = { overrideGlobalObjects: false }
+
+export function startPublicListener(stages: Stages): Promise<RunningServer> {
+  const { settings, cookies, relyingParty, desktop, sessionMonitor, log } = stages
+  const toPublicHost = createToPublicHost(settings, cookies, (host) =>
+    log.warn({ host }, 'a proxy in front rewrites the Host header; pass it on unchanged'),
+  )
+  const refuse = createRefuse({ ...stages, toPublicHost })
+  const app = createApp({
+    ...stages,
+    toPublicHost,
+    endSessionUrl: (session, vault, state) =>
+      endSessionUrl(settings, relyingParty, session, vault, state),
+    desktopState: () => desktop.state(),
+    here: () => sessionMonitor.sessions,
+    issuer: () => relyingParty.configuration?.serverMetadata().issuer,
+  })
+  const handleOwn = getRequestListener(app.fetch, LISTENER_OPTIONS)
+  return startPublicServer(settings.current, {
+    ...stages,
+    handleOwn: (request, response) => void handleOwn(request, response),
+    handleWeb: createWeb({ ...stages, refuse }),
+    handleUpgrade: createUpgrade(stages),
+    refuse,
+  })
+}
+
+/** `isReady`: start-up is complete, and the gateway is not draining. */
+export function startAdminListener(stages: Stages, isReady: () => boolean): Promise<RunningServer> {
+  const { settings, metrics, sessions, presence, relyingParty, desktop, tunnels } = stages
+  const { connections, sessionMonitor, audit, log } = stages
+  const activeSessions = (): Promise<number | undefined> =>
+    sessions.countActive().catch(() => undefined)
+  metrics.observe({
+    openConnections: () => connections.size,
+    tunnelsByRole: () => tunnels.countByRole(),
+    tunnelBytes: () => tunnels.countBytes(),
+    activeSessions,
+    leastIdleMs: () => presence.leastIdle(),
+    desktopUp: () => desktop.isUp(),
+  })
+  const admin = createAdminApp({
+    metrics,
+    sessions: createAdminSessions({
+      token: () => settings.current.adminToken,
+      sessions,
+      presence,
+      here: () => sessionMonitor.sessions,
+      audit,
+      log,
+    }),
+    hosts: () => settings.current.adminHosts,
+    isReady,
+    parts: async () => ({
+      provider: relyingParty.isUp,
+      store: (await activeSessions()) !== undefined,
+      desktop: await desktop.isUp(),
+    }),
+  })
+  const handle = getRequestListener(admin.fetch, LISTENER_OPTIONS)
+  return startAdminServer(
+    settings.current.adminListen,
+    (request, response) => void handle(request, response),
+  )
+}
