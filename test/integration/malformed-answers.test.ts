@@ -156,7 +156,8 @@ describe('a sign-in', () => {
     const answer = await signIn(stack, '/', person)
     expect([302, 400, 403, 502]).toContain(answer.status)
     expect(stack.gateway.audit().at(-1)?.['reason']).toEqual(expect.stringMatching(/^[\w-]+$/))
-    if (answer.status === 302) {
+    // A token that is older than the provider's last logout of this person leads to the sign-in page instead.
+    if (answer.status === 302 && answer.location?.pathname !== '/oauth2/sign_in') {
       expect(stack.gateway.audit('login').at(-1)?.['sub']).toEqual(expect.stringMatching(/./))
       // What was believed can be read again from the store.
       expect((await person.request(stack.at('/oauth2/userinfo'))).status).toBe(200)

@@ -162,12 +162,21 @@ describe('a handshake', () => {
     await expectRefused(upgrade(changed, start), VERSION, 'handshake')
   })
 
-  it.each(['/a/../b', '/api%2Fx', 'http://evil.example/websockify', `/${'a'.repeat(1_024)}`])(
+  it.each(['/a/../b', '/api%2Fx', `/${'a'.repeat(1_024)}`])(
     'for %s, which is no path, is refused',
     async (target) => {
       await expectRefused(upgrade({}, `GET ${target} HTTP/1.1`), '400 Bad Request', 'handshake')
     },
   )
+
+  it('for another host in absolute form (RFC 9112 3.2.2) is refused', async () => {
+    const { status, headers } = await send(
+      upgrade({}, 'GET http://evil.example/websockify HTTP/1.1'),
+      300,
+    )
+    expect(status).toBe(400)
+    expect(headers.has('upgrade')).toBe(false)
+  })
 
   it.each(['/%6Fauth2/auth', '//oauth2/', '/oauth%32'])(
     'below /oauth2/ in another spelling (%s) finds nothing',
