@@ -1,5 +1,5 @@
-// Finishes a login: the authorization response against what was asked (RFC 6749 4.1.2, RFC 9207), the code for tokens,
-// the ID token's checks (OpenID Connect Core 3.1.3.7) and the claims the rules need.
+// Finishes a sign-in: checks the authorization response (RFC 6749 4.1.2, RFC 9207), redeems the code, checks the ID token
+// (OpenID Connect Core 3.1.3.7) and collects the claims that the rules need.
 
 import * as oidc from 'openid-client'
 import type { SettingsHolder } from '../config/config.ts'
@@ -11,9 +11,9 @@ import { CALLBACK_PATH, mostAge } from './login.ts'
 import { verifySignature } from './provider-keys.ts'
 import type { RelyingParty } from './relying-party.ts'
 
-/** Seconds an ID token may claim to have been issued ahead of our clock. */
+/** How many seconds an ID token's `iat` may be ahead of the gateway's clock. */
 const MAX_AHEAD_S = 60
-/** Of the implicit and hybrid flows, and of JARM. */
+/** Response parameters of the implicit flow, the hybrid flow and JARM. */
 const FOREIGN_PARAMETERS = ['id_token', 'access_token', 'token', 'response']
 
 export type LoginFinish =
@@ -21,15 +21,15 @@ export type LoginFinish =
       readonly outcome: 'signed-in'
       readonly identity: Identity
       readonly vault: Vault
-      /** Of the ID token, seconds since the epoch. */
+      /** `iat` of the ID token, seconds since the epoch. */
       readonly issuedAt: number
-      /** Of the access token, ms since the epoch; undefined where the provider does not say. */
+      /** Expiry of the access token, ms since the epoch; undefined if the provider does not say. */
       readonly tokensExpireAt: number | undefined
     }
   | { readonly outcome: 'failed'; readonly failure: LoginFailure }
   | { readonly outcome: 'provider-starting' }
 
-/** `query` is the authorization response; its `state` has been compared with `login.state` before this is called. */
+/** `query` is the authorization response. The caller has already compared its `state` with `login.state`. */
 export type FinishLogin = (query: URLSearchParams, login: LoginState) => Promise<LoginFinish>
 
 export function createFinishLogin(
@@ -40,10 +40,10 @@ export function createFinishLogin(
   return async function finishLogin(query, login) {
     const { configuration } = relyingParty
     if (configuration === undefined) return { outcome: 'provider-starting' }
-    // The address as the provider knows it, whatever Host the request came with.
+    // The redirect address as registered at the provider, whatever Host the request carries.
     const response = new URL(CALLBACK_PATH, settings.current.publicUrl)
     response.search = query.toString()
-    // RFC 6749 4.1.2: the code flow's response has none of these. A link that somebody made up does not redeem a code.
+    // RFC 6749 4.1.2: a response of the code flow has none of these. A forged link must not redeem a code.
     if (FOREIGN_PARAMETERS.some((name) => query.has(name))) {
       const cause = 'the authorization response is not one of the code flow'
       return { outcome: 'failed', failure: { kind: 'login-invalid', cause } }
@@ -66,7 +66,7 @@ export function createFinishLogin(
           failure: { kind: 'clock', cause: `iat ${idToken.iat} is ahead` },
         }
       }
-      // One name for everybody who has none would be one person to the rules and to every later logout.
+      // With an empty `sub`, different people would be one person to the rules and to logout.
       if (idToken.sub === '') {
         return { outcome: 'failed', failure: { kind: 'login-invalid', cause: 'sub is empty' } }
       }

@@ -1,4 +1,4 @@
-// Who somebody is by what the provider says: the ID token first, userinfo for what the rules need and it lacks.
+// Collects the claims about a person: from the ID token, and from userinfo what the rules need and the ID token lacks.
 
 import * as oidc from 'openid-client'
 import type { Settings } from '../config/config.ts'
@@ -32,7 +32,7 @@ export async function identify(
       (isMissing('email') ||
         (wanted.emailVerified === 'required' && isMissing('email_verified')))) ||
     [...options.claimNames].some(isMissing)
-  // The pages and the audit show it.
+  // Pages and audit show the address.
   const isAddressWanted = wanted.scopes.split(' ').includes('email') && isMissing('email')
 
   if (
@@ -41,7 +41,7 @@ export async function identify(
   ) {
     return toIdentity(known, options)
   }
-  // The expected subject stops a token of somebody else from naming this person (Core 5.3.2).
+  // The expected subject prevents that an answer about somebody else counts for this person (Core 5.3.2).
   let userinfo: Claims
   try {
     userinfo = await askUserinfo(relyingParty, accessToken, known.sub)

@@ -1,5 +1,5 @@
-// Why a login failed, in the words of the pages, the audit and the metrics. Told apart by the protocol's error codes
-// (RFC 6749 4.1.2.1 and 5.2, OpenID Connect Core 3.1.2.6), the library's and our own, never by message.
+// Classifies failed sign-ins for pages, audit and metrics. Decides by error codes of the protocol (RFC 6749 4.1.2.1 and 5.2,
+// OpenID Connect Core 3.1.2.6), of the libraries and of the gateway, never by messages.
 
 import * as oidc from 'openid-client'
 import type { ClientAuth, SettingsHolder } from '../config/config.ts'
@@ -19,7 +19,7 @@ export type LoginFailureKind =
 
 export interface LoginFailure {
   readonly kind: LoginFailureKind
-  /** For the log; may hold the provider's own words, never a token or a code. */
+  /** For the log. May contain the provider's error text, never a token or a code. */
   readonly cause: unknown
 }
 
@@ -44,10 +44,10 @@ const BY_LIBRARY_CODE: ReadonlyMap<string, LoginFailureKind> = new Map([
   ['OAUTH_RESPONSE_IS_NOT_CONFORM', 'provider-error'],
   ['OAUTH_RESPONSE_IS_NOT_JSON', 'provider-error'],
   ['OAUTH_PARSE_ERROR', 'provider-error'],
-  // An encrypted ID token, or a token type such as DPoP: the client's registration asks for what the gateway lacks.
+  // An encrypted ID token, or a token type such as DPoP: the client is registered with features that the gateway lacks.
   ['OAUTH_UNSUPPORTED_OPERATION', 'provider-misconfigured'],
   ['OAUTH_HTTP_REQUEST_FORBIDDEN', 'provider-misconfigured'],
-  // jose's, of the provider's key set and the algorithms that prove who signed.
+  // Codes of jose, about the provider's key set and unsuitable algorithms.
   ['ERR_JOSE_ALG_NOT_ALLOWED', 'provider-misconfigured'],
   ['ERR_JWKS_TIMEOUT', 'provider-unreachable'],
   ['ERR_JWKS_INVALID', 'provider-error'],
@@ -58,10 +58,10 @@ const BY_LIBRARY_CODE: ReadonlyMap<string, LoginFailureKind> = new Map([
 ])
 
 export interface FailedLogin {
-  /** As on the page that the person sees. */
+  /** The id that the person's page shows. */
   readonly requestId: string | undefined
   readonly address: string
-  /** Why, in the word of the audit and of the metric label. */
+  /** The reason in the audit and in the metric label. */
   readonly reason: string
   readonly cause?: unknown
 }
@@ -76,7 +76,7 @@ export interface ReportParts {
 
 export type ReportFailedLogin = (failed: FailedLogin) => void
 
-/** One audit line, one count and one log line for each login that ended, or never began, without a person's name. */
+/** Writes one audit line, one count and one log line for each sign-in that fails before the person is known. */
 export function createReportFailedLogin(
   settings: SettingsHolder,
   { metrics, audit, log, clientAuth }: ReportParts,
@@ -95,7 +95,7 @@ export function failureOf(error: unknown): LoginFailure {
   return { kind: kindOf(error), cause: error }
 }
 
-/** What the administrator can change; undefined where the error says it all. */
+/** What the administrator can change; undefined when the error is clear enough. */
 function adviceOn(error: unknown, clientAuth: ClientAuth | undefined): string | undefined {
   if (isClientRefused(error) && clientAuth === 'client_secret_basic') {
     return 'The provider refused the client credentials. Check oidc.clientId and oidc.clientSecret. If they are right, the provider may not decode HTTP Basic credentials: set oidc.clientAuth to client_secret_post.'
@@ -118,10 +118,10 @@ function isClientRefused(error: unknown): boolean {
   )
 }
 
-/** Longer than any registered name: the header is the sender's. */
+/** Longer than any registered name. The sender chooses the header. */
 const MAX_ALGORITHM_LENGTH = 20
 
-/** The `alg` of an ID token whose algorithm the provider does not list; oauth4webapi names it in the innermost cause. */
+/** The `alg` of an ID token whose algorithm the provider does not list. oauth4webapi puts it into the innermost cause. */
 function unexpectedAlgorithm(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null) return undefined
   if ('header' in error && 'expected' in error && 'reason' in error) {
@@ -135,7 +135,7 @@ function kindOf(error: unknown): LoginFailureKind {
   if (error instanceof oidc.AuthorizationResponseError || error instanceof oidc.ResponseBodyError) {
     return BY_PROTOCOL_ERROR.get(error.error) ?? 'provider-error'
   }
-  // A 401 with a challenge: the provider does not accept the client's credentials, or, at userinfo, its own token.
+  // A 401 with a challenge: the provider refuses the client's credentials or, at userinfo, its own access token.
   if (error instanceof oidc.WWWAuthenticateChallengeError) {
     const isOfToken = error.cause.some(({ scheme }) => scheme === 'bearer')
     return isOfToken ? 'provider-error' : 'provider-misconfigured'
@@ -147,22 +147,22 @@ function kindOf(error: unknown): LoginFailureKind {
   return BY_LIBRARY_CODE.get(codeOf(error) ?? '') ?? 'login-invalid'
 }
 
-// The person proved themselves at the provider longer ago than `max_age` allows. The library counts that among the wrong
-// clocks and tells them apart in the innermost cause; doing it once more mends it.
+// The person authenticated at the provider longer ago than `max_age` allows; a new sign-in helps. The library reports this as
+// a clock problem, and only the innermost cause shows the difference.
 function isTooLongAgo(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false
   if ('claim' in error) return error.claim === 'auth_time'
   return 'cause' in error && isTooLongAgo(error.cause)
 }
 
-// What relying-party.ts throws, as the library wraps it.
+// An error of relying-party.ts, wrapped by the library.
 function isRefusedHere(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   return codeOf(error) === 'provider-refused' || isRefusedHere(error.cause)
 }
 
-// undici reports every network failure as a TypeError without a code of its own. One in the middle of a body, or a
-// deadline there, stands below the library's "could not be parsed".
+// undici reports network failures as a TypeError without a code. A failure or a time-out in the middle of a body is a cause
+// below the library's parse error.
 function brokeOff(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const isNetworkFailure =

@@ -1,11 +1,11 @@
-// Claims (OpenID Connect Core 5.1) → the identity that the rules judge. Whatever no rule and no page needs is dropped here.
+// Turns claims (OpenID Connect Core 5.1) into the identity that the rules decide on. Drops claims that no rule or page needs.
 
 import type { Identity } from '../session/session.ts'
 
 export interface IdentityOptions {
   /** Dotted path allowed: `realm_access.roles`. */
   readonly groupsClaim: string
-  /** `assumed`: the provider emits no `email_verified`, its addresses count as they are. */
+  /** `assumed`: the provider sends no `email_verified`, so every address counts. */
   readonly emailVerified: 'required' | 'assumed'
   /** Further claims to keep. */
   readonly claimNames: ReadonlySet<string>
@@ -32,7 +32,7 @@ export function toIdentity(claims: Claims, options: IdentityOptions): Identity {
   }
 }
 
-/** What the ID token says stands; userinfo adds what it lacks, parts of a nested claim included. */
+/** Claims of the ID token win. Userinfo adds what they lack, including parts of nested claims. */
 export function addUserinfo(idToken: Claims, userinfo: Claims, options: IdentityOptions): Claims {
   const { groupsClaim, emailVerified, claimNames } = options
   const lacking = [groupsClaim, ...claimNames].filter(
@@ -41,7 +41,7 @@ export function addUserinfo(idToken: Claims, userinfo: Claims, options: Identity
   const isWhole =
     idToken['email'] !== undefined &&
     (emailVerified === 'assumed' || idToken['email_verified'] !== undefined)
-  // An address and its "verified" come from one answer, or one could vouch for the other's address.
+  // Address and `email_verified` must come from the same answer. Otherwise one could verify the other's address.
   const vouching = isWhole || userinfo['email'] === undefined ? idToken : userinfo
   return {
     ...userinfo,

@@ -1,5 +1,5 @@
-// Begins a login: an authorization request (OpenID Connect Core 3.1.2.1) with PKCE S256 (RFC 7636) and a nonce,
-// pushed to the provider first where it offers that (RFC 9126).
+// Begins a sign-in: builds the authorization request (OpenID Connect Core 3.1.2.1) with PKCE S256 (RFC 7636) and a nonce, and
+// pushes it to the provider if it offers that (RFC 9126).
 
 import * as oidc from 'openid-client'
 import type { SettingsHolder } from '../config/config.ts'
@@ -10,21 +10,21 @@ import type { LoginState, LoginStates } from '../session/login-state.ts'
 import { failureOf, type LoginFailure, type ReportFailedLogin } from './failure.ts'
 import type { RelyingParty } from './relying-party.ts'
 
-/** Where the provider sends people back to. */
+/** The redirect address at the provider. */
 export const CALLBACK_PATH = '/oauth2/callback'
 
-/** What a link of ours may ask the provider for; everything else is the operator's `authorizationParams`. */
+/** Values of `prompt` that the gateway's own links may request. All else comes from `authorizationParams`. */
 export type Prompt = 'select_account' | 'login'
 
 export interface LoginRequest {
-  /** Already a path of this origin (net/return-to.ts). */
+  /** A path of this origin, already checked (net/return-to.ts). */
   readonly returnTo: string
   readonly prompt: Prompt | undefined
   readonly cookieHeader: string | undefined
   readonly client: Client
-  /** As on the page that says why the login could not begin. */
+  /** The id on the page that says why the sign-in could not begin. */
   readonly requestId?: string
-  /** The gateway sends the person itself, nobody pressed a button: such a login may go round in circles. */
+  /** The gateway redirects by itself, without a button. Only such sign-ins can loop. */
   readonly automatic: boolean
 }
 
@@ -44,13 +44,13 @@ export interface LoginParts {
   readonly loginStates: LoginStates
   readonly limiter: LoginLimiter
   readonly reportFailed: ReportFailedLogin
-  /** Since when (ms since the epoch) the person must have proved anew who they are; undefined: sign-on will do. */
+  /** The person must have authenticated since then (ms since the epoch); undefined: single sign-on is enough. */
   readonly reauthenticateSince: (cookieHeader: string | undefined) => Promise<number | undefined>
   readonly now: () => number
   readonly log: Log
 }
 
-/** A login that could not begin is reported already. */
+/** Reports a sign-in that cannot begin. */
 export type BeginLogin = (request: LoginRequest) => Promise<LoginStart>
 
 export function createBeginLogin(parts: LoginParts): BeginLogin {
@@ -122,8 +122,8 @@ export function createBeginLogin(parts: LoginParts): BeginLogin {
 }
 
 /**
- * `max_age` (OpenID Connect Core 3.1.2.1) in seconds: the operator's, or less where the person must have authenticated
- * since a certain time. It also makes the provider say `auth_time`, which is what is checked.
+ * `max_age` (OpenID Connect Core 3.1.2.1) in seconds: the configured one, or less if the person must have authenticated since a
+ * given time. It also makes the provider send `auth_time`, which is then checked.
  */
 export function mostAge(
   params: Readonly<Record<string, string>>,
@@ -136,7 +136,7 @@ export function mostAge(
   return wanted.length === 0 ? undefined : Math.min(...wanted)
 }
 
-// A provider that lists its prompts and not this one would refuse the request; signing in anew asks for an account too.
+// A provider refuses prompts that it does not list. A new login asks for an account as well.
 function supported(prompt: Prompt, configuration: oidc.Configuration): Prompt {
   const listed = configuration.serverMetadata()['prompt_values_supported']
   return Array.isArray(listed) && !listed.includes(prompt) ? 'login' : prompt

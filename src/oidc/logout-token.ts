@@ -1,5 +1,5 @@
-// Logout tokens (OpenID Connect Back-Channel Logout 1.0, 2.4 and 2.6): the provider's word that a session of its own, or
-// every session of a person, is over.
+// Checks logout tokens (OpenID Connect Back-Channel Logout 1.0, 2.4 and 2.6): the provider says that one of its sessions, or
+// every session of a person, has ended.
 
 import { errors, jwtVerify, type JWTPayload } from 'jose'
 import { codeOf } from '../lib/errors.ts'
@@ -11,7 +11,7 @@ const EVENT = 'http://schemas.openid.net/event/backchannel-logout'
 const CLOCK_TOLERANCE_S = 60
 /** How long a token without `exp` is valid after its `iat`. */
 const MAX_AGE_WITHOUT_EXP_S = 120
-/** Types that some provider gives its logout tokens; anything else (an access token, say) is not one. */
+/** Values of `typ` that providers use for logout tokens. A token of another type, such as an access token, is refused. */
 const TYPES: readonly string[] = ['logout+jwt', 'application/logout+jwt', 'jwt']
 
 export interface LogoutToken extends LogoutOrder {
@@ -21,7 +21,7 @@ export interface LogoutToken extends LogoutOrder {
 
 export type LogoutTokenCheck =
   | { readonly outcome: 'valid'; readonly token: LogoutToken }
-  /** `problem` is for the provider's log: it names the rule that was broken, and nothing of the token. */
+  /** `problem` is for the provider's log. It names the broken rule and quotes nothing from the token. */
   | { readonly outcome: 'invalid'; readonly problem: string }
   | { readonly outcome: 'keys-unavailable'; readonly cause: unknown }
 
@@ -56,11 +56,11 @@ export function createCheckLogoutToken(
       if (error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid) {
         return { outcome: 'keys-unavailable', cause: error }
       }
-      // Perhaps the provider's new key, which may not be asked for just yet: it is told to come again.
+      // Possibly a new key of the provider that may not be fetched yet: ask the provider to retry.
       if (error instanceof errors.JWKSNoMatchingKey && !maySeeNewKeys) {
         return { outcome: 'keys-unavailable', cause: error }
       }
-      // A key that is not in the set was answered; no answer at all is a network error, which has no code of jose's.
+      // An unknown key means that the provider answered. A missing answer is a network error without a code of jose.
       if (error instanceof errors.JWTClaimValidationFailed) return invalid(error.claim)
       if (error instanceof errors.JWTExpired) return invalid('exp')
       if (error instanceof errors.JOSEError && codeOf(error) !== 'ERR_JOSE_GENERIC') {
@@ -71,7 +71,7 @@ export function createCheckLogoutToken(
   }
 }
 
-// A media type, by RFC 7515 4.1.9 in any case. The library hands on what JSON said, whatever its type.
+// A media type, in any letter case (RFC 7515 4.1.9). The library passes on any JSON type.
 function isLogoutTokenType(typ: unknown): boolean {
   return typ === undefined || (typeof typ === 'string' && TYPES.includes(typ.toLowerCase()))
 }
@@ -86,7 +86,7 @@ function readClaims(payload: JWTPayload, now: number): LogoutTokenCheck {
   if (typeof jti !== 'string' || jti === '') return invalid('jti')
   const event = isObject(events) ? events[EVENT] : undefined
   if (!isObject(event)) return invalid('events')
-  // What has a nonce is an ID token, whatever else it says.
+  // A token with a nonce is an ID token (Back-Channel Logout 1.0, 2.4).
   if (nonce !== undefined) return invalid('nonce')
   if (sid !== undefined && (typeof sid !== 'string' || sid === '')) return invalid('sid')
   if (sub !== undefined && (typeof sub !== 'string' || sub === '')) return invalid('sub')

@@ -1,16 +1,16 @@
-// RP-initiated logout (OpenID Connect RP-Initiated Logout 1.0): the address that ends the provider's session too.
+// RP-initiated logout (OpenID Connect RP-Initiated Logout 1.0): builds the address that ends the provider's session too.
 
 import * as oidc from 'openid-client'
 import type { SettingsHolder } from '../config/config.ts'
 import type { Session, Vault } from '../session/session.ts'
 import type { RelyingParty } from './relying-party.ts'
 
-/** Ingress controllers buffer 4 to 8 kB of answer header, cookies included, and say 502 beyond. */
+/** Ingress controllers buffer 4 to 8 kB of response headers, cookies included, and answer 502 beyond. */
 const MAX_URL = 2_048
 
 /**
- * `state` comes back with the person, who thereby shows that the provider is done with this very sign-out. Undefined where the
- * provider has no `end_session_endpoint`, or has not answered yet.
+ * `state` comes back with the browser and proves that the provider has finished this sign-out. Undefined if the provider has no
+ * `end_session_endpoint` or has not been discovered yet.
  */
 export function endSessionUrl(
   settings: SettingsHolder,

@@ -1,5 +1,5 @@
-// The discovery document (OpenID Connect Discovery 1.0, 3) before anybody relies on it: a field of the wrong JSON type, or an
-// address that is none, counts as absent. Whoever needs it then says that it is missing.
+// Cleans the discovery document (OpenID Connect Discovery 1.0, 3): a field of the wrong JSON type, or an invalid address, counts
+// as absent. The code that needs the field then reports it as missing.
 
 const ENDPOINTS: readonly string[] = [
   'authorization_endpoint',
@@ -18,14 +18,14 @@ const LISTS: readonly string[] = [
   'prompt_values_supported',
 ]
 
-/** The fields of `document` that no caller may read. */
+/** The fields of `document` that cannot be used. */
 export function mistypedFields(
   document: Readonly<Record<string, unknown>>,
   protocols: readonly string[],
 ): readonly string[] {
   const isEndpoint = (value: unknown): boolean =>
     typeof value === 'string' && protocols.includes(URL.parse(value)?.protocol ?? '')
-  // RFC 8414 3.2: a list without an entry is left out.
+  // RFC 8414 3.2: a list without entries must be omitted.
   const isList = (value: unknown): boolean =>
     Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string')
   const wrong = (names: readonly string[], isRight: (value: unknown) => boolean): string[] =>
@@ -33,7 +33,7 @@ export function mistypedFields(
   return [...wrong(ENDPOINTS, isEndpoint), ...wrong(LISTS, isList)]
 }
 
-/** The same answer without them. What is no document at all is left to the library, which refuses it. */
+/** The same response without those fields. The library refuses a body that is not a document at all. */
 export async function withoutMistyped(
   response: Response,
   protocols: readonly string[],

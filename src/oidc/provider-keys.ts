@@ -1,7 +1,7 @@
 // The provider's signing keys (OpenID Connect Discovery 1.0, `jwks_uri`): one key set for ID tokens, userinfo and logout
 // tokens. A provider may rotate its keys at any moment, under new names or, against the advice of RFC 7517 4.5, under the
-// same one. So an unknown key and a signature that fails both ask for the key set anew, but at most every 5 s: anybody
-// can send a logout token with an invented key name.
+// same one. So both an unknown key and an invalid signature fetch the key set again, but at most every 5 s: anybody can send a
+// logout token with an invented key name.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { compactVerify, createRemoteJWKSet, customFetch, errors } from 'jose'
@@ -15,8 +15,8 @@ const ASYMMETRIC = /^(?:RS|PS|ES)(?:256|384|512)$|^EdDSA$|^Ed25519$/
 
 export interface ProviderKeys {
   /**
-   * Runs `check`, and once more with a newer key set where it failed for the key or the signature. Rejects as `check` does,
-   * with a network failure, or with `provider-refused` where the discovery document names no key set.
+   * Runs `check`. If it fails because of the key or the signature, fetches the key set and runs it again. Rejects like `check`,
+   * with a network failure, or with `provider-refused` if the discovery document names no key set.
    */
   use<T>(check: (keys: KeySet) => Promise<T>, options?: UseOptions): Promise<T>
   /** The key set was fetched less than the cooldown ago: an unknown key may be a new one. */
@@ -25,8 +25,8 @@ export interface ProviderKeys {
 
 export interface UseOptions {
   /**
-   * Waits for the end of the cooldown, up to 5 s, before it gives up. Only for tokens that came from the provider itself:
-   * somebody else's could keep many requests waiting.
+   * Waits up to 5 s for the end of the cooldown. Only for tokens that came directly from the provider: with tokens from others,
+   * anybody could keep many requests waiting.
    */
   readonly waits?: boolean
 }
@@ -80,7 +80,7 @@ export function createProviderKeys(
       const left = fetchedAt + COOLDOWN_MS - performance.now()
       if (left > 0 && fetchedAt === usedAt && !waits) throw error
       if (left > 0 && fetchedAt === usedAt) await sleep(left)
-      // Another call may have fetched the key set meanwhile, or be about to.
+      // Another call may have fetched the key set meanwhile, or may be fetching it now.
       if (fetchedAt === usedAt || keys.reloading) await keys.reload()
       return check(keys)
     }
@@ -95,8 +95,8 @@ export function createProviderKeys(
 }
 
 /**
- * Checks the signature of an ID token or a signed userinfo answer that came from the provider itself; openid-client checks
- * the claims, and leaves the signature to TLS.
+ * Checks the signature of an ID token or of a signed userinfo answer that came directly from the provider. openid-client checks
+ * the claims and relies on TLS for the signature.
  */
 export async function verifySignature(
   keys: ProviderKeys,
@@ -107,7 +107,7 @@ export async function verifySignature(
   await keys.use((set) => compactVerify(jws, set, options), { waits: true })
 }
 
-/** The algorithms of a list that prove who signed; the default is that of OpenID Connect Discovery 1.0, 3. */
+/** The asymmetric algorithms of a list. The default is that of OpenID Connect Discovery 1.0, 3. */
 export function asymmetricAlgorithms(listed: readonly string[] = ['RS256']): string[] {
   return listed.filter((algorithm) => ASYMMETRIC.test(algorithm))
 }

@@ -1,5 +1,5 @@
-// Asks the provider again who somebody is (RFC 6749 6, OpenID Connect Core 12). Only `invalid_grant` is a refusal: a
-// provider that is down, busy, or at odds with this client says nothing about the person.
+// Refreshes tokens and identity at the provider (RFC 6749 6, OpenID Connect Core 12). Only `invalid_grant` is a refusal. An error
+// of a provider that is down, busy or misconfigured says nothing about the person.
 
 import * as oidc from 'openid-client'
 import type { SettingsHolder } from '../config/config.ts'
@@ -12,9 +12,9 @@ export type RefreshOutcome =
   | {
       readonly outcome: 'refreshed'
       readonly vault: Vault
-      /** Of the access token, ms since the epoch; undefined where the provider does not say. */
+      /** Expiry of the access token, ms since the epoch; undefined if the provider does not say. */
       readonly tokensExpireAt: number | undefined
-      /** Undefined: the tokens are new, but who this is could not be asked, for that `cause`. */
+      /** Undefined: the tokens are new, but the identity could not be fetched because of `cause`. */
       readonly identity: Identity | undefined
       readonly cause?: unknown
     }
@@ -44,7 +44,7 @@ export function createRefresh(
       if (tokens.id_token !== undefined)
         await verifySignature(relyingParty.keys, tokens.id_token, listed)
     } catch (cause) {
-      // The answer could not be verified (the keys are not to be had, say), and the old token is used up all the same.
+      // The answer could not be verified, for example because the keys are unavailable. The old token is used up all the same.
       if (rotated !== undefined) {
         const vault = { idToken, refreshToken: rotated }
         return {
@@ -62,18 +62,18 @@ export function createRefresh(
     const renewed = {
       outcome: 'refreshed' as const,
       vault: {
-        // Not every provider sends a new one of either; what it did not replace stays good.
+        // A provider may send no new token. Then the old one stays valid.
         idToken: tokens.id_token ?? idToken,
         refreshToken: tokens.refresh_token ?? refreshToken,
       },
       tokensExpireAt: expiresIn === undefined ? undefined : now() + expiresIn * 1_000,
     }
     const claims = tokens.claims()
-    // A token for somebody else is no answer about this person (Core 12.2).
+    // `sub` must not change (Core 12.2).
     if (claims !== undefined && claims.sub !== old.sub) {
       return { outcome: 'refused', cause: 'the refreshed ID token names somebody else' }
     }
-    // Nothing was said about this person, and there is nowhere to ask: what was known stays.
+    // Without an ID token and without a userinfo endpoint, the known identity stays in force.
     if (claims === undefined && configuration.serverMetadata().userinfo_endpoint === undefined) {
       return { ...renewed, identity: old }
     }
@@ -86,7 +86,7 @@ export function createRefresh(
         sid: old.sid,
       }
       const fresh = await identify(settings.current, relyingParty, known, tokens.access_token)
-      // Names are for pages and the audit: where the provider does not repeat them, they stay.
+      // Pages and audit show the names. Keep them if the provider does not repeat them.
       const names = {
         name: fresh.name ?? old.name,
         preferredUsername: fresh.preferredUsername ?? old.preferredUsername,

@@ -1,5 +1,5 @@
-// This gateway as an OpenID Connect relying party: discovery (OpenID Connect Discovery 1.0) kept up in the background,
-// client authentication, and every request to the provider under one deadline, counted and timed.
+// The gateway as an OpenID Connect relying party: runs discovery in the background (OpenID Connect Discovery 1.0) and sends every
+// request to the provider with a time-out, counted and timed.
 
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { readFileSync } from 'node:fs'
@@ -15,31 +15,31 @@ import { createClientAuthentication } from './client-auth.ts'
 import { withoutMistyped } from './metadata.ts'
 import { createProviderKeys, type ProviderKeys } from './provider-keys.ts'
 
-/** Seconds a request to the provider may take. */
+/** Time-out in seconds of a request to the provider. */
 const DEADLINE_S = 10
-/** The same for a refresh: it may have been done at the provider, and an answer given up is a token lost. */
+/** Time-out in seconds of a refresh. If the provider has rotated the token, an abandoned answer loses it. */
 const REFRESH_DEADLINE_S = 60
 const CLOCK_TOLERANCE_S = 60
 const INITIAL_RETRY_MS = 1_000
 const MAX_RETRY_MS = 30_000
 const REDISCOVER_MS = 60 * 60_000
-/** No answer of a provider needs more. Counted on the wire, where nothing is compressed. */
+/** Maximum size of an answer. It is counted on the wire, where nothing is compressed. */
 const MAX_BYTES = 1_048_576
-/** A compressed answer of this size may hold a thousand times as much (RFC 9110 12.5.3). */
+/** A compressed answer could expand a thousandfold (RFC 9110 12.5.3). */
 const ACCEPT_ENCODING = { 'accept-encoding': 'identity' }
 
 export interface RelyingParty {
-  /** Undefined until the provider answered once. A later outage leaves the last known one in place. */
+  /** Undefined until the first successful discovery. During a later outage the last known configuration stays. */
   readonly configuration: oidc.Configuration | undefined
-  /** The provider answered the last time it was asked. */
+  /** The provider answered the last request. */
   readonly isUp: boolean
   /** Resolves once the provider has answered. */
   readonly ready: Promise<void>
-  /** Begins discovery, and goes on trying; once. */
+  /** Starts discovery and repeats it until it succeeds. Call it once. */
   start(): void
   /** How this client authenticates; undefined before discovery. */
   readonly clientAuth: ClientAuth | undefined
-  /** For further requests to the provider, under the same trust, deadline and count. */
+  /** For other requests to the provider, with the same trust, time-out and metrics. */
   readonly fetch: oidc.CustomFetch
   /** The keys that the provider signs with. */
   readonly keys: ProviderKeys
@@ -48,7 +48,7 @@ export interface RelyingParty {
   stop(): Promise<void>
 }
 
-/** Rejects for what the settings say, never because the provider is down. */
+/** Rejects when the settings are wrong, never because the provider is down. */
 export async function createRelyingParty(
   settings: SettingsHolder,
   log: Log,
@@ -57,13 +57,13 @@ export async function createRelyingParty(
   const { oidc: wanted } = settings.current
   const agentOptions: Agent.Options = {
     connect: { timeout: DEADLINE_S * 1_000, ...trust(wanted.caFile) },
-    // A request's own signal comes first, all but a refresh's.
+    // Except for a refresh, the signal of the request ends earlier.
     headersTimeout: REFRESH_DEADLINE_S * 1_000,
     bodyTimeout: DEADLINE_S * 1_000,
     maxResponseSize: MAX_BYTES,
   }
   const { authenticate, method } = await createClientAuthentication(wanted)
-  // A token just expired, by a clock a little off, is no attack.
+  // Clocks may differ a little.
   const client = { [oidc.clockTolerance]: CLOCK_TOLERANCE_S }
   const isPlainHttp = wanted.issuer.protocol === 'http:'
   const protocols = isPlainHttp ? ['https:', 'http:'] : ['https:']
@@ -77,19 +77,19 @@ export async function createRelyingParty(
   let timer: NodeJS.Timeout | undefined
   let retryMs = INITIAL_RETRY_MS
 
-  // oauth4webapi hands a plain URL, headers object and body: exactly what undici's fetch takes.
+  // oauth4webapi passes a URL, a headers object and a body, as undici's fetch expects them.
   const customFetch: oidc.CustomFetch = async (url, options) => {
     const operation = operationOf(url, configuration)
     const stopTimer = metrics.oidcRequestDuration.startTimer({ operation })
-    const asksForRefresh = isRefresh(options.body)
+    const isRefreshRequest = isRefresh(options.body)
     let response: ProviderResponse
     try {
       const { fetch, agent } = await httpClient()
-      const patient = asksForRefresh
+      const longSignal = isRefreshRequest
         ? { signal: AbortSignal.timeout(REFRESH_DEADLINE_S * 1_000) }
         : {}
       const headers = { ...options.headers, ...ACCEPT_ENCODING }
-      const init = { ...options, headers, ...patient, dispatcher: agent }
+      const init = { ...options, headers, ...longSignal, dispatcher: agent }
       response = await fetch(url, init as Parameters<typeof fetch>[1])
     } catch (error) {
       stopTimer({ outcome: 'unreachable' })
@@ -189,7 +189,7 @@ interface HttpClient {
 
 type ProviderResponse = Awaited<ReturnType<typeof undiciFetch>>
 
-/** Before a byte is decoded: `fetch` does that as the body is read, and counts nothing then. */
+/** Must run before the body is read: `fetch` decodes while reading and does not count decoded bytes. */
 async function refuseEncoded(response: ProviderResponse): Promise<void> {
   const encoding = response.headers.get('content-encoding') ?? 'identity'
   if (/^\s*identity\s*$/i.test(encoding)) return
@@ -200,7 +200,7 @@ async function refuseEncoded(response: ProviderResponse): Promise<void> {
   )
 }
 
-/** When it is first needed: loading it takes a fifth of the time until the gateway listens. */
+/** Loaded on first use: loading takes a fifth of the start-up time. */
 async function loadHttpClient(options: Agent.Options): Promise<HttpClient> {
   const { Agent, fetch } = await import('undici')
   return { agent: new Agent(options), fetch }
@@ -210,12 +210,12 @@ function trust(caFile: string | undefined): { ca?: string[] } {
   return caFile === undefined ? {} : { ca: [...rootCertificates, readFileSync(caFile, 'utf8')] }
 }
 
-/** RFC 6749 6. */
+/** A refresh request (RFC 6749 6). */
 function isRefresh(body: unknown): boolean {
   return body instanceof URLSearchParams && body.get('grant_type') === 'refresh_token'
 }
 
-/** Metric label for a request to the provider, told by the endpoint it goes to. */
+/** The metric label of a request, by the endpoint that it goes to. */
 function operationOf(url: string, configuration: oidc.Configuration | undefined): string {
   const metadata = configuration?.serverMetadata()
   if (metadata === undefined || url.includes('/.well-known/')) return 'discovery'
