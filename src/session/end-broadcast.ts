@@ -1,18 +1,18 @@
-// How an end becomes known: on this replica by an event, on the others by a message through the store.
+// Makes an end known: on this replica by an event, on other replicas by a message through the store.
 
 import { EventEmitter } from 'node:events'
 import { END_REASONS, type EndReason, type Session } from './session.ts'
 import type { SessionStore } from './session-store.ts'
 
-/** What the sessions tell the rest of this replica. */
+/** Events of the sessions on this replica. */
 export interface SessionEvents {
-  /** This replica ended a session; once for each. `requestId` names the request that ended it, where one did. */
+  /** This replica ended a session; once per session. `requestId` names the request that ended it, if one did. */
   readonly endedHere: [session: Session, reason: EndReason, requestId: string | undefined]
-  /** A session ended on some replica; perhaps told twice. */
+  /** A session ended on any replica; possibly twice for the same session. */
   readonly endedAnywhere: [sessionId: string, reason: EndReason]
-  /** Ends of the last moments may not have been heard: whoever holds sessions reads them again. */
+  /** Messages about ends may have been lost: read the sessions in use again. */
   readonly endsMissed: []
-  /** The store lost its records: whoever holds sessions hands them to `collect`, to be written back. */
+  /** The store lost records: pass the sessions in use to `collect`, so that they are written back. */
   readonly recordsLost: [collect: (held: readonly Session[]) => void]
 }
 
@@ -29,7 +29,7 @@ export class EndBroadcast {
     this.#store = store
     store.subscribe(
       (message) => {
-        // Anything else on this channel, a later version's messages included, ends nothing here.
+        // Ignore unknown messages: a newer version may publish kinds that this one does not know.
         const end = readEnd(message)
         if (end === undefined) return
         onHeard(end.id, end.reason)
@@ -39,7 +39,7 @@ export class EndBroadcast {
     )
   }
 
-  /** Tells the other replicas; one that does not hear it finds the tombstone. */
+  /** Tells the other replicas. A replica that misses the message finds the tombstone. */
   async publish(id: string, reason: EndReason): Promise<void> {
     await this.#store.publish(JSON.stringify({ id, reason })).catch(() => {})
   }

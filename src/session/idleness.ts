@@ -1,12 +1,12 @@
-// Since when nobody has done anything in a session, on any replica, and how long an end is remembered.
+// Decides when a session is idle on all replicas, and how long an end is remembered.
 
 import type { SettingsHolder } from '../config/config.ts'
 import type { PresenceBook } from './presence.ts'
 import type { Session } from './session.ts'
 
-/** How long an ended session can still say why it ended, and an end that the store did not take is tried again. */
+/** How long an ended session can say why it ended, and how long a failed write of an end is repeated. */
 export const TOMBSTONE_MS: number = 60 * 60_000
-/** An idle end asks for a new sign-in also after a night, a weekend, a holiday. */
+/** An idle end demands a new sign-in even after a night, a weekend or a holiday. */
 const REMEMBER_IDLE_MS = 14 * 24 * 60 * 60_000
 
 export class Idleness {

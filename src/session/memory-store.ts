@@ -1,4 +1,4 @@
-// Sessions in this process: one replica, gone with it.
+// Sessions in the memory of this process, for one replica. They are lost when it stops.
 
 import type { SessionRecord, SessionStore } from './session-store.ts'
 import { createSingleProcess, isNewer } from './single-process.ts'

@@ -1,4 +1,4 @@
-// From `session.store` to the store.
+// Opens the store that the setting `session.store` names.
 
 import { GatewayError } from '../lib/errors.ts'
 import { parseStoreAddress } from '../lib/store-address.ts'
@@ -8,12 +8,12 @@ import { openSqliteStore } from './sqlite-store.ts'
 import { createStoreTrouble } from './store-failure.ts'
 
 export interface SessionStoreOptions {
-  /** Whose sessions these are: gateways that share a store have different ones (gateway-id.ts). */
+  /** Which gateway the sessions belong to (gateway-id.ts): several gateways may share a store. */
   readonly gatewayId?: string
   /** PEM certificates trusted besides the system's. */
   readonly caFile?: string | undefined
   readonly now?: () => number
-  /** A call failed or the connection broke; the same trouble is told once a minute. */
+  /** A call failed or the connection broke. The same failure is reported once a minute. */
   readonly onTrouble?: (error: GatewayError) => void
   /** The store answers again. */
   readonly onRecovered?: () => void
@@ -43,7 +43,7 @@ export async function openSessionStore(
     case 'sqlite':
       return openSqliteStore(address.path, { gatewayId, now, trouble })
     case 'redis': {
-      // Its client takes longer to load than all else of the session together, and most have no need of it.
+      // Loading the Redis client takes longer than all other session code, and most gateways do not need it.
       const { openRedisStore } = await import('./redis-store.ts')
       return openRedisStore(address, { caFile, gatewayId, trouble, onRecovered })
     }

@@ -1,8 +1,8 @@
-// Who a session belongs to, in one word: what one person may hold is counted by it, however many sessions they have.
+// Identifies the person behind a session. Limits count by person, however many sessions the person has.
 
 import type { Session } from './session.ts'
 
-/** OpenID Connect Core 2: `iss` and `sub` together name a person. An issuer is a URL and contains no space. */
+/** `iss` and `sub` together identify a person (OpenID Connect Core 2). An issuer is a URL, so it contains no space. */
 export function personOf({ identity }: Pick<Session, 'identity'>): string {
   return `${identity.iss} ${identity.sub}`
 }

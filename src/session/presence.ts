@@ -1,20 +1,20 @@
-// Who is there, and when they last did something: one record for each session and replica. It tells an idle session from
-// one that is used on another replica, and lists open tunnels for administrators. A replica that is gone fades by itself.
+// Presence: who has tunnels and when they last did something, per session and replica. It distinguishes an idle session from
+// one in use on another replica, and lists open tunnels for administrators. Entries of a dead replica expire by themselves.
 
 import { randomBytes } from 'node:crypto'
 import type { Role, SettingsHolder } from '../config/config.ts'
 import type { SessionStore } from './session-store.ts'
 
 const MAX_FLUSH_MS = 30_000
-/** A replica that has not written for so long has no tunnels any more, whatever it said. */
+/** A replica that has not written for this long no longer counts as having tunnels. */
 const TUNNELS_FADE_MS = 2 * MAX_FLUSH_MS
-/** Of what was written about a person's input, beyond the time that it matters. */
+/** How much longer entries about input are kept than they matter. */
 const MARGIN_MS = 60_000
 
-/** All replicas together. */
+/** Presence over all replicas. */
 export interface Presence {
   readonly tunnels: number
-  /** Milliseconds since the epoch; undefined when nobody here knows of any. */
+  /** Milliseconds since the epoch; undefined if no replica knows of any input. */
   readonly lastInput: number | undefined
 }
 
@@ -22,7 +22,7 @@ interface Entry {
   tunnels: number
   role: Role | undefined
   lastInput: number | undefined
-  /** When the latest tunnel came (ms since the epoch). */
+  /** When the latest tunnel opened (ms since the epoch). */
   openedAt: number
   /** When it was written (ms since the epoch). */
   at: number
@@ -43,7 +43,7 @@ export class PresenceBook {
     this.#schedule()
   }
 
-  /** A person did something: a key, a click, a paste, a page they went to. Called for every such message. */
+  /** Notes human input: a key, a click, a paste, a navigation. Called for every such message. */
   noteInput(sessionId: string): void {
     this.#entry(sessionId).lastInput = this.#now()
   }
@@ -64,7 +64,7 @@ export class PresenceBook {
     return this.#here.get(sessionId)?.lastInput
   }
 
-  /** Milliseconds since anybody with a tunnel here did something, or came; undefined when nobody has one. */
+  /** Milliseconds since the last input or opening of any tunnel on this replica; undefined without tunnels. */
   leastIdle(): number | undefined {
     let latest: number | undefined
     for (const { tunnels, openedAt, lastInput } of this.#here.values()) {
@@ -73,7 +73,7 @@ export class PresenceBook {
     return latest === undefined ? undefined : this.#now() - latest
   }
 
-  /** What every replica says, this one's latest included. Rejects when the store does. */
+  /** Presence over all replicas, including what this one has not written yet. Rejects when the store does. */
   async read(sessionIds: readonly string[]): Promise<readonly Presence[]> {
     const written = await this.#store.readPresence(sessionIds)
     return sessionIds.map((id, index) => {
@@ -91,7 +91,7 @@ export class PresenceBook {
     })
   }
 
-  /** Writes what this replica knows; a store that is away gets it the next time. */
+  /** Writes what this replica knows. After a failure, the next call writes it. */
   async flush(): Promise<void> {
     const { idleTimeout } = this.#settings.current.session
     const forgetBefore = this.#now() - Math.max(idleTimeout, MAX_FLUSH_MS)
@@ -131,7 +131,7 @@ export class PresenceBook {
   }
 }
 
-/** Nothing for what is not ours. */
+/** Returns nothing for data of another kind. */
 function readEntry(text: string): (Entry & { readonly replica: string })[] {
   try {
     const entry = JSON.parse(text) as (Entry & { readonly replica: string }) | null

@@ -1,5 +1,5 @@
-// What a provider says about who is signed out (OpenID Connect Back-Channel Logout 1.0, Front-Channel Logout 1.0): which
-// sessions end, which sign-ins under way are refused, which logout tokens were honoured before.
+// Handles logout by the provider (OpenID Connect Back-Channel Logout 1.0, Front-Channel Logout 1.0): ends sessions, refuses
+// sign-ins that began before, and remembers logout tokens that were honoured.
 
 import { retryUntil } from './retry.ts'
 import type { SessionIndex } from './session-index.ts'
@@ -8,20 +8,20 @@ import type { SessionStore } from './session-store.ts'
 import type { EndReason, Identity, Session } from './session.ts'
 import type { StoreRecovery } from './store-recovery.ts'
 
-/** How long the provider's word that somebody is signed out holds against a sign-in that was under way. */
+/** How long a logout refuses sign-ins that were already under way. */
 const LOGOUT_MARK_MS = 10 * 60_000
-/** A token that is good for longer than a day is remembered for a day. */
+/** A token that is valid for longer than a day is remembered for a day. */
 const MAX_MARK_MS = 24 * 60 * 60_000
 const CLOCK_TOLERANCE_MS = 60_000
 
-/** Who is signed out, in the provider's own names; a logout token (Back-Channel Logout 1.0, 2.4) or less. */
+/** Which sessions end, in the provider's names: a logout token (Back-Channel Logout 1.0, 2.4) or a part of one. */
 export interface LogoutOrder {
   readonly iss: string
   readonly sub: string | undefined
   readonly sid: string | undefined
-  /** Of the token, seconds since the epoch; sign-ins that are not newer are refused. */
+  /** `iat` of the token, seconds since the epoch. Sign-ins that are not newer are refused. */
   readonly iat: number
-  /** Of the token: it counts once, while it is good (`exp`, seconds since the epoch). */
+  /** The token counts once while it is valid (`exp`, seconds since the epoch). */
   readonly jti?: string
   readonly exp?: number
 }
@@ -50,11 +50,11 @@ export class ProviderLogout {
     try {
       return await this.#honour(order, requestId)
     } catch (error) {
-      // Not every provider comes again when it is asked to.
+      // Not every provider sends a token again when asked to.
       const { now } = this.#parts
       void retryUntil(now() + LOGOUT_MARK_MS, now, async () => {
         await this.#honour(order, requestId)
-        // When it comes again all the same, it may find a newer session.
+        // If the provider does send it again, it must not end a newer session.
         const { jti, exp } = order
         if (jti !== undefined && exp !== undefined) await this.markSeen({ jti, exp })
       })
@@ -62,10 +62,10 @@ export class ProviderLogout {
     }
   }
 
-  /** A logout token was honoured; while it is good (`exp`, seconds since the epoch) it is not honoured again. */
+  /** Notes that a token was honoured. It does not count again while it is valid (`exp`, seconds since the epoch). */
   async markSeen({ jti, exp }: { readonly jti: string; readonly exp: number }): Promise<void> {
     const left = exp * 1_000 - this.#parts.now() + CLOCK_TOLERANCE_MS
-    // A NumericDate need not be whole (RFC 7519 2), and Redis takes whole milliseconds.
+    // A NumericDate may have a fraction (RFC 7519 2); Redis takes whole milliseconds.
     const ms = Math.ceil(Math.min(Math.max(left, LOGOUT_MARK_MS), MAX_MARK_MS))
     await this.#mark(this.#seen(jti), 1, ms)
   }
@@ -93,7 +93,7 @@ export class ProviderLogout {
     }
     const ids = new Set((await Promise.all(hashes.map((hash) => store.find(hash)))).flat())
     const found = await records.readMany([...ids])
-    // An index is only a hint: somebody else's session that was put under it stays.
+    // An index is only a hint: a session of somebody else that was put under it does not end.
     const meant = found.flatMap((one) =>
       one !== undefined && isMeant(one.session, order) ? [one.session.id] : [],
     )
@@ -106,7 +106,7 @@ export class ProviderLogout {
     await this.#parts.store.raise(key, number, ms)
   }
 
-  // Hashed, as a provider may put anything there, of any length.
+  // Hashed, since a provider may put anything into it, of any length.
   #seen(jti: string): string {
     return `seen ${this.#parts.index.bySub('jti', jti)[0] ?? ''}`
   }

@@ -1,4 +1,4 @@
-// One connection to Redis: how long it may take, how it comes back, and what ioredis needs to be told for that.
+// One connection to Redis: its time-outs, its reconnects, and the options that ioredis needs for them.
 
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -8,31 +8,31 @@ import { Redis, type RedisOptions } from 'ioredis'
 import { codeOf, GatewayError } from '../lib/errors.ts'
 import type { RedisAddress } from '../lib/store-address.ts'
 
-/** No call waits longer for its answer. */
+/** Time-out of a call. */
 export const DEADLINE_MS = 1_000
-/** A connection on which nothing came for so long after a call is given up, and made anew. */
+/** A connection without an answer for this long after a call is closed and replaced. */
 const SILENCE_MS = 1_500
 const RECONNECT_MS = 500
 
-/** As ioredis takes them; replies keep the one shape it gives to every protocol. */
+/** Options of ioredis, without the one that changes the shape of replies. */
 export type ClientOptions = Omit<RedisOptions, 'replyMapping'>
 
 export interface RedisConnection {
   readonly client: Redis
-  /** Throws why there is no connection now, where there is none. */
+  /** Throws the reason if there is no connection. */
   readonly check: () => void
-  /** The first attempt to connect has come to something, whatever it is. */
+  /** Resolves when the first attempt to connect has succeeded or failed. */
   readonly tried: Promise<void>
   readonly close: () => Promise<void>
 }
 
 export interface ConnectionEvents {
   readonly onReady: () => void
-  /** The connection broke or was not made; it is tried again. */
+  /** The connection failed or broke. It is retried. */
   readonly onFailure: (error: unknown) => void
 }
 
-/** Throws `settings-invalid` for a CA file that holds no certificates, and never for a Redis that is away. */
+/** Throws `settings-invalid` for a CA file without certificates, never because Redis is unavailable. */
 export function redisOptions(address: RedisAddress, caFile: string | undefined): ClientOptions {
   const { hosts, master, credentials, sentinelCredentials, db } = address
   const [{ host, port }] = hosts
@@ -43,7 +43,7 @@ export function redisOptions(address: RedisAddress, caFile: string | undefined):
       : {
           sentinels: [...hosts],
           name: master,
-          // Without a number here a client gives up for good once no sentinel answers.
+          // Without a number, the client gives up for good when no sentinel answers.
           sentinelRetryStrategy: () => RECONNECT_MS,
           sentinelCommandTimeout: DEADLINE_MS,
           ...named('sentinelUsername', sentinelCredentials?.username),
@@ -65,12 +65,12 @@ export function redisOptions(address: RedisAddress, caFile: string | undefined):
     disconnectTimeout: 100,
     maxLoadingRetryTime: DEADLINE_MS,
     enableOfflineQueue: false,
-    // A call is sent once: what was under way when the connection broke has failed. Sent again over the next one, a
-    // compare-and-set would lose against itself, and a write whose caller was told that it failed would come late.
+    // Send each call only once. If the connection breaks, running calls fail. Sent again over the next connection, a
+    // compare-and-set would lose against itself, and a write that was reported as failed would arrive late.
     maxRetriesPerRequest: 0,
     autoResubscribe: false,
     retryStrategy: (times) => Math.min(50 * 2 ** times, RECONNECT_MS) + Math.random() * 100,
-    // The master became a replica and kept the connection: its successor is found by connecting anew.
+    // The master became a replica and kept the connection. Reconnect to find its successor.
     reconnectOnError: ({ message }) => message.startsWith('READONLY '),
   }
 }
@@ -88,7 +88,7 @@ export function connectRedis(options: ClientOptions, events: ConnectionEvents): 
   }
   const closed = (): Error => new Error('the connection was closed')
   const connect = (): void => {
-    // What goes wrong is told by the events.
+    // The events report failures.
     client.connect().catch(() => {})
   }
   client.on('ready', () => {
@@ -98,16 +98,16 @@ export function connectRedis(options: ClientOptions, events: ConnectionEvents): 
   })
   client.on('error', (error: Error & { command?: { name: string } }) => {
     fail(error)
-    // The client would go on in database 0.
+    // The client would continue in database 0.
     if (error.command?.name === 'select') client.disconnect(true)
   })
   client.on('close', () => {
-    // Every broken connection closes; the first that went wrong with it is the reason.
+    // Every broken connection closes. The first failure is its reason.
     if (failure === undefined) fail(closed())
     hasTried()
   })
   client.on('end', () => {
-    // Ended without being asked to: the client gives up when a disconnect meets a connection in the making.
+    // Ended by itself: the client gives up when a disconnect meets a connection that is being made.
     if (!isClosing) again = setTimeout(connect, RECONNECT_MS)
   })
   connect()
@@ -115,14 +115,14 @@ export function connectRedis(options: ClientOptions, events: ConnectionEvents): 
   return {
     client,
     check() {
-      // A stream ends a moment before its client knows, and a client knows a moment before it tells.
+      // The stream ends a moment before the client notices, and the client notices a moment before its event.
       if (client.status !== 'ready' || !client.stream.writable) throw failure ?? closed()
     },
     tried,
     async close() {
       isClosing = true
       clearTimeout(again)
-      // Between two connections there is nothing whose end could be waited for.
+      // Between two connections there is no end to wait for.
       const isConnected = client.status !== 'end' && client.status !== 'reconnecting'
       const ended = once(client, 'end', { signal: AbortSignal.timeout(DEADLINE_MS) })
       ended.catch(() => {})
@@ -140,7 +140,7 @@ function trust(caFile: string | undefined): ConnectionOptions {
   if (caFile === undefined) return {}
   try {
     const pem = readFileSync(caFile, 'utf8')
-    // Node takes a list without a certificate in it for no list, and says so at the first connection.
+    // Node ignores a list without certificates and reports it only at the first connection.
     void new X509Certificate(pem)
     return { ca: [...rootCertificates, pem] }
   } catch (error) {

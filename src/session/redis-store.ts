@@ -1,5 +1,5 @@
-// Sessions in Redis (or what speaks its protocol): many replicas, one truth. One connection for calls, which fail
-// within a second and at once while there is no server, and one for listening.
+// Sessions in Redis or a compatible server, for several replicas. One connection is for calls, which fail within a second, or at
+// once while no server is connected. Another one is for listening.
 
 import { GatewayError } from '../lib/errors.ts'
 import type { RedisAddress } from '../lib/store-address.ts'
@@ -31,15 +31,15 @@ import type { Attempt, StoreTrouble } from './store-failure.ts'
 const RESTORE_MS = 10_000
 
 export interface RedisStoreOptions {
-  /** Every key has it in its name: gateways that share a server stay apart. */
+  /** Part of every key name: gateways that share a server do not see each other's keys. */
   readonly gatewayId: string
   readonly caFile: string | undefined
   readonly trouble: StoreTrouble
-  /** The server answers again after trouble. */
+  /** The server answers again after a failure. */
   readonly onRecovered: () => void
 }
 
-/** Resolves when Redis has answered or has not: one that is away is no reason not to start. */
+/** Resolves after the first attempt to connect, successful or not: the gateway starts without Redis too. */
 export async function openRedisStore(
   address: RedisAddress,
   { caFile, gatewayId, trouble, onRecovered }: RedisStoreOptions,
@@ -61,14 +61,14 @@ export async function openRedisStore(
     },
   })
 
-  /** Nothing is read from a server before it is known whether it may have lost something. */
+  /** Finds out whether the server may have lost data, before anything is read from it. */
   async function greet(): Promise<void> {
     let left: number
     try {
       left = Number(await run(ARRIVE, [keys.server], RESTORE_MS))
     } catch (error) {
       trouble.tell(withAdvice(error, gatewayId))
-      // Between two connections there is nothing to give up.
+      // Between two connections there is nothing to close.
       if (client.status === 'ready') client.disconnect(true)
       return
     }
@@ -114,7 +114,7 @@ export async function openRedisStore(
     read: (ids) =>
       attempt(async () => {
         if (ids.length === 0) return []
-        // Another type of key reads as nothing here.
+        // A key of another type reads as nothing.
         const found = await client.mget([...ids.map(keys.session), ...ids.map(keys.ended)])
         return ids.map((_, index) => {
           const record = readRecord(found[index] ?? null)
@@ -162,7 +162,7 @@ export async function openRedisStore(
   }
 }
 
-/** Undefined for what is not ours: it is no session, and no reason to fail the others that were asked for with it. */
+/** Undefined for foreign data: it is no session, and the other records of the same call must still be returned. */
 function readRecord(text: string | null): SessionRecord | 'newer' | undefined {
   let found: Partial<SessionRecord & { version: number }> | null
   try {

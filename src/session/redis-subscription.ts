@@ -1,5 +1,5 @@
-// Listening to a Redis channel for as long as the gateway runs. A subscriber sends nothing, so that a server that went
-// silent shows by its missing answer to a ping only; and whatever was sent meanwhile is lost, which the listener is told.
+// Listens to a Redis channel while the gateway runs. A subscriber sends nothing, so only a ping without an answer shows a dead
+// server. Messages sent meanwhile are lost; the listener is told.
 
 import { connectRedis, type ClientOptions, type RedisConnection } from './redis-connection.ts'
 
@@ -28,7 +28,7 @@ export function subscribeToRedis(
 
   function giveUp(error: unknown): void {
     onFailure(error)
-    // Between two connections there is nothing to give up, and a disconnect would end the client for good.
+    // Between two connections there is nothing to close, and a disconnect would end the client for good.
     if (client.status === 'ready') client.disconnect(true)
   }
 

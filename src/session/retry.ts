@@ -1,4 +1,4 @@
-// Work that the store did not take yet.
+// Repeats work that the store has not accepted yet.
 
 const RETRY_MS = 2_000
 
@@ -14,7 +14,7 @@ export async function retryUntil(
       await work()
       return
     } catch {
-      // The store has told the log.
+      // The store has already logged the failure.
     }
   } while (now() < until)
 }

@@ -1,26 +1,26 @@
-// Finding sessions without their cookies: keyed hashes of what a provider names them by (OpenID Connect Back-Channel
-// Logout 1.0, 2.4). A stolen store tells nobody who is in it.
+// Indexes that find sessions without their cookies: keyed hashes of the names that a provider uses (OpenID Connect Back-Channel
+// Logout 1.0, 2.4). A stolen store does not reveal who is in it.
 
 import { createHmac } from 'node:crypto'
 import { deriveKey } from '../lib/seal.ts'
 import type { Identity } from './session.ts'
 
 export interface SessionIndex {
-  /** What a new session is stored under. */
+  /** The indexes of a new session. */
   of(identity: Identity): readonly string[]
-  /** What the sessions of a person may be stored under: one index for each secret. */
+  /** The possible indexes of a person's sessions: one per secret. */
   bySub(iss: string, sub: string): readonly string[]
-  /** The same for one session at the provider. */
+  /** The possible indexes of one session at the provider: one per secret. */
   bySid(iss: string, sid: string): readonly string[]
 }
 
-/** The first secret writes, all of them find. No two gateways have a hash in common (`gatewayId`). */
+/** New indexes use the first secret; searches use all. `gatewayId` makes the hashes of two gateways differ. */
 export function createSessionIndex(
   secrets: readonly [string, ...string[]],
   gatewayId: string,
 ): SessionIndex {
   const keys = secrets.map((secret) => deriveKey(secret, `session index of ${gatewayId}`))
-  // As JSON no two different lists read the same.
+  // JSON maps different lists to different texts.
   const hashes = (...name: readonly string[]): string[] =>
     keys.map((key) => createHmac('sha256', key).update(JSON.stringify(name)).digest('base64url'))
   const bySub = (iss: string, sub: string): string[] => hashes('sub', iss, sub)

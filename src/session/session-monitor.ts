@@ -1,5 +1,5 @@
-// Holds every session that has tunnels on this replica: looks when its time is up, when nobody has done anything for too
-// long, and what the other replicas and the store say of it. Whatever ends a session, its tunnels hear of it from here.
+// Watches every session with tunnels on this replica: its lifetime, its idle time-out, its re-validation at the provider, and
+// what other replicas and the store say about it. Whatever ends the session, its tunnels learn it from here.
 
 import type { SettingsHolder } from '../config/config.ts'
 import type { PresenceBook } from './presence.ts'
@@ -7,12 +7,12 @@ import type { EndReason, Lookup, Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
 
 const MAX_TIMER_MS = 2_147_483_647
-/** How often the watched sessions are read again, all in one call: what a message lost on its way would have said. */
+/** How often all watched sessions are read again, in one call. This makes up for lost messages. */
 const SWEEP_INTERVAL_MS = 10_000
-/** After a failed look at who did what where. */
+/** Delay after a failed read of the store. */
 const RETRY_MS = 5_000
 
-/** gate/revalidate.ts, which asks the provider. */
+/** Implemented by gate/revalidate.ts, which asks the provider. */
 export interface Revalidation {
   dueAt(session: Session): number | undefined
   revalidate(cookie: string, session: Session): Promise<Lookup>
@@ -20,7 +20,7 @@ export interface Revalidation {
 
 interface Watched {
   session: Session
-  /** Kept only while there is a tunnel: it opens the vault. */
+  /** Opens the vault, so it is kept only while a tunnel exists. */
   readonly cookie: string
   revalidation: NodeJS.Timeout | undefined
   tunnels: number
@@ -29,9 +29,9 @@ interface Watched {
 }
 
 export interface SessionMonitorListener {
-  /** Ends the tunnels of a session, at once; told more than once of the same. */
+  /** The session has ended: close its tunnels at once. May be called more than once for a session. */
   onEnded(sessionId: string, reason: EndReason): void
-  /** The session goes on, perhaps with other rights, on whatever replica that was decided. */
+  /** The session stays live, possibly with another role. Any replica may have decided that. */
   onRenewed(session: Session): void
 }
 
@@ -44,7 +44,7 @@ export class SessionMonitor {
   readonly #watched = new Map<string, Watched>()
   readonly #listener: SessionMonitorListener
   readonly #sweepTimer: NodeJS.Timeout
-  /** Since when the store has not answered (ms since the epoch). */
+  /** Since when the store does not answer (ms since the epoch). */
   #storeLostAt: number | undefined
 
   constructor(
@@ -67,7 +67,7 @@ export class SessionMonitor {
     sessions.events.on('endsMissed', () => void this.sweep())
   }
 
-  /** A tunnel of this session opens; the answer lets go of it. */
+  /** Call this when a tunnel of the session opens. Call the returned function when it closes. */
   watch(session: Session, cookie: string): () => void {
     let watched = this.#watched.get(session.id)
     if (watched === undefined) {
@@ -101,7 +101,7 @@ export class SessionMonitor {
     return [...this.#watched.values()].map(({ session }) => session)
   }
 
-  /** Reads every watched session in one call, and cuts off what has ended elsewhere. */
+  /** Reads all watched sessions in one call and ends those that have ended elsewhere. */
   async sweep(): Promise<void> {
     const ids = [...this.#watched.keys()]
     if (ids.length === 0) {
@@ -116,7 +116,7 @@ export class SessionMonitor {
         if (now !== undefined) this.#apply(id, now)
       }
     } catch {
-      // An outage of the store is no logout. But how long may a person stay whom nobody could end meanwhile?
+      // An outage of the store is not a logout. But nobody can end a session during it, so `storeGrace` bounds it.
       this.#storeLostAt ??= this.#now()
       if (this.#now() - this.#storeLostAt >= this.#settings.current.session.storeGrace) {
         for (const id of ids) this.#listener.onEnded(id, 'store-lost')
@@ -133,12 +133,12 @@ export class SessionMonitor {
     }
   }
 
-  /** What the store or the provider says of a watched session now. */
+  /** Applies what the store or the provider says about a watched session. */
   #apply(id: string, found: Lookup): void {
     const watched = this.#watched.get(id)
     if (watched === undefined) return
     if (found.state !== 'live') {
-      // A session that the store knows nothing of any more is lost.
+      // The store no longer knows the session: it is lost.
       this.#listener.onEnded(id, found.state === 'ended' ? found.reason : 'store-lost')
       return
     }
@@ -168,8 +168,8 @@ export class SessionMonitor {
   }
 
   async #revalidate(watched: Watched): Promise<void> {
-    // A timer counts by another clock and may be a millisecond early: nothing would be asked, and it would look as if
-    // somebody else were asking.
+    // Timers use another clock and may fire a millisecond early. Revalidation would then do nothing, as if another replica
+    // were refreshing.
     if ((this.#revalidation.dueAt(watched.session) ?? 0) > this.#now())
       return this.#watchProvider(watched)
     const found = await this.#revalidation
@@ -180,7 +180,7 @@ export class SessionMonitor {
     if (found !== undefined && found.state !== 'live') return
     const isStillDue = (this.#revalidation.dueAt(watched.session) ?? 0) <= this.#now()
     if (!isStillDue) return this.#watchProvider(watched)
-    // Somebody else is asking, or the store is away.
+    // Another replica is refreshing, or the store is unavailable.
     watched.revalidation = setTimeout(() => void this.#revalidate(watched), RETRY_MS)
     watched.revalidation.unref()
   }
@@ -196,7 +196,7 @@ export class SessionMonitor {
     const at = this.#idleAt(watched)
     if (at === undefined || at > this.#now()) return this.#watchInput(watched, at)
     try {
-      // Perhaps this person is at work on another replica.
+      // The person may be active on another replica.
       const lastInput = await this.#sessions.lastInput(watched.session)
       const idleAt = lastInput + this.#settings.current.session.idleTimeout
       if (this.#watched.get(watched.session.id) !== watched) return
@@ -208,14 +208,14 @@ export class SessionMonitor {
     }
   }
 
-  /** When this session is idle as far as this replica knows; undefined when that is off. */
+  /** When this session becomes idle as far as this replica knows; undefined when idle time-outs are off. */
   #idleAt({ session }: Watched): number | undefined {
     const { idleTimeout } = this.#settings.current.session
     if (idleTimeout === 0) return undefined
     return Math.max(session.createdAt, this.#presence.lastInputHere(session.id) ?? 0) + idleTimeout
   }
 
-  // Here and now, whatever the store says: it is asked to remember, not whether.
+  // The tunnels end now. The store only has to record the end; its answer does not matter.
   #end({ session }: Watched, reason: EndReason): void {
     this.#listener.onEnded(session.id, reason)
     this.#sessions.end(session.id, reason).catch(() => {})

@@ -1,5 +1,5 @@
-// Reads sessions with what this replica knows beyond the store: that it is being given back what it lost, and which
-// sessions have ended, whatever record somebody put there since.
+// Reads sessions and applies what this replica knows beyond the store: whether the store is being restored, and which sessions
+// have ended, even if somebody has put back an older record since.
 
 import { GatewayError } from '../lib/errors.ts'
 import type { SessionRecords, StoredSession } from './session-records.ts'
@@ -11,7 +11,7 @@ export class SessionReader {
   readonly #recovery: StoreRecovery
   readonly #onRolledBack: (id: string, reason: EndReason) => void
 
-  /** `onRolledBack`: a live record stands in the place of a session that has ended. */
+  /** `onRolledBack` is called when the store has a live record of a session that has ended. */
   constructor(
     records: SessionRecords,
     recovery: StoreRecovery,
@@ -35,7 +35,7 @@ export class SessionReader {
     return found.map((one) => (one === undefined ? undefined : this.#withKnownEnd(one.session)))
   }
 
-  /** Without the ends that are known here. */
+  /** Ignores the ends that this replica knows. */
   async readStored(id: string): Promise<StoredSession | undefined> {
     if (this.#recovery.isRestoring) throw recovering()
     const found = await this.#records.read(id)

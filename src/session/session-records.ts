@@ -1,6 +1,6 @@
-// From a session to the record that a store keeps, and back. A record is good for the session it was sealed for, in the
-// state it was sealed in, at the gateway that sealed it: anything else that a writer to the store makes of it reads as no
-// record (docs/adr/0009-records-bound-to-what-they-are-for.md).
+// Turns sessions into records for the store, and back. A record is valid only for the session, the state and the gateway that
+// it was sealed for. If somebody with write access copies, swaps or changes it, it reads as no record
+// (docs/adr/0009-records-bound-to-what-they-are-for.md).
 
 import { createHash } from 'node:crypto'
 import type { SettingsHolder } from '../config/config.ts'
@@ -9,7 +9,7 @@ import { gatewayId } from './gateway-id.ts'
 import type { SessionRecord, SessionStore } from './session-store.ts'
 import type { Envelope, Session, Vault } from './session.ts'
 
-/** The part of a record that the store works with. It is not sealed, but a record with another one does not open. */
+/** The part of a record that the store reads. It is not sealed, but the record opens only with exactly this part. */
 export type ClearPart = Omit<SessionRecord, 'envelope' | 'vault'>
 
 export interface StoredSession {
@@ -20,9 +20,9 @@ export interface StoredSession {
 export interface SessionRecordsParts {
   readonly settings: SettingsHolder
   readonly store: SessionStore
-  /** Gives a session that was read the rights that the rules give it now. */
+  /** Gives a session that was read the role that the rules give it now. */
   readonly judge: (session: Session) => Session
-  /** Called with every session that is read, and the record it was read from. */
+  /** Called with each session that is read, and its record. */
   readonly onRead: (session: Session, record: SessionRecord) => void
 }
 
@@ -38,7 +38,7 @@ export class SessionRecords {
     this.#envelopes = createSealer(session.secrets, `session envelope of ${this.#gateway}`)
   }
 
-  /** A live session's record, which its cookie opens. */
+  /** The record of a live session. The vault opens with its cookie. */
   async seal(
     cookie: string,
     { id, ...envelope }: Session,
@@ -107,7 +107,7 @@ export function sessionId(cookie: string): string {
   return Buffer.from(deriveKey(cookie, 'session lookup', 16)).toString('base64url')
 }
 
-/** The gateway is in the keys; this is the rest of what a record is for. */
+/** The keys depend on the gateway; this context binds the record to all else. */
 function bindingOf(id: string, clear: ClearPart): string {
   const { generation, activeUntil, keepUntil, indexes } = clear
   const parts = [id, generation, activeUntil, keepUntil, [...indexes].sort()]

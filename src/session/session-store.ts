@@ -1,58 +1,58 @@
-// Where sessions live. A store keeps sealed records by id and knows nothing of what is in them. Three stores, one
+// The interface of the session stores. A store keeps sealed records by id and cannot read them. All three stores pass one
 // contract: test/support/session-store-contract.ts.
 //
-// Every method fails with a GatewayError `store-unavailable` and with nothing else; none of them ever means "signed
-// out" by failing. A write that failed may have happened all the same (the answer was lost): read before concluding.
-// All times are whole milliseconds, spans at least one; what has had its time is gone by itself.
+// Methods fail only with a GatewayError `store-unavailable`. A failure never means "signed out". A failed write may have
+// happened (only its answer was lost), so read before you conclude. Times are whole milliseconds, durations at least 1 ms.
+// Expired entries disappear by themselves.
 
 export interface SessionRecord {
-  /** Sealed under the session secret: any replica reads it. */
+  /** Sealed under the session secret: every replica can read it. */
   readonly envelope: string
-  /** Sealed under a key that needs the cookie; undefined once the session ended. */
+  /** Sealed under a key that needs the cookie; undefined after the session has ended. */
   readonly vault: string | undefined
-  /** Under which the session is found without its cookie: keyed hashes, in no order. */
+  /** Keyed hashes that find the session without its cookie, in any order. */
   readonly indexes: readonly string[]
-  /** Grows with every replacement; whoever replaces must know the one that is stored. */
+  /** Increases with every replacement. A replacement must name the stored generation. */
   readonly generation: number
-  /** The session counts as active up to this time (ms since the epoch); 0 once it ended. */
+  /** The session counts as active until then (ms since the epoch); 0 after it has ended. */
   readonly activeUntil: number
-  /** The store forgets the record at this time (ms since the epoch). */
+  /** The store deletes the record at this time (ms since the epoch). */
   readonly keepUntil: number
 }
 
 export interface SessionStore {
-  /** Stores a new session; its id is random, so nothing is there yet. */
+  /** Stores a new session. Its id is random, so nothing is stored under it yet. */
   create(id: string, record: SessionRecord): Promise<void>
-  /** One record for each id, in one round trip; undefined where there is none. */
+  /** Reads one record per id in one round trip; undefined for ids without a record. */
   read(ids: readonly string[]): Promise<readonly (SessionRecord | undefined)[]>
-  /** Compare-and-set: false, and nothing changed, when another generation is stored or none is. */
+  /** Compare-and-set: returns false and changes nothing when another generation or no record is stored. */
   replace(id: string, record: SessionRecord, expectedGeneration: number): Promise<boolean>
   /**
    * Writes back what the store may have lost: where nothing is stored, over an older generation, and with an end over
    * anything but an end. False, and nothing changed, otherwise, and where nobody may write back (any more).
    */
   restore(id: string, record: SessionRecord): Promise<boolean>
-  /** Ids of the sessions under that index; ended ones too, while their records are kept. */
+  /** Ids of the sessions with that index, including ended ones whose records are still kept. */
   find(index: string): Promise<readonly string[]>
   /** Ids of the active sessions. */
   list(): Promise<readonly string[]>
   countActive(): Promise<number>
 
-  /** Takes a lease or renews one's own, for `ms` from now; false while somebody else has it. */
+  /** Acquires or renews a lease for `ms` from now; false while another holder has it. */
   hold(lease: string, holder: string, ms: number): Promise<boolean>
-  /** Gives a lease back; somebody else's is left alone. */
+  /** Releases one's own lease; another holder's lease stays. */
   release(lease: string, holder: string): Promise<void>
 
-  /** A mark: the greatest number said of a key is what is recalled of it, for `ms` from when it was last said. */
+  /** Sets a mark: `recall` returns the greatest number raised for a key, until `ms` after the last call. */
   raise(key: string, number: number, ms: number): Promise<void>
   recall(key: string): Promise<string | undefined>
 
-  /** What this replica has to say about sessions now, in place of all it said before; it fades after `ms`. */
+  /** Replaces everything that this replica said about sessions; expires after `ms`. */
   writePresence(replica: string, entries: ReadonlyMap<string, string>, ms: number): Promise<void>
-  /** For each session id what every replica says of it. */
+  /** Returns for each session id what each replica says about it. */
   readPresence(ids: readonly string[]): Promise<readonly (readonly string[])[]>
 
-  /** Sends a message to every subscriber there is now, the sender's own included. */
+  /** Sends a message to all current subscribers, including the sender's own. */
   publish(message: string): Promise<void>
   /**
    * Listens until the store is closed. `onSubscribed` after every (re)subscription: messages may have been missed

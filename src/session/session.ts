@@ -1,5 +1,5 @@
-// What a session is: one sign-in of one person. Its id is derived from the cookie and is the only name of it
-// that is stored, logged or shown to an administrator; the cookie itself exists in the browser alone.
+// A session is one sign-in of one person. Its id is derived from the cookie. Only the id is stored, logged and shown to
+// administrators; the cookie itself exists in the browser alone.
 
 import type { Permission, Role } from '../config/config.ts'
 
@@ -19,11 +19,11 @@ export const END_REASONS = [
 
 export type EndReason = (typeof END_REASONS)[number]
 
-/** Who signed in, as the provider said it and as the rules saw it. */
+/** Who signed in: what the provider said and what the rules decide on. */
 export interface Identity {
   readonly iss: string
   readonly sub: string
-  /** The provider's session, where it names one. */
+  /** The provider's id of its own session; undefined if it sends none. */
   readonly sid: string | undefined
   readonly email: string | undefined
   /** The address counts for e-mail rules (verified, or `oidc.emailVerified: assumed`). */
@@ -31,11 +31,11 @@ export interface Identity {
   readonly name: string | undefined
   readonly preferredUsername: string | undefined
   readonly groups: readonly string[]
-  /** Only the claims that some rule names, each as a list of strings. */
+  /** Only claims that a rule names, each as a list of strings. */
   readonly claims: Readonly<Record<string, readonly string[]>>
 }
 
-/** Readable by every replica: sealed under the session secret. Times are milliseconds since the epoch. */
+/** Sealed under the session secret, so every replica can read it. Times are milliseconds since the epoch. */
 export interface Envelope {
   readonly identity: Identity
   readonly role: Role
@@ -46,16 +46,16 @@ export interface Envelope {
   readonly expiresAt: number
   /** Client address at sign-in. */
   readonly address: string
-  /** The provider can be asked again: it gave a refresh token. */
+  /** The provider gave a refresh token, so the session can be re-validated. */
   readonly refreshable: boolean
-  /** When the provider last said who this is. */
+  /** When the provider last confirmed the identity. */
   readonly validatedAt: number
-  /** Of the access token; undefined where the provider does not say. */
+  /** Expiry of the access token; undefined if the provider does not say. */
   readonly tokensExpireAt: number | undefined
   readonly ended: { readonly reason: EndReason; readonly at: number } | undefined
 }
 
-/** Readable only with the cookie: sealed under a key that nobody stores. */
+/** Sealed under a key that is derived from the cookie and stored nowhere. */
 export interface Vault {
   readonly idToken: string | undefined
   readonly refreshToken: string | undefined
@@ -80,6 +80,6 @@ export interface Opening {
   readonly vault: Vault
   /** When the provider issued the ID token (seconds since the epoch). */
   readonly issuedAt: number
-  /** Of the access token, ms since the epoch. */
+  /** Expiry of the access token, ms since the epoch. */
   readonly tokensExpireAt: number | undefined
 }

@@ -1,5 +1,5 @@
-// Opens, finds and ends sessions. The only code that knows both the cookie and the record (docs/architecture.md,
-// "sessions at rest"): the store key is derived from the cookie one way, so a stolen store signs nobody in.
+// Opens, finds, renews and ends sessions. Only this code knows both the cookie and the record (docs/architecture.md, "Sessions
+// at rest"). The store key is derived from the cookie one way, so a stolen store signs nobody in.
 
 import type { SettingsHolder } from '../config/config.ts'
 import { newSessionCookie } from './cookie.ts'
@@ -30,10 +30,10 @@ export class Sessions {
   readonly #broadcast: EndBroadcast
   readonly #recovery: StoreRecovery
   readonly #ending = new Map<string, Promise<boolean>>()
-  /** Ends that the store did not take yet. */
+  /** Ends that the store has not accepted yet. */
   readonly #endingLater = new Set<string>()
 
-  /** `judge` gives a session that was read the rights that the rules give it now. */
+  /** `judge` gives a session that was read the role that the rules give it now. */
   constructor(
     settings: SettingsHolder,
     store: SessionStore,
@@ -72,7 +72,7 @@ export class Sessions {
       held: () => this.#broadcast.collectHeld().filter(({ id }) => !this.#ending.has(id)),
       isSignedOut: ({ identity, createdAt }) =>
         this.#providerLogout.isSignedOut(identity, Math.floor(createdAt / 1_000)),
-      // Another replica may have been quicker to give the session back.
+      // Another replica may have restored the session before.
       onEndRestored: (id, reason) => this.#broadcast.publish(id, reason),
       now,
     })
@@ -86,7 +86,7 @@ export class Sessions {
     return this.#broadcast.events
   }
 
-  /** The store was restarted a moment ago: what other replicas know of a session may not be in it again. */
+  /** The store was restarted a moment ago. Other replicas may not have restored their sessions yet. */
   get isRecovering(): boolean {
     return this.#recovery.isRecovering
   }
@@ -119,11 +119,11 @@ export class Sessions {
       indexes: this.#index.of(identity),
       generation: 1,
       activeUntil: expiresAt,
-      // A session that nobody uses is found idle at its next request, however late that comes.
+      // An unused session is found idle at its next request, however late that request comes.
       keepUntil: expiresAt + this.#idleness.memoryMs,
     })
     await this.#store.create(id, record)
-    // After the session is there to be found: a logout marks first and finds then, so that one of us sees the other.
+    // Only now can a logout find the session. A logout marks first and searches then, so one of the two sees the other.
     if (await this.#providerLogout.isSignedOut(identity, issuedAt)) {
       await this.end(id, 'provider-logout')
       return undefined
@@ -142,8 +142,8 @@ export class Sessions {
     if (found === undefined) return { state: 'none' }
     const { session } = found
     if (session.ended !== undefined) return { state: 'ended', ...session.ended }
-    // What people did on other replicas may not be in a restarted store again, so that nobody counts as idle meanwhile.
-    // Idle first: an end that asks for a new sign-in must not pass for one that does not.
+    // After a restart of the store, input on other replicas may be missing, so no session counts as idle. Check idleness before
+    // expiry: an idle end demands a new sign-in, an expired one does not.
     const isExpired = session.expiresAt <= this.#now()
     const isIdle = !this.isRecovering && (await this.#idleness.isIdle(session))
     const due = isIdle ? 'idle' : isExpired ? 'expired' : undefined
@@ -152,7 +152,7 @@ export class Sessions {
     return { state: 'ended', reason: due, at: this.#now() }
   }
 
-  /** The tokens of the cookie's session, for as long as it lives. */
+  /** The tokens of the cookie's session while it is live. */
   async openVault(cookie: string): Promise<Vault | undefined> {
     const found = await this.#reader.read(sessionId(cookie))
     return found === undefined ? undefined : this.#records.openVault(cookie, found)
@@ -187,7 +187,7 @@ export class Sessions {
     if (underWay !== undefined) return underWay.then(() => false)
     const ending = this.#end(id, reason, requestId)
       .catch((error: unknown) => {
-        // Here it is over all the same. Elsewhere it is once the store can take it.
+        // The session is over on this replica. The others follow when the store accepts the end.
         this.#recovery.noteEnd(id, reason)
         this.events.emit('endedAnywhere', id, reason)
         this.#endLater(id, reason, requestId)
@@ -208,7 +208,7 @@ export class Sessions {
     return this.#providerLogout.markSeen(token)
   }
 
-  /** Every live session there is, for administrators. */
+  /** Every live session, for administrators. */
   async list(): Promise<readonly Session[]> {
     if (this.isRecovering) throw recovering()
     const found = await this.#reader.readMany(await this.#store.list())
@@ -248,7 +248,7 @@ export class Sessions {
       activeUntil: 0,
       keepUntil: at + (reason === 'idle' ? this.#idleness.memoryMs : TOMBSTONE_MS),
     })
-    // Somebody else's write came in between: it may be an end as well, or only newer tokens.
+    // Another write came first: an end, or only newer tokens.
     if (!(await this.#store.replace(id, tombstone, generation)))
       return this.#end(id, reason, requestId)
     this.#recovery.noteEnd(id, reason, tombstone)
@@ -268,17 +268,17 @@ export class Sessions {
 
   // docs/adr/0008-what-a-restarted-store-forgot.md
   async #onStoreReturned(ms: number): Promise<void> {
-    // Idleness is judged by what all replicas say.
+    // Idleness depends on the input at all replicas.
     const flushed = this.#presence.flush().catch(() => {})
     if (ms > 0) await this.#recovery.restore(ms)
     await flushed
     await this.#endAgain()
     this.events.emit('endsMissed')
-    // By then every replica has given back what it knew, also what was ended here meanwhile.
+    // By then every replica has restored what it knew. Sessions that ended here meanwhile must end again.
     if (ms > 0) setTimeout(() => void this.#endAgain(), ms).unref()
   }
 
-  /** What ended stays ended, also where the store has older data. */
+  /** Ends again what has ended, even if the store has older data. */
   async #endAgain(): Promise<void> {
     const { ends } = this.#recovery
     const found = await this.#records.readMany([...ends.keys()]).catch(() => [])

@@ -1,5 +1,5 @@
-// Leases, presence and messages where there is one process: what it knows need not outlive it, for a lease and a
-// presence of a process that is gone are worth nothing.
+// Leases, presence and messages for stores with one process. They need not outlive it: leases and presence of a stopped process
+// mean nothing.
 
 import type { SessionRecord, SessionStore } from './session-store.ts'
 
@@ -7,12 +7,12 @@ export type SingleProcess = Pick<
   SessionStore,
   'hold' | 'release' | 'writePresence' | 'readPresence' | 'publish' | 'subscribe' | 'onReturned'
 > & {
-  /** Drops what has had its time. */
+  /** Drops expired entries. */
   sweep(): void
   close(): void
 }
 
-/** What `restore` goes by. */
+/** Decides whether `restore` writes. */
 export function isNewer(record: SessionRecord, stored: SessionRecord | undefined): boolean {
   if (stored === undefined) return true
   const hasEnded = ({ activeUntil }: SessionRecord): boolean => activeUntil === 0
@@ -46,14 +46,14 @@ export function createSingleProcess(now: () => number): SingleProcess {
       return ids.map((id) => fresh.flatMap(({ entries }) => entries.get(id) ?? []))
     },
     async publish(message) {
-      // Later, as from any other store: nobody hears of it while the sender still speaks.
+      // Asynchronous, as with the other stores: no listener runs inside the sender's call.
       for (const listener of listeners) setImmediate(listener, message)
     },
     subscribe(onMessage, onSubscribed) {
       listeners.push(onMessage)
       setImmediate(onSubscribed)
     },
-    // It is never away.
+    // This store never goes away.
     onReturned() {},
     sweep() {
       for (const [lease, { until }] of leases) if (until <= now()) leases.delete(lease)

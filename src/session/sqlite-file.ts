@@ -1,4 +1,5 @@
-// The file of the SQLite store: opened for one process alone, sound, of our kind and version, or refused in words.
+// Opens the file of the SQLite store for one process. Refuses files that are in use, damaged, or of another kind or version, and
+// says why.
 
 import { chmodSync, closeSync, openSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -67,7 +68,7 @@ export function openSqliteFile(path: string): DatabaseSync {
 
 class Refusal extends Error {}
 
-// Only a new file is opened here: closing a descriptor of a file drops every lock this process has on it (POSIX).
+// Opens only a new file: closing any descriptor of a file drops all locks that this process has on it (POSIX).
 function makePrivate(file: string): void {
   try {
     closeSync(openSync(file, 'wx', 0o600))
@@ -76,7 +77,7 @@ function makePrivate(file: string): void {
   }
   const found = statSync(file)
   if (!found.isFile()) throw new Refusal('is not a file')
-  // SQLite gives the files beside it the mode of this one.
+  // SQLite creates its auxiliary files with the mode of this file.
   if ((found.mode & 0o077) !== 0) chmodSync(file, 0o600)
 }
 

@@ -1,5 +1,5 @@
-// Sessions in one SQLite file (node:sqlite): one replica whose sessions outlive it. A call that was answered is on the
-// disk. The statements block this process, but for microseconds, a write for one fsync.
+// Sessions in one SQLite file (node:sqlite), for one replica; they survive a restart. An answered write is on the disk. The
+// statements block the process for microseconds, and writes for one fsync.
 
 import type { StatementSync } from 'node:sqlite'
 import type { SessionRecord, SessionStore } from './session-store.ts'
@@ -10,13 +10,13 @@ import type { StoreTrouble } from './store-failure.ts'
 const SWEEP_EVERY_MS = 60_000
 
 export interface SqliteStoreOptions {
-  /** Every row has it: the file may have been another gateway's before. */
+  /** Part of every row: the file may have belonged to another gateway before. */
   readonly gatewayId: string
   readonly now: () => number
   readonly trouble: StoreTrouble
 }
 
-/** Throws a GatewayError `settings-invalid` that says in words why the file will not do. */
+/** Throws a GatewayError `settings-invalid` that says why the file cannot be used. */
 export function openSqliteStore(
   path: string,
   { gatewayId: gateway, now, trouble: { attempt, tell } }: SqliteStoreOptions,
@@ -79,7 +79,7 @@ export function openSqliteStore(
       statements.commit.run()
       return result
     } catch (error) {
-      // A full disk has rolled back by itself already.
+      // When the disk is full, SQLite has rolled back already.
       if (database.isTransaction) statements.rollback.run()
       throw error
     }

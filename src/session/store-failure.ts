@@ -1,17 +1,17 @@
-// How a store says that it failed: in one code, told to the log once a minute, and without what the call carried.
+// How a store reports failures: with one code, logged once a minute, and without the data of the call.
 
 import { codeOf, GatewayError } from '../lib/errors.ts'
 
 const REPEAT_MS = 60_000
 
-/** Runs one store call; whatever goes wrong comes out as `store-unavailable`. */
+/** Runs one store call. Any failure becomes `store-unavailable`. */
 export type Attempt = <T>(call: () => T | Promise<T>) => Promise<T>
 
 export interface StoreTrouble {
   readonly attempt: Attempt
-  /** Tells of a failure that no call met. */
+  /** Reports a failure outside of any call. */
   readonly tell: (error: unknown) => void
-  /** Forgets what was told: the next failure is news again. */
+  /** The next failure is logged again, even if it is the same. */
   readonly reset: () => void
 }
 
@@ -25,7 +25,7 @@ export function createStoreTrouble(
     const failure = storeUnavailable(error)
     const what = String(failure.cause)
     const before = told.get(what)
-    // A store that is away fails every request: the log needs each reason, not each request.
+    // During an outage every request fails. The log needs each reason once, not each request.
     if (before === undefined || before + REPEAT_MS <= now()) {
       if (told.size > 100) told.clear()
       told.set(what, now())
@@ -47,7 +47,7 @@ export function createStoreTrouble(
   }
 }
 
-/** The cause keeps message and code only: clients hang the whole command on their errors, a password included. */
+/** Keeps only message and code of the cause: clients attach the whole command to their errors, passwords included. */
 function storeUnavailable(error: unknown): GatewayError {
   if (error instanceof GatewayError) return error
   const { message, name } = error instanceof Error ? error : new Error(String(error))

@@ -1,31 +1,31 @@
-// What this replica remembers for a store that may be restarted, and forget: the ends and marks it has written, and each
-// session as it was last stored (docs/adr/0008-what-a-restarted-store-forgot.md).
+// Restores what a restarted store lost. For that, this replica remembers the ends and marks it has written and the last stored
+// record of each session (docs/adr/0008-what-a-restarted-store-forgot.md).
 
 import type { EndReason, Session } from './session.ts'
 import type { SessionRecord, SessionStore } from './session-store.ts'
 
-/** As long as the store keeps a tombstone that says why. */
+/** As long as the store keeps a tombstone. */
 const REMEMBER_END_MS = 60 * 60_000
-/** Of ends, and of marks. */
+/** Maximum number of remembered ends, and of remembered marks. */
 const MAX_REMEMBERED = 5_000
 const RETRY_MS = 500
 
 interface KnownEnd {
   readonly reason: EndReason
-  /** When this replica learned of it (ms since the epoch). */
+  /** When this replica learned of the end (ms since the epoch). */
   readonly at: number
-  /** Undefined where another replica wrote it, or nobody yet. */
+  /** Undefined if another replica wrote it, or if no replica has yet. */
   readonly tombstone: SessionRecord | undefined
   readonly until: number
 }
 
 export interface StoreRecoveryParts {
   readonly store: SessionStore
-  /** The sessions that are in use here: these are given back. */
+  /** The sessions in use on this replica: their records are restored. */
   readonly held: () => readonly Session[]
-  /** By the marks in the store. */
+  /** Decides by the marks in the store. */
   readonly isSignedOut: (session: Session) => Promise<boolean>
-  /** The store took an end that it had lost. */
+  /** The store accepted an end that it had lost. */
   readonly onEndRestored: (id: string, reason: EndReason) => Promise<void>
   readonly now: () => number
 }
@@ -35,7 +35,7 @@ export class StoreRecovery {
   readonly #records = new WeakMap<Session, SessionRecord>()
   readonly #ends = new Map<string, KnownEnd>()
   readonly #marks = new Map<string, { readonly number: number; readonly until: number }>()
-  /** What is missing in the store until then (ms since the epoch) may come back. */
+  /** Until then (ms since the epoch), missing records may still be restored. */
   #recoveringUntil = 0
   #restoring: symbol | undefined
 
@@ -43,17 +43,17 @@ export class StoreRecovery {
     this.#parts = parts
   }
 
-  /** What this replica knows is not in the store again: nothing there can be trusted. */
+  /** This replica has not yet restored what it knows: the content of the store cannot be trusted. */
   get isRestoring(): boolean {
     return this.#restoring !== undefined
   }
 
-  /** What other replicas know may not be in the store again: what is missing there says nothing. */
+  /** Other replicas may not yet have restored what they know: a missing record proves nothing. */
   get isRecovering(): boolean {
     return this.isRestoring || this.#parts.now() < this.#recoveringUntil
   }
 
-  /** The ends of the last hour that are known here. */
+  /** The ends of the last hour that this replica knows. */
   get ends(): ReadonlyMap<string, { readonly reason: EndReason; readonly at: number }> {
     return this.#ends
   }
@@ -73,7 +73,7 @@ export class StoreRecovery {
     remember(this.#marks, key, { number: Math.max(number, known), until: now + ms }, now)
   }
 
-  /** Tries for `ms` at most. Called anew, it takes the place of what is under way. */
+  /** Tries for at most `ms`. A new call replaces the one that is running. */
   async restore(ms: number): Promise<void> {
     const { now } = this.#parts
     const until = now() + ms
@@ -105,14 +105,15 @@ export class StoreRecovery {
         const record = this.#records.get(session)
         if (record === undefined || this.#ends.has(session.id)) return
         await store.restore(session.id, record)
-        // A logout found nothing to end while the session was missing. It marks first and finds then, we the reverse.
+        // A logout may have found nothing to end while the session was missing. A logout marks first and searches then; this
+        // code restores first and reads the marks then. So one of the two sees the other.
         if (await isSignedOut(session)) this.noteEnd(session.id, 'provider-logout')
       }),
     ])
   }
 }
 
-/** Drops what has had its time, and the oldest of too many. */
+/** Drops expired entries, and the oldest when there are too many. */
 function remember<V extends { readonly until: number }>(
   known: Map<string, V>,
   key: string,
