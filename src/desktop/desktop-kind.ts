@@ -1,22 +1,22 @@
-// What the gateway must know of a kind of desktop server before it lets a request through to it.
+// What the gateway must know about each kind of desktop server.
 
 import type { RfbDialect } from './rfb-messages.ts'
 
-/** What a path of the desktop's is for. */
+/** What a path of the desktop means. */
 export type PathMeaning = 'client' | 'download' | 'owner-api'
 
 export interface KindOfDesktop {
-  /** What its clients speak; undefined: no RFB, and nobody reads along. */
+  /** The RFB dialect of its clients; undefined: not RFB, so frames are not parsed. */
   readonly dialect: RfbDialect | undefined
-  /** The longest payload, in bytes, that it takes in one WebSocket frame. */
+  /** The longest payload of a WebSocket frame that it accepts, in bytes. */
   readonly longestFrame: number
-  /** The one WebSocket subprotocol it is asked for; undefined: what the browser offers. */
+  /** The only WebSocket subprotocol that the gateway requests; undefined: those that the browser offers. */
   readonly subprotocol: 'binary' | undefined
-  /** Client headers that may travel on, canonical spelling. Nothing else does. */
+  /** The client headers that are forwarded, in canonical case. No others are. */
   readonly forwardedHeaders: readonly string[]
-  /** HEAD is asked as GET, and the body dropped. */
+  /** HEAD is sent as GET, and the body is dropped. */
   readonly headAsGet: boolean
-  /** Methods beside GET and HEAD, whose bodies pass as they come. */
+  /** Methods besides GET and HEAD. Their bodies are streamed. */
   readonly bodyMethods: readonly string[]
   /** `Content-Security-Policy` of everything the desktop serves. */
   readonly csp: string
@@ -26,8 +26,8 @@ export interface KindOfDesktop {
    * else.
    */
   clientFileType(path: string): string | undefined
-  /** The path may lead to files that somebody keeps on the desktop, or lists them: closed by `downloads: deny`. */
+  /** The path may lead to files on the desktop, or list them. `downloads: deny` refuses it. */
   showsFiles(path: string): boolean
-  /** Asking for it by GET changes nothing, so that a page of another site may as well lead a person there. */
+  /** A GET of this path changes nothing, so a link on another site may lead there. */
   isReadOnly(path: string): boolean
 }

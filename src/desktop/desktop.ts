@@ -1,4 +1,4 @@
-// The desktop behind the gateway, and what else stands beside it: which of them a path leads to, and who may go there.
+// The desktop and the further servers beside it: decides which one a path leads to, and who may go there.
 
 import type { DesktopKind, Role, SettingsHolder } from '../config/config.ts'
 import type { KindOfDesktop } from './desktop-kind.ts'
@@ -8,7 +8,7 @@ import { rfbOverWebSocket } from './rfb-over-websocket.ts'
 import { routed } from './routed.ts'
 import { basic, createUpstream, type Upstream } from './upstream.ts'
 
-/** After a 401: five failures of an address ever, and KasmVNC bans it for 10 s that each further try renews. */
+/** Pause after a 401. After five failures of an address, KasmVNC bans it for 10 s, and each further attempt renews the ban. */
 const PAUSE_AFTER_REFUSAL_MS = 30_000
 
 const KINDS: Readonly<Record<DesktopKind, KindOfDesktop>> = { kasmvnc, rfb: rfbOverWebSocket }
@@ -18,21 +18,21 @@ export type DesktopState = 'up' | 'starting' | 'refused'
 /** Where a path leads. */
 export interface Place {
   readonly upstream: Upstream
-  /** Beside the desktop, not the desktop itself. */
+  /** A further server, not the desktop itself. */
   readonly isRoute: boolean
-  /** What the upstream is asked for. */
+  /** The path that the upstream is asked for. */
   readonly path: string
-  /** What was taken off the front of it; empty where nothing was. */
+  /** The prefix that was removed from the path; empty if none was. */
   readonly prefix: string
-  /** The least of the roles that may go there. */
+  /** The lowest role that may go there. */
   readonly role: Role
 }
 
 export interface Desktop extends Upstream {
-  /** By the longest route that the path begins with, else to the desktop itself. `path` is canonical. */
+  /** The longest route that is a prefix of the path, else the desktop itself. `path` is canonical. */
   placeOf(path: string): Place
   isUp(): Promise<boolean>
-  /** For a person who waits: `refused` while it is left alone, for waiting alone will not mend that. */
+  /** The state for the waiting page. `refused`: requests are paused because the desktop refuses the credentials. */
   state(): Promise<DesktopState>
 }
 
@@ -45,10 +45,10 @@ export function createDesktop(settings: SettingsHolder, now: () => number): Desk
     credentialSettings: 'GATEWAY_DESKTOP_USERNAME and _PASSWORD',
     authorizationFor(role) {
       const { credentials } = settings.current.desktop
-      // Plain RFB knows neither viewers nor owners: the gateway's own restrictions are what makes a viewer.
+      // Plain RFB has neither viewers nor owners. Only the gateway's restrictions make a viewer.
       return basic(credentials[role] ?? (kind === 'rfb' ? credentials.control : undefined))
     },
-    // A web server beside plain RFB bans nobody, and refuses perhaps one path of many.
+    // A web server beside plain RFB bans nobody and may refuse a single path.
     pauseAfterRefusal: kind === 'kasmvnc' ? PAUSE_AFTER_REFUSAL_MS : 0,
     now,
   })
@@ -62,7 +62,7 @@ export function createDesktop(settings: SettingsHolder, now: () => number): Desk
         kind: routed,
         credentialSettings: `username and password of desktop.routes ${path}`,
         authorizationFor: () => basic(credentials),
-        // It answers for itself alone, and bans nobody that we know of.
+        // A 401 of this server says nothing about the desktop, and no ban is known.
         pauseAfterRefusal: 0,
         now,
       }),

@@ -1,18 +1,18 @@
-// What KasmVNC is, as far as requests go. Its server searches the raw request text by substring (websocket.c:1963-2109),
-// so every header it does not need is a way in: it gets none of the client's.
+// How KasmVNC handles requests. Its server searches the raw request text for substrings (websocket.c:1963-2109), so every header
+// that it does not need could be an attack. It gets none of the client's headers.
 
 import type { KindOfDesktop } from './desktop-kind.ts'
 import { staticTypeOf } from './static-types.ts'
 
 export const kasmvnc: KindOfDesktop = {
   dialect: 'kasmvnc',
-  // Header and payload in 65,535 bytes, the header with its mask in 8 (websocket.c:563).
+  // Header and payload must fit 65,535 bytes; the header with its mask takes 8 (websocket.c:563).
   longestFrame: 65_527,
   subprotocol: 'binary',
   forwardedHeaders: [],
-  // HEAD is answered 404 with a body (websocket.c knows GET and POST only).
+  // KasmVNC answers HEAD with 404 and a body (websocket.c knows only GET and POST).
   headAsGet: true,
-  // Its API alone takes any, and that whole (websocket.c:1137).
+  // Only the API takes a body, and only in one piece (websocket.c:1137).
   bodyMethods: [],
   // The client has inline scripts, handlers and styles, fetches `data:` to detect codecs, and runs blob workers and
   // wasm. `connect-src 'self'` stops `?host=elsewhere` from taking the session to another server.
@@ -29,7 +29,7 @@ export const kasmvnc: KindOfDesktop = {
     "base-uri 'none'",
     "object-src 'none'",
   ].join('; '),
-  // Anywhere in the path, as the server itself looks for them (websocket.c:859, 2109), and in any case, as it decodes.
+  // Anywhere in the path, as the server itself searches (websocket.c:859, 2109), and in any letter case.
   meaningOf(path) {
     const lower = path.toLowerCase()
     if (lower.includes('/api/')) return 'owner-api'
@@ -42,7 +42,7 @@ export const kasmvnc: KindOfDesktop = {
     const isFolder = path.endsWith('/') && path !== '/'
     return isFolder || /downloads(?:\/|$)/i.test(path) || /\/api\/.*downloads/i.test(path)
   },
-  // Users are made and rights given by GET as well as by POST.
+  // GET requests can create users and grant rights, like POST.
   isReadOnly: (path) =>
     kasmvnc.meaningOf(path) !== 'owner-api' ||
     /^\/api\/(?:get_\w+|downloads|system\/stats)$/.test(path),

@@ -1,9 +1,9 @@
-// Whether the desktop takes connections: a TCP connect and nothing more, as a request without credentials would feed
-// KasmVNC's blacklist. Asked at most every few seconds, however often it is looked at.
+// Probes whether the desktop accepts connections. It only opens a TCP connection, because a request without credentials would
+// count for KasmVNC's blacklist. It probes at most every few seconds, however often it is called.
 
 import { connect } from 'node:net'
 
-/** As sockets take it: no brackets around an IPv6 address. */
+/** The host for a socket: an IPv6 address without brackets. */
 export interface SocketAddress {
   readonly host: string
   readonly port: number
@@ -14,7 +14,7 @@ const FRESH_MS = 2_000
 
 export interface Probe {
   isUp(): Promise<boolean>
-  /** What was found out is no longer so. */
+  /** Forgets the last result. */
   forget(): void
 }
 

@@ -1,4 +1,4 @@
-// Standard RFB over WebSocket: noVNC's pages from a plain file server, websockify beside it. No API, no downloads.
+// Standard RFB over WebSocket: noVNC's pages from a plain file server, with websockify. It has no API and no downloads.
 
 import type { KindOfDesktop } from './desktop-kind.ts'
 import { kasmvnc } from './kasmvnc.ts'
@@ -12,7 +12,7 @@ export const rfbOverWebSocket: KindOfDesktop = {
   bodyMethods: [],
   csp: kasmvnc.csp,
   meaningOf: () => 'client',
-  // Its server knows conditions and ranges itself, and what stands before it may tell people apart.
+  // The file server handles conditional and range requests itself, and may answer different people differently.
   clientFileType: () => undefined,
   showsFiles: () => false,
   isReadOnly: () => true,

@@ -1,5 +1,5 @@
-// What stands beside the desktop under a path of its own (`desktop.routes`): in Kasm's images sound, uploads, microphone
-// and gamepad. Their protocols are not published: nothing is read into their paths, and their streams are only counted.
+// Further servers under paths of their own (`desktop.routes`): in Kasm's images sound, uploads, microphone and gamepad. Their
+// protocols are not published, so the gateway does not interpret their paths and only counts the bytes of their streams.
 
 import type { KindOfDesktop } from './desktop-kind.ts'
 import { kasmvnc } from './kasmvnc.ts'

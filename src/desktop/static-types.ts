@@ -1,5 +1,5 @@
-// What a web client is made of, and what each is to a browser. KasmVNC goes by the beginning of the extension and takes
-// JSON for a script and wasm for anything (websocket.c:851-893), which `nosniff` and strict modules do not forgive.
+// Content types of the files of a web client. KasmVNC matches only the start of an extension and sends wrong types for JSON and
+// wasm (websocket.c:851-893). With `nosniff` and modules, browsers refuse those.
 
 const TYPES: Readonly<Record<string, string>> = {
   css: 'text/css; charset=utf-8',
@@ -26,7 +26,7 @@ const TYPES: Readonly<Record<string, string>> = {
   woff2: 'font/woff2',
 }
 
-/** By the extension of a canonical path; undefined for what is no part of a client, its documents included. */
+/** The type by the extension of a canonical path; undefined for files that are not part of a client, and for its documents. */
 export function staticTypeOf(path: string): string | undefined {
   const extension = /\.(\w+)$/.exec(path)?.[1]?.toLowerCase() ?? ''
   return Object.hasOwn(TYPES, extension) ? TYPES[extension] : undefined

@@ -1,4 +1,4 @@
-// How the gateway trusts a desktop's certificate: the system's roots, a CA of its own, one pinned certificate, or none.
+// How the gateway verifies a desktop's certificate: by the system's roots, a CA file, a pinned certificate, or not at all.
 
 import { readFileSync } from 'node:fs'
 import { Agent as HttpAgent, type AgentOptions } from 'node:http'

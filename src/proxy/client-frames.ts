@@ -1,7 +1,7 @@
-// WebSocket frames (RFC 6455 5.2) from the browser: each must be one that every server behind us takes for the same
-// bytes as we do (docs/architecture.md, invariant 14), for KasmVNC looks at neither FIN nor RSV and drops what it does not
-// know. The payload is shown to a reader where it lies; where that says what must not go on, the rest goes on in frames of
-// our own: whole messages, masked with the client's key, never longer than the client's.
+// WebSocket frames (RFC 6455 5.2) from the browser. Each frame must mean the same bytes to the gateway and to every server
+// behind it (docs/architecture.md, invariant 14): KasmVNC ignores FIN and RSV and drops frames that it does not know. A reader
+// parses the payload in place. If parts must not be forwarded, the rest is sent in frames of the gateway's own: whole messages,
+// masked with the client's key, never longer than the client's frames.
 
 import { headerLength, payloadLength } from './frames.ts'
 
@@ -9,30 +9,30 @@ const MAX_HEADER = 14
 const SHORT_HEADER = 6
 const HEADER_16 = 8
 const MAX_CONTROL = 125
-/** What stands for a length in 16 bits, the longest of those, and what stands for one in 64. */
+/** Code for a 16-bit length, the greatest such length, and code for a 64-bit length. */
 const LENGTH_16 = 126
 const MAX_16 = 0xffff
 const LENGTH_64 = 127
-/** Whole messages, no extension: the only first bytes there are. */
+/** Whole messages without extensions: the only allowed first bytes. */
 const BINARY = 0x82
 const CLOSE = 0x88
 const PING = 0x89
 const PONG = 0x8a
 const MASKED = 0x80
-/** More than any chunk takes. */
+/** More steps than any chunk needs. */
 const UNBOUNDED = 2 ** 30 - 1
-/** Of one frame, whatever is left: nobody's frame is split that holds no more messages than a client writes at once. */
+/** Steps granted to a frame that has begun, so that a frame with as many messages as clients write at once is not split. */
 const MIN_STEPS_OF_FRAME = 64
 
-/** Is shown the payload of a client's binary frames, still masked, and may write to it. */
+/** Receives the masked payload of a client's binary frames and may write to it. */
 export interface PayloadReader {
-  /** Of what was read last: pairs of places in the chunk between which nothing goes on. */
+  /** Ranges of the last chunk that must not be forwarded: pairs of start and end. */
   readonly cuts: readonly number[]
-  /** A byte that was cut before and goes on now, ahead of what was read last. */
+  /** A byte withheld from an earlier chunk that must now be sent before the last one. */
   readonly restored: number | undefined
-  /** Of what was read last: numbers that had to be understood. */
+  /** How many numbers were parsed in the last chunk. */
   readonly numbersRead: number
-  /** How far it went: to the end, or to where it had read `maxNumbers` numbers. */
+  /** Returns where it stopped: at the end, or after `maxNumbers` numbers. */
   read(
     chunk: Uint8Array,
     from: number,
@@ -43,7 +43,7 @@ export interface PayloadReader {
   ): number
 }
 
-/** Follows a client's stream of frames through any split into chunks. */
+/** Parses a client's stream of frames, however it is split into chunks. */
 export class ClientFrames {
   /**
    * How much may still be gone over: a step is a frame, or a number that the reader has to understand. Where none is
@@ -54,10 +54,10 @@ export class ClientFrames {
   readonly #reader: PayloadReader
   readonly #header = Buffer.alloc(MAX_HEADER)
   readonly #mask = new Uint8Array(4)
-  /** Of the header under way; a wrong one stays under way for good. */
+  /** Bytes of the current header. After a violation the header never completes. */
   #headerBytes = 0
   #payloadLeft = 0
-  /** Place in the mask of the next byte of payload. */
+  /** Index into the mask for the next byte of payload. */
   #phase = 0
   #isBinary = false
   #hasClosed = false
@@ -66,30 +66,30 @@ export class ClientFrames {
   #rewritten: Buffer[] = []
   #checked = 0
 
-  /** `limit` is the longest payload the server takes; one that fits 16 bits means that it knows no longer form. */
+  /** `limit` is the longest payload that the server accepts. If it fits 16 bits, the server knows no longer form. */
   constructor(limit: number, reader: PayloadReader) {
     this.#limit = limit
     this.#reader = reader
   }
 
-  /** The client has said Close; anything more is a violation. */
+  /** The client has sent Close. Any further frame is a violation. */
   get hasClosed(): boolean {
     return this.#hasClosed
   }
 
-  /** How much of the last chunk `check` has gone over; the rest is to be given to it again. */
+  /** How much of the last chunk `check` has processed. Pass the rest to it again. */
   get checked(): number {
     return this.#checked
   }
 
-  /** Whether a Pong came since this was last asked. */
+  /** Whether a Pong has arrived since the last call. */
   takePong(): boolean {
     const had = this.#hasPonged
     this.#hasPonged = false
     return had
   }
 
-  /** What goes on in place of the chunk that was rewritten; once. */
+  /** The replacement for a rewritten chunk. Returns it only once. */
   takeRewritten(): readonly Buffer[] {
     const pieces = this.#rewritten
     this.#rewritten = []
@@ -115,7 +115,7 @@ export class ClientFrames {
 
   #checkFrames(chunk: Buffer): 'as-it-came' | 'rewritten' | 'violation' {
     let isRewritten = false
-    /** From here on, what was looked at goes as it came. */
+    /** From here on, checked bytes are forwarded unchanged. */
     let kept = 0
     const putAside = (from: number, to: number): void => {
       if (from > kept) this.#rewritten.push(chunk.subarray(kept, from))
@@ -130,7 +130,7 @@ export class ClientFrames {
       if (!isBegun) at = this.#readHeader(chunk, at)
       if (this.#isBroken) break
       if (this.#headerBytes > 0) {
-        // Nobody knows yet how much of the frame will go on, nor what its header will say.
+        // It is not yet known how much of the frame is forwarded, and so what its header says.
         putAside(start, at)
       } else if (this.#isBinary && this.#payloadLeft > 0) {
         const from = at
@@ -158,7 +158,7 @@ export class ClientFrames {
     return this.#reader.cuts.length === 0 && this.#reader.restored === undefined
   }
 
-  /** Payload that was just read, without its cuts. `phase` is the place in the mask of its first byte. */
+  /** The payload that was just read, without its cuts. `phase` is the index into the mask for its first byte. */
   #rewrite(chunk: Buffer, from: number, to: number, phase: number): void {
     const { cuts, restored } = this.#reader
     if (restored !== undefined) {
@@ -175,7 +175,7 @@ export class ClientFrames {
     }
   }
 
-  /** The mask is turned so that bytes which were masked with it from `phase` on need not be touched. */
+  /** Rotates the mask so that bytes masked from `phase` on stay unchanged. */
   #headerFor(length: number, phase: number): Buffer {
     const header = Buffer.alloc(headerLengthFor(length))
     header[0] = BINARY
@@ -193,7 +193,7 @@ export class ClientFrames {
     return header
   }
 
-  /** A whole binary frame and nothing else, as every key and pointer event comes. */
+  /** The chunk is exactly one binary frame, as for every key and pointer event. */
   #isOneShortFrame(chunk: Uint8Array): boolean {
     const length = chunk.length - SHORT_HEADER
     return (
@@ -220,7 +220,7 @@ export class ClientFrames {
     return to
   }
 
-  /** As far as the header goes, or to its first wrong byte. */
+  /** Reads to the end of the header, or to its first invalid byte. */
   #readHeader(chunk: Uint8Array, from: number): number {
     let at = from
     while (at < chunk.length) {
@@ -239,7 +239,7 @@ export class ClientFrames {
     return at
   }
 
-  /** Judges the byte of the header that came last. */
+  /** Checks the latest byte of the header. */
   #isAllowed(): boolean {
     const first = this.#header[0]
     const isControl = first === CLOSE || first === PING || first === PONG
@@ -251,7 +251,7 @@ export class ClientFrames {
       if (isControl) return form <= MAX_CONTROL
       return form !== LENGTH_64 || this.#limit > MAX_16
     }
-    // A length written longer than it need be is what it says, to KasmVNC as to websockify; others hang up on it.
+    // KasmVNC and websockify accept a length in a longer form than needed. Other servers close the connection.
     return (
       isControl ||
       this.#headerBytes < headerLength(this.#header) ||
@@ -277,7 +277,7 @@ export class ClientFrames {
   }
 }
 
-/** Of a client's frame, in the shortest form. */
+/** The header of a client's frame, in its shortest form. */
 function headerLengthFor(payload: number): number {
   if (payload < LENGTH_16) return SHORT_HEADER
   return payload <= MAX_16 ? HEADER_16 : MAX_HEADER

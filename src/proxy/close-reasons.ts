@@ -1,4 +1,4 @@
-// Why a tunnel closes, and how the browser is told (RFC 6455 7.4).
+// Why a tunnel closes, and the Close frame that tells the browser (RFC 6455 7.4).
 
 import type { EndReason } from '../session/session.ts'
 import { closeFrame } from './frames.ts'
@@ -11,7 +11,7 @@ export type CloseReason =
   | 'client-closed'
   | 'client-gone'
 
-/** Close codes (RFC 6455 7.4). The browser's own ends have none: nobody is left to hear it. */
+/** Close codes (RFC 6455 7.4). When the browser itself ended the stream, no Close is needed. */
 const CLOSE_CODES: Readonly<Record<Exclude<CloseReason, 'client-closed' | 'client-gone'>, number>> =
   {
     'signed-out': 4401,

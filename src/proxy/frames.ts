@@ -1,31 +1,31 @@
-// WebSocket frames (RFC 6455 5.2) towards the browser, as far as the gateway needs them: where one ends. Headers are
-// counted, payloads pass unseen; and the two frames that the gateway says itself, Close and Ping.
+// WebSocket frames (RFC 6455 5.2) towards the browser. The gateway only finds where each frame ends; payloads pass unread. It also
+// sends two frames of its own: Close and Ping.
 
 import { randomBytes } from 'node:crypto'
 
 const MAX_HEADER = 14
 const CLOSE = 0x8
 
-/** Follows a stream of frames through any split into chunks. */
+/** Finds the frame boundaries in a stream, however it is split into chunks. */
 export class FrameCounter {
   readonly #header = Buffer.alloc(MAX_HEADER)
   #headerBytes = 0
   #payloadLeft = 0
   #hasClosed = false
 
-  /** Between two frames: the only place where another one may be said. */
+  /** The stream is between two frames. Only here may another frame be sent. */
   get isAtBoundary(): boolean {
     return this.#payloadLeft === 0 && this.#headerBytes === 0
   }
 
-  /** The stream has said Close itself; nothing may follow it. */
+  /** The stream has sent Close itself. Nothing may follow it. */
   get hasClosed(): boolean {
     return this.#hasClosed
   }
 
-  /** Goes over a whole chunk. */
+  /** Processes a whole chunk. */
   count(chunk: Uint8Array): void {
-    // Most chunks of a picture lie within one frame.
+    // Most chunks of a picture are within one frame.
     if (chunk.length < this.#payloadLeft) {
       this.#payloadLeft -= chunk.length
       return
@@ -33,14 +33,14 @@ export class FrameCounter {
     for (let at = 0; at < chunk.length;) at = this.step(chunk, at)
   }
 
-  /** Goes on to the end of the frame under way, and no further; how much of the chunk that is. */
+  /** Processes the chunk to the end of the current frame. Returns how many bytes that is. */
   countToBoundary(chunk: Uint8Array): number {
     let at = 0
     while (at < chunk.length && !this.isAtBoundary) at = this.step(chunk, at)
     return at
   }
 
-  /** Goes as far as one header or one payload does; where in the chunk that is. */
+  /** Processes one header or one payload. Returns the position after it. */
   step(chunk: Uint8Array, from: number): number {
     if (this.#payloadLeft > 0) {
       const taken = Math.min(this.#payloadLeft, chunk.length - from)
@@ -63,14 +63,14 @@ export class FrameCounter {
   }
 }
 
-/** Bytes of the header whose first two are known. */
+/** The length of a header by its first two bytes. */
 export function headerLength(header: Uint8Array): number {
   const second = header[1] as number
   const length = second & 0x7f
   return 2 + (length === 126 ? 2 : length === 127 ? 8 : 0) + (second & 0x80 ? 4 : 0)
 }
 
-/** Bytes of the payload that a whole header announces; 2^53 and more come out as Infinity. */
+/** The payload length in a complete header. Lengths of 2^53 and more become Infinity. */
 export function payloadLength(header: Buffer): number {
   const length = (header[1] as number) & 0x7f
   if (length === 126) return header.readUInt16BE(2)
@@ -81,7 +81,7 @@ export function payloadLength(header: Buffer): number {
     : high * 0x1_0000_0000 + header.readUInt32BE(6)
 }
 
-/** A Close of the server's (unmasked). `reason` is one of our own words, hence short. */
+/** A server's Close (unmasked). `reason` is one of the gateway's own words, so it is short. */
 export function closeFrame(code: number, reason: string): Buffer {
   const text = Buffer.from(reason)
   const frame = Buffer.alloc(4 + text.length)
@@ -92,7 +92,7 @@ export function closeFrame(code: number, reason: string): Buffer {
   return frame
 }
 
-/** A Ping with a payload that nobody can answer in advance. */
+/** A Ping with a random payload, so that nobody can answer it in advance. */
 export function pingFrame(): Buffer {
   return Buffer.concat([Buffer.from([0x89, 8]), randomBytes(8)])
 }

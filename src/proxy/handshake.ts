@@ -1,20 +1,20 @@
-// The WebSocket handshake on the wire (RFC 6455 4.1 and 4.2): what a browser offers, whether the desktop's answer is one,
-// and the gateway's own answer.
+// The WebSocket handshake on the wire (RFC 6455 4.1 and 4.2): reads the browser's offer, checks the desktop's answer, and writes
+// the gateway's answer.
 
 import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 
 export interface Offer {
   readonly key: string
-  /** The subprotocols that the browser named; an answer must not name one that was not offered. */
+  /** The subprotocols that the browser offers. An answer must name one of them or none. */
   readonly protocols: readonly string[]
 }
 
-/** RFC 9110 5.6.2, and no more of them than anybody means. */
+/** A token (RFC 9110 5.6.2) of plausible length. */
 const SUBPROTOCOL = /^[\w!#$%&'*+\-.^`|~]{1,128}$/
 const MAX_SUBPROTOCOLS = 8
 
-/** What the client offers, or undefined where it is no WebSocket handshake that the server could take. */
+/** The client's offer; undefined if this is not a WebSocket handshake that the server can accept. */
 export function readHandshake(
   { method, httpVersion, headers }: IncomingMessage,
   subprotocol: string | undefined,
@@ -34,7 +34,7 @@ export function readHandshake(
     headers['sec-websocket-version'] === '13' &&
     /^[A-Za-z0-9+/]{22}==$/.test(key) &&
     isTaken &&
-    // A body would be taken for the first frames.
+    // The server would take a body for the first frames.
     length === '0' &&
     encoding === undefined
   return isHandshake ? { key, protocols } : undefined

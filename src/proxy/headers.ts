@@ -1,21 +1,21 @@
-// What crosses between browser and desktop. Towards the desktop: only what is listed, in canonical spelling, with
-// `Authorization` first, as KasmVNC takes the first match anywhere in the request text (kasmvnc.ts). Towards the
-// browser: the desktop shares our origin and is not trusted with it.
+// The headers that pass between browser and desktop. Towards the desktop: only listed ones, in canonical case, `Authorization`
+// first, because KasmVNC takes the first match anywhere in the request text (kasmvnc.ts). Towards the browser: the desktop shares
+// the gateway's origin and is not trusted with it.
 
 import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import type { KindOfDesktop, PathMeaning } from '../desktop/desktop-kind.ts'
 
-/** No field of a request to the desktop is longer (net/target.ts holds the target to the same). */
+/** Maximum length of each field of a request to the desktop. The same limit holds for the target (net/target.ts). */
 const MAX_FIELD = 1_024
 
 export interface UpstreamIdentity {
   readonly authorization: string | undefined
   readonly clientAddress: string
-  /** The desktop's host, with its port. */
+  /** The desktop's host and port. */
   readonly host: string
 }
 
-/** The header of a plain request, in the order it is sent. */
+/** The headers of a plain request, in the order in which they are sent. */
 export function requestHeaders(
   kind: KindOfDesktop,
   client: IncomingHttpHeaders,
@@ -29,7 +29,7 @@ export function requestHeaders(
   return headers
 }
 
-/** The header of an upgrade. KasmVNC answers 404 to one without an Origin or a subprotocol. */
+/** The headers of an upgrade. KasmVNC answers 404 without an Origin or a subprotocol. */
 export function upgradeHeaders(
   upstream: UpstreamIdentity,
   origin: string,
@@ -56,13 +56,13 @@ function leadingHeaders(upstream: UpstreamIdentity): Record<string, string> {
   }
 }
 
-/** The header of the answer that the browser gets for the desktop's. */
+/** The headers of the answer to the browser. */
 export function responseHeaders(
   upstream: IncomingMessage,
   meaning: PathMeaning,
   csp: string,
   desktopUrl: URL,
-  /** What was taken off the front of the path that was asked for. */
+  /** The prefix that was removed from the requested path. */
   prefix = '',
 ): OutgoingHttpHeaders {
   const headers: OutgoingHttpHeaders = {}
@@ -79,10 +79,10 @@ export function responseHeaders(
   headers['cross-origin-resource-policy'] = 'same-origin'
   headers['referrer-policy'] ??= 'same-origin'
   headers['cache-control'] ??= 'private, no-cache'
-  // What somebody put there, or named themselves, must not run as a page of this origin.
+  // Files that somebody stored or named must not run as a page of this origin.
   if (meaning !== 'client') headers['x-content-type-options'] = 'nosniff'
   if (meaning === 'download') headers['content-disposition'] = 'attachment'
-  // Pictures of the screen, and who has been there.
+  // Screenshots and session lists must not be cached.
   if (meaning === 'owner-api') headers['cache-control'] = 'no-store'
   return headers
 }
@@ -98,7 +98,7 @@ const NOT_FOR_THE_BROWSER = new Set([
   'trailer',
   'transfer-encoding',
   'upgrade',
-  // Ours to say: a cookie or a policy of the desktop's would be a cookie or a policy of this origin.
+  // Only the gateway sets these: a cookie or a policy of the desktop would apply to the gateway's origin.
   'set-cookie',
   'www-authenticate',
   'authentication-info',
@@ -125,7 +125,7 @@ function connectionOptions(connection: string | undefined): ReadonlySet<string> 
   )
 }
 
-// A redirect to itself names an address that only the gateway reaches; one that names no host leads the same way here.
+// A redirect to the desktop's own address leads to a host that only the gateway can reach. Without the host it works here too.
 function onOurOrigin(location: string, desktopUrl: URL, prefix: string): string {
   const namesHost = /^(?:[a-z][a-z\d+.-]*:)?\/\//i.test(location)
   const url = namesHost ? URL.parse(location, desktopUrl.href) : null

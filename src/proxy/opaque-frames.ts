@@ -1,12 +1,12 @@
-// A browser's WebSocket frames to something that is no RFB server: what they say is between the two, and only that the browser
-// has said Close is told.
+// A browser's WebSocket frames to a server that does not speak RFB. The gateway does not parse their content; it only notices
+// the browser's Close.
 
 import { FrameCounter } from './frames.ts'
 
-/** More than any chunk takes. */
+/** More steps than any chunk needs. */
 const UNBOUNDED = 2 ** 30 - 1
 
-/** Stands where ClientFrames does for a desktop. */
+/** Used in place of ClientFrames. */
 export class OpaqueFrames {
   /** As in ClientFrames; a step is a header or a payload. */
   stepsLeft = UNBOUNDED
@@ -17,7 +17,7 @@ export class OpaqueFrames {
     return this.#frames.hasClosed
   }
 
-  /** How much of the last chunk `check` has gone over; the rest is to be given to it again. */
+  /** How much of the last chunk `check` has processed. Pass the rest to it again. */
   get checked(): number {
     return this.#checked
   }

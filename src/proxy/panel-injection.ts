@@ -1,5 +1,5 @@
-// The panel's way into the desktop's own page: which requests ask for that page, and what changes in its answer. The rest
-// of the desktop's answers is none of our business.
+// Injects the panel into the desktop's page: decides which requests ask for that page, and changes their answers. All other
+// answers of the desktop pass unchanged.
 
 import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import { Transform } from 'node:stream'
@@ -8,11 +8,11 @@ import { isDocumentRequest } from '../net/navigation.ts'
 import { PANEL_TAG } from '../panel/panel-script.ts'
 import { HeadInsertion } from './head-insertion.ts'
 
-/** Where KasmVNC and noVNC keep the page that the desktop is on; a second screen's window is another. */
+/** The paths of the desktop's page in KasmVNC and noVNC. The window of a second screen has another path. */
 const PAGES = new Set(['/', '/index.html', '/vnc.html'])
 const TAG = Buffer.from(PANEL_TAG)
 
-/** What describes bytes that are not the ones sent. */
+/** Headers that describe the original bytes, not the changed ones. */
 const OF_THE_DESKTOPS_BYTES = [
   'accept-ranges',
   'content-digest',
@@ -22,7 +22,7 @@ const OF_THE_DESKTOPS_BYTES = [
   'last-modified',
   'repr-digest',
 ]
-/** With them the desktop could send a part of the page, a coded page, or word that the browser's copy will do. */
+/** With these headers the desktop could answer with a part of the page, an encoded page, or 304. */
 const ASK_FOR_LESS = new Set([
   'accept-encoding',
   'if-modified-since',
@@ -31,7 +31,7 @@ const ASK_FOR_LESS = new Set([
   'range',
 ])
 
-/** Whether the answer to this request gets the panel, should it be a page. */
+/** Whether the answer to this request gets the panel if it is a page. */
 export function wantsPanel(
   settings: SettingsHolder,
   request: Pick<IncomingMessage, 'method' | 'headers'>,
@@ -44,7 +44,7 @@ export function wantsPanel(
   )
 }
 
-/** The client's headers for a page that gets the panel: all of it, as it is. */
+/** The client's headers, changed so that the desktop sends the whole page unencoded. */
 export function askForWholePage(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   const kept = Object.entries(headers).filter(([name]) => !ASK_FOR_LESS.has(name))
   return { ...Object.fromEntries(kept), 'accept-encoding': 'identity' }
@@ -65,7 +65,7 @@ export function insertPanel(
   if (headers['content-length'] !== undefined) {
     changed['content-length'] = String(length + TAG.length)
   }
-  // The next version's tag must reach this browser, and its forms must say where they come from (`Origin`).
+  // The page must not be cached, since a newer version has another tag. Its forms must send `Origin`.
   changed['cache-control'] = 'private, no-cache'
   changed['referrer-policy'] = 'same-origin'
   return { headers: changed, through: insertTag() }
@@ -73,7 +73,7 @@ export function insertPanel(
 
 function isPlainHtml(headers: OutgoingHttpHeaders): boolean {
   const { 'content-type': type = '', 'content-encoding': encoding = 'identity' } = headers
-  // Sixteen bits a character: the tag's bytes would be others.
+  // In UTF-16 the bytes of the tag would differ.
   return (
     /^text\/html\s*(?:;|$)/i.test(type) && !/utf-16/i.test(type) && /^identity$/i.test(encoding)
   )

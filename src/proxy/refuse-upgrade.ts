@@ -1,13 +1,13 @@
-// How an upgrade that does not get through is answered: in plain HTTP, for there is no WebSocket yet to close.
+// Refuses an upgrade with a plain HTTP answer: there is no WebSocket yet that could be closed.
 
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 
 const RETRY_AFTER_S = 5
-/** Milliseconds that the client has for reading the answer. */
+/** How long the client has to read the answer, in ms. */
 const LINGER_MS = 1_000
 
-/** Also the label of `ghostwire_upgrades_refused_total`. */
+/** Also used as a label of `ghostwire_upgrades_refused_total`. */
 export type UpgradeRefusal =
   | 'origin'
   | 'handshake'
@@ -41,14 +41,14 @@ const STATUS: Readonly<Record<UpgradeRefusal, number>> = {
   draining: 503,
 }
 
-/** `extra` are whole header lines. */
+/** `extra` contains complete header lines. */
 export function refuseUpgrade(socket: Socket, reason: UpgradeRefusal, extra = ''): void {
   const status = STATUS[reason]
   const retry = status === 503 || status === 429 ? `Retry-After: ${RETRY_AFTER_S}\r\n` : ''
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${extra}${retry}Content-Length: 0\r\nConnection: close\r\n\r\n`,
   )
-  // The rest of what the client sends is nobody's.
+  // Discard the rest of what the client sends.
   socket.resume()
   setTimeout(() => socket.destroy(), LINGER_MS).unref()
 }

@@ -1,5 +1,5 @@
-// How a request that does not get through is answered: a person going to a page is led on, a script is told, and
-// nobody is sent round in a circle.
+// Answers requests that may not pass: a navigation gets a redirect or a page, a script gets JSON, and nobody ends in a redirect
+// loop.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { SettingsHolder } from '../config/config.ts'
@@ -14,11 +14,11 @@ import type { BeginLogin } from '../oidc/login.ts'
 import { deniedPage, failurePage, type FailureKind, type Page } from '../pages/pages.ts'
 import type { ToPublicHost } from '../session/public-host.ts'
 
-/** Seconds after which a try may go better, where time alone can mend it. */
+/** Retry-After in seconds, for failures that may pass by themselves. */
 const RETRY_AFTER_S = 5
 const SIGN_IN_PATH = '/oauth2/sign_in'
 
-/** Where a person may use the desktop, and not this of it. */
+/** Failures for people who may use the desktop, but not this part of it. */
 const CLOSED: Readonly<Partial<Record<ForbiddenReason, FailureKind>>> = {
   'owner-api': 'owner-only',
   downloads: 'downloads-denied',
@@ -35,18 +35,18 @@ export interface RefuseParts {
   readonly log: Log
 }
 
-/** The request as the browser made it, before it was cleaned for the desktop. */
+/** The browser's request, before it is rewritten for the desktop. */
 export type Asked = Pick<IncomingMessage, 'method' | 'url' | 'headers'>
 
 export interface Refuse {
-  /** Answers what the gate did not grant. */
+  /** Answers a request that the gate refused. */
   unauthorized(
     request: Asked,
     response: ServerResponse,
     refused: Refused,
     client: Client,
   ): Promise<void>
-  /** Answers what failed after it. */
+  /** Answers a request that failed after the gate. */
   failed(
     request: Asked,
     response: ServerResponse,
@@ -86,7 +86,7 @@ export function createRefuse(parts: RefuseParts): Refuse {
       client,
       automatic: true,
     })
-    // It has been reported; the page shows the same request id.
+    // The failure is already reported. The page shows the same request id.
     const show = (kind: FailureKind, retryAfter?: number): void =>
       sendPage(
         response,
@@ -125,7 +125,7 @@ export function createRefuse(parts: RefuseParts): Refuse {
         }
         if (refused.ended === undefined) return toSignIn(request, response, client)
         const query = new URLSearchParams({ reason: refused.ended, rd: wantedPath(request) })
-        // The cookie stays until the next sign-in: it is what says that an idle end asks for one anew.
+        // Keep the cookie until the next sign-in: it shows that the session ended by idleness, which demands a new authentication.
         return redirect(response, `${SIGN_IN_PATH}?${query.toString()}`, [])
       }
       case 'forbidden': {

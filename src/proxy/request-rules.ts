@@ -1,4 +1,4 @@
-// What a request that the gate let through may look like, before anything of it goes on.
+// Checks the form of a request that the gate has granted, before anything is forwarded.
 
 import type { IncomingMessage } from 'node:http'
 import type { KindOfDesktop } from '../desktop/desktop-kind.ts'
@@ -7,7 +7,7 @@ import { SAFE_METHODS } from './upstream-request.ts'
 
 export type Unacceptable = 'method-not-allowed' | 'bad-request' | 'cross-site'
 
-/** How the body travels on: there is none, it is taken in first (KasmVNC's API), or it passes as it comes (a route). */
+/** How the body is forwarded: not at all, after it was read whole (KasmVNC's API), or as a stream (a route). */
 export type BodyMode = 'none' | 'whole' | 'streamed'
 
 export function bodyModeOf(method: string, kind: KindOfDesktop, path: string): BodyMode {
@@ -33,14 +33,14 @@ export function unacceptable(
   const { 'content-length': length = '0', 'transfer-encoding': encoding } = headers
   if (mode === 'none') {
     if (!SAFE_METHODS.has(method)) return 'method-not-allowed'
-    // A body that nobody expects is a second request to a server that does not read it.
+    // A server that does not read an unexpected body takes it for a second request.
     if (length !== '0' || encoding !== undefined) return 'bad-request'
   }
-  // Node undoes the last coding, and that must be all there is.
+  // Node decodes only the last transfer coding, so it must be the only one.
   if (encoding !== undefined && encoding.toLowerCase() !== 'chunked') return 'bad-request'
-  // A worker of the desktop's would outlive the session and answer for the gateway's own pages.
+  // A service worker of the desktop would outlive the session and could answer for the gateway's own pages.
   if (headers['service-worker'] !== undefined) return 'bad-request'
-  // A link or a form of another site's would act with the cookie of the person who follows it.
+  // A link or a form on another site would act with the cookie of the person who follows it.
   const isHarmless = mode === 'none' && kind.isReadOnly(path)
   return isHarmless || isSameOrigin(headers, origin) ? undefined : 'cross-site'
 }

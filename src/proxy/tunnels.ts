@@ -1,4 +1,4 @@
-// What is open on this replica, by the session it belongs to and ends with: tunnels, and the plain requests beside them.
+// All tunnels and plain requests that are open on this replica, by session. When a session ends, they end.
 
 import type { Permission, Role } from '../config/config.ts'
 import { FairQueue } from '../desktop/fair-queue.ts'
@@ -11,38 +11,38 @@ import type { CloseReason } from './close-reasons.ts'
 import { Tunnel, type Link } from './tunnel.ts'
 import { TurnQueue } from './turn-queue.ts'
 
-/** What a tunnel, the handshake that will become one, or a request can be asked and told. */
+/** A tunnel, a handshake that may become one, or a plain request. */
 interface Closable {
   readonly role: Role
   readonly clipboardIn: Permission
-  /** Comes to its end by itself, and is waited for while draining. */
+  /** Ends by itself. Draining waits for it. */
   readonly isRequest?: boolean
   close(reason: CloseReason): void
 }
 
 export interface Ticket {
-  /** Turns the handshake into a tunnel, unless its session ended meanwhile. */
+  /** Turns the handshake into a tunnel, unless its session has ended meanwhile. */
   join(link: Link): void
-  /** The handshake came to nothing. */
+  /** The handshake has failed. */
   discard(): void
 }
 
-/** A peer that takes nothing for so long while we have something for it has vanished. */
+/** A peer that accepts no byte for this long, although there are some, has vanished. */
 const STALLED_MS = 60_000
-/** A browser answers a Ping; one that has sent nothing for so long has vanished. */
+/** Browsers answer Pings. A browser that sends nothing for this long has vanished. */
 const SILENCE_TIMEOUT_MS = 90_000
 const PING_EVERY_MS = 30_000
 const LOOK_EVERY_MS = 10_000
-/** A session that ended is remembered so long, for handshakes that were under way. */
+/** How long an ended session is remembered, for handshakes that were under way. */
 const REMEMBER_ENDED_MS = 60_000
 
 export interface TunnelsParts {
   readonly metrics: Metrics
   readonly audit: Audit
   readonly presence: PresenceBook
-  /** Called as a session's tunnel, or its handshake, begins; the answer is called when it is over. */
+  /** Called when a tunnel or a handshake of the session begins. The returned function is called when it is over. */
   readonly watch: (session: Session, cookie: string) => () => void
-  /** How many tunnels a person may have here, handshakes under way included. */
+  /** How many tunnels a person may have on this replica, including running handshakes. */
   readonly tunnelsPerPerson: () => number
   readonly now: () => number
 }
@@ -51,7 +51,7 @@ export class Tunnels {
   readonly #parts: TunnelsParts
   readonly #bySession = new Map<string, Set<Closable>>()
   readonly #open = new Set<Tunnel>()
-  /** A place for each tunnel and each handshake that may become one. */
+  /** One place per tunnel, and per handshake that may become one. */
   readonly #places: FairQueue
   readonly #turns = new TurnQueue()
   readonly #recentlyEnded = new Map<string, CloseReason>()
@@ -127,9 +127,9 @@ export class Tunnels {
     return unwatch
   }
 
-  /** Ends everything of a session. */
+  /** Ends everything that belongs to a session. */
   closeSession(sessionId: string, reason: CloseReason): void {
-    // A store that was away may say "live" again the next moment.
+    // A store that was unavailable may report the session as live again.
     if (reason !== 'store-lost') this.#recentlyEnded.set(sessionId, reason)
     setTimeout(() => this.#recentlyEnded.delete(sessionId), REMEMBER_ENDED_MS).unref()
     for (const member of this.#bySession.get(sessionId) ?? []) member.close(reason)
@@ -145,7 +145,7 @@ export class Tunnels {
     }
   }
 
-  /** Ends the tunnels, and whatever tunnel comes after. */
+  /** Ends all tunnels, and all that would open later. */
   drain(): void {
     this.#isDraining = true
     for (const members of this.#bySession.values()) {
@@ -168,7 +168,7 @@ export class Tunnels {
     return count
   }
 
-  /** Since the start, open tunnels included. */
+  /** Bytes since the start, including open tunnels. */
   countBytes(): { toBrowser: number; toDesktop: number } {
     const total = { ...this.#closedBytes }
     for (const tunnel of this.#open) {

@@ -1,12 +1,12 @@
-// Tunnels whose browser has sent more than may be gone over at once go on in a later turn of the event loop, a few each
-// turn and in order: however many of them flood the gateway with tiny frames, a turn stays short for everybody else.
+// Tunnels that have received more than one turn of the event loop may process continue in a later turn, a few per turn and in
+// order. So a turn stays short for all others, however many tunnels flood the gateway with tiny frames.
 
-/** What a tunnel may go over (ClientFrames.stepsLeft) before the others come: 256 of the smallest frames take some 50 µs. */
+/** Steps of one tunnel per turn (ClientFrames.stepsLeft). 256 of the smallest frames take about 50 µs. */
 export const STEPS_A_TURN = 256
 export const MAX_TUNNELS_A_TURN = 4
 
 export interface Yielding {
-  /** Its turn has come; it may wait for another one at once. */
+  /** Called when it is the tunnel's turn. The tunnel may queue again at once. */
   takeTurn(): void
 }
 
@@ -22,13 +22,13 @@ export class TurnQueue {
   #schedule(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
-    // After the reads of a turn, so that everybody else is served in between.
+    // Runs after the reads of a turn, so that the other tunnels are served in between.
     setImmediate(() => this.#giveTurns())
   }
 
   #giveTurns(): void {
     this.#isScheduled = false
-    // Those who wait again are not for this turn.
+    // Tunnels that queue again wait for the next turn.
     let left = Math.min(this.#waiting.size, MAX_TUNNELS_A_TURN)
     for (const tunnel of this.#waiting) {
       if (left === 0) break

@@ -1,5 +1,5 @@
-// Upgrades: Origin first and without any I/O, then the gate, then the desktop's own 101, then a tunnel. Until that 101
-// every answer is plain HTTP. RFC 6455 4.2.
+// Handles upgrades (RFC 6455 4.2): checks the Origin without any I/O, asks the gate, waits for the desktop's 101, and opens a
+// tunnel. Until the 101, every answer is plain HTTP.
 
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
@@ -26,7 +26,7 @@ import { upgradeHeaders } from './headers.ts'
 import { refuseUpgrade, type UpgradeRefusal } from './refuse-upgrade.ts'
 import type { Ticket, Tunnels } from './tunnels.ts'
 
-/** Milliseconds from our first byte to the desktop's whole 101, waiting for a place included. */
+/** Time-out in ms for the desktop's complete 101, including the wait for a place. */
 const HANDSHAKE_TIMEOUT_MS = 10_000
 
 export interface UpgradeParts {
@@ -41,7 +41,7 @@ export interface UpgradeParts {
   readonly log: Log
 }
 
-/** Handles one upgrade; the socket is ours from here on. Never rejects. */
+/** Handles one upgrade and owns the socket from here on. Never rejects. */
 export type HandleUpgrade = (
   request: IncomingMessage,
   socket: Socket,
@@ -69,11 +69,11 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
   }
 
   return async function handleUpgrade(request, socket, head) {
-    // Before anything else: a reset on a socket without a listener ends the process.
+    // First of all: a reset on a socket without an error listener would end the process.
     socket.on('error', destroyOnError)
     const { headers } = request
     const { origin } = settings.current.publicUrl
-    // A page of any site may open a WebSocket with this person's cookie; only its Origin gives it away.
+    // A page of any site can open a WebSocket with this person's cookie. Only the Origin reveals it.
     if (headers.origin !== origin) return refuse(socket, 'origin')
     const target = canonicalTarget(request.url ?? '')
     if (target === undefined) return refuse(socket, 'handshake')
@@ -99,7 +99,7 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
     const { session, role, clipboardIn, cookie, place } = authorization
     connections.keepTunnel(socket, session.identity)
     if (place.upstream.pausedFor() !== undefined) return refuse(socket, 'desktop-refused')
-    // Its end may have come while the gate looked, and comes only once.
+    // The socket may have ended while the gate was deciding, and the event is emitted only once.
     if (socket.destroyed || socket.readableEnded) {
       socket.destroy()
       return undefined
@@ -157,13 +157,13 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
       writeDenied(session, client, 'tunnel-limit')
       return settle('tunnel-limit')
     }
-    // The session may have ended since it was read.
+    // The session may have ended since the gate read it.
     if (isSettled) return ticket.discard()
     const place = upstream.handshakes.acquire(person, (giveUp) => (giveUpWaiting = giveUp))
     if (typeof place === 'boolean') shakeHands(place, ticket)
     else void place.then((isGranted) => shakeHands(isGranted, ticket))
 
-    /** Ends the handshake: with a refusal, or without one where nobody is left to hear it. */
+    /** Ends the handshake with a refusal, or silently if the client has gone. */
     function settle(refusal: UpgradeRefusal | undefined): void {
       if (isSettled) return
       cleanUp()
@@ -183,10 +183,10 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
 
     function shakeHands(isGranted: boolean, ticket: Ticket): void {
       if (!isGranted) return settle('desktop-busy')
-      // It was given up in the very moment in which its turn came.
+      // The client gave up at the moment in which its turn came.
       if (isSettled) return upstream.handshakes.release(person)
       holdsPlace = true
-      // It turned somebody away while this one waited.
+      // The desktop refused the gateway's credentials while this handshake waited.
       if (upstream.pausedFor() !== undefined) return settle('desktop-refused')
       upstreamRequest = send({
         agent: upstream.tunnelAgent,
@@ -244,12 +244,12 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
   }
 }
 
-/** No closure: it lives as long as the socket, and would hold all of the handshake for as long. */
+/** Not a closure: it lives as long as the socket and would keep the whole handshake in memory. */
 function destroyOnError(this: Socket): void {
   this.destroy()
 }
 
-/** Undefined for a server that speaks something else. */
+/** Undefined for a server that does not speak RFB. */
 function readerFor(
   dialect: RfbDialect | undefined,
   role: Role,

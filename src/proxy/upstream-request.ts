@@ -1,4 +1,4 @@
-// What every plain request to the desktop is held to, whoever carries it.
+// Time-outs and limits of every plain request to the desktop.
 
 import type { ClientRequest } from 'node:http'
 import type { Upstream } from '../desktop/upstream.ts'
@@ -6,31 +6,31 @@ import { codeOf, GatewayError } from '../lib/errors.ts'
 import type { Log } from '../observability/log.ts'
 import type { FailureKind } from '../pages/pages.ts'
 
-/** Milliseconds until the desktop's answer must have begun, and between two pieces of it. */
+/** Time-out in ms until the desktop's answer begins, and between two chunks of it. */
 export const ANSWER_TIMEOUT_MS = 30_000
 
-/** GET and HEAD: no body of theirs is passed on. */
+/** Methods whose body is never forwarded. */
 export const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD'])
 
-/** Call it once the request has its socket; `onSwitched` is the one fault that Node tells nobody of. */
+/** Call this when the request has its socket. `onSwitched` reports an unexpected 101, which Node does not report. */
 export function restrain(
   upstreamRequest: ClientRequest,
   upstream: Upstream,
   onSwitched: (error: GatewayError) => void,
 ): void {
-  // One request a connection: what a server says too much must not become the next person's answer.
+  // One request per connection: surplus bytes of a server must not become the next person's answer.
   upstreamRequest.shouldKeepAlive = false
   if (upstream.pausedFor() !== undefined) {
-    // It turned another one away while this one waited.
+    // The desktop refused the gateway's credentials while this request waited.
     upstreamRequest.destroy(new GatewayError('desktop-refused', 'the desktop is left alone'))
     return
   }
-  // Without a listener Node drops the connection and tells nobody.
+  // Without a listener, Node closes the connection silently.
   upstreamRequest.once('upgrade', (_, socket) => {
     socket.destroy()
     onSwitched(new GatewayError('desktop-broken', 'the desktop switched protocols unasked'))
   })
-  // A byte a second keeps an idle timer happy for ever: the whole answer head has one deadline.
+  // One byte per second would keep an idle timer running for ever, so the whole header of the answer has one deadline.
   let deadline: NodeJS.Timeout | undefined
   const mayTake = (): void => {
     deadline = setTimeout(() => {
@@ -39,14 +39,14 @@ export function restrain(
       )
     }, ANSWER_TIMEOUT_MS)
   }
-  // An answer to a body comes after it, and a large one takes its time.
+  // The answer follows the request body, and a large body takes time.
   if (SAFE_METHODS.has(upstreamRequest.method)) mayTake()
   else upstreamRequest.once('finish', mayTake)
   upstreamRequest.once('response', () => clearTimeout(deadline))
   upstreamRequest.once('close', () => clearTimeout(deadline))
 }
 
-/** The desktop answered 401: it is left alone, and the operator told. */
+/** The desktop answered 401: pause requests to it and tell the operator. */
 export function turnedAway(upstream: Upstream, log: Log): void {
   upstream.markRefused()
   log.error(`the desktop refuses the gateway's credentials: check ${upstream.credentialSettings}`)
@@ -56,6 +56,6 @@ export function failureOf(error: unknown): FailureKind {
   const code = codeOf(error)
   if (code === 'desktop-refused' || code === 'desktop-broken' || code === 'desktop-busy')
     return code
-  // What Node's parser did not understand.
+  // Node's HTTP parser could not parse the answer.
   return error instanceof Error && 'bytesParsed' in error ? 'desktop-broken' : 'desktop-unreachable'
 }

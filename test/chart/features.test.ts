@@ -186,6 +186,9 @@ const CHANGES: Readonly<Record<string, readonly string[]>> = {
   'chart/ci/servicemonitor-values.yaml': [
     '+ Service/desk-ghostwire-gateway-admin',
     '+ ServiceMonitor/desk-ghostwire-gateway',
+    // The gateway answers to the names of its admin Service.
+    '~ ConfigMap/desk-ghostwire-gateway',
+    '~ Deployment/desk-ghostwire-gateway',
     '~ NetworkPolicy/desk-ghostwire-gateway',
   ],
   'chart/ci/sqlite-values.yaml': [
