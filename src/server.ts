@@ -1,5 +1,5 @@
-// The two listeners: limits before anything is believed, then one of three ways: the gateway's own endpoints, any other
-// request, an upgrade.
+// The two listeners. The public one applies its limits first. Then it passes on the gateway's own endpoints, other requests, and
+// upgrades, each to its handler.
 
 import { readFileSync, unwatchFile, watchFile } from 'node:fs'
 import {
@@ -26,19 +26,19 @@ const LIMITS = {
   headersTimeout: 15_000,
   requestTimeout: 30_000,
   connectionsCheckingInterval: 5_000,
-  // Longer than the 60 s that ingress controllers keep a connection: they close it, never we under their hands.
+  // Longer than the 60 s of ingress controllers, so that they close idle connections and not the gateway during a request.
   keepAliveTimeout: 75_000,
 }
-/** Milliseconds without a byte either way, on anything but a tunnel. */
+/** Time-out in ms without bytes in either direction. Does not apply to tunnels. */
 const SILENCE_TIMEOUT_MS = 120_000
-/** Where a route may take uploads; its silence still ends a connection, and any other body has a deadline of its own. */
+/** Time-out of a request when routes may take uploads. Silence still ends a connection, and other bodies have deadlines of their own. */
 const UPLOAD_TIMEOUT_MS = 3_600_000
 const CERTIFICATE_CHECK_MS = 5_000
-/** Requests on one connection that wait for their answers. Browsers send one at a time, and so do proxies. */
+/** Maximum number of unanswered requests on one connection. Browsers and proxies send one at a time. */
 const MAX_PIPELINED_REQUESTS = 16
 
 export interface ServerParts {
-  /** /oauth2/…, by Hono. */
+  /** Handles /oauth2/… with Hono. */
   readonly handleOwn: (request: IncomingMessage, response: ServerResponse) => void
   readonly handleWeb: HandleWeb
   readonly handleUpgrade: HandleUpgrade
@@ -50,9 +50,9 @@ export interface ServerParts {
 
 export interface RunningServer {
   readonly port: number
-  /** No new connection, no new request on an old one; resolves when the last answer is out. */
+  /** Accepts no new connection and no new request on an old one. Resolves when the last answer is sent. */
   drain(): Promise<void>
-  /** Ends whatever is left. */
+  /** Closes all remaining connections. */
   close(): void
 }
 
@@ -65,7 +65,7 @@ export async function startPublicServer(
 
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request
-    // A read can hold thousands of small requests, each of them many times its own size in memory.
+    // One read can contain thousands of small requests, and each takes many times its size in memory.
     if (answers.countUnderWay(socket) > MAX_PIPELINED_REQUESTS) {
       if (!socket.destroyed) connections.refuse(socket, 'pipelining')
       return undefined
@@ -73,7 +73,7 @@ export async function startPublicServer(
     connections.noteRequest(socket)
     if (isDraining) response.setHeader('connection', 'close')
     if (!settleHost(request, settings.publicUrl)) {
-      // What is left of a body must not be read as the next request.
+      // The rest of a body must not be parsed as the next request.
       response.setHeader('connection', 'close')
       return refuse.failed(request, response, 'bad-request')
     }
@@ -81,7 +81,7 @@ export async function startPublicServer(
     if (isOwn(url)) return handleOwn(request, response)
     const target = canonicalTarget(url)
     if (target === undefined) return refuse.failed(request, response, 'bad-request')
-    // Ours in another spelling: nobody's.
+    // Another spelling of the gateway's own paths is not found.
     if (isOwn(target.path)) return refuse.failed(request, response, 'not-found')
     handleWeb(request, response, target, clientOf(request)).catch((error: unknown) => {
       log.error({ err: error }, 'a request failed')
@@ -92,7 +92,7 @@ export async function startPublicServer(
   const options = {
     ...LIMITS,
     ...(settings.desktop.routes.length === 0 ? {} : { requestTimeout: UPLOAD_TIMEOUT_MS }),
-    // Anything else that asks to be upgraded (h2c, our own endpoints behind auth_request) is a plain request.
+    // Other upgrades (h2c, the gateway's own endpoints behind auth_request) are handled as plain requests.
     shouldUpgradeCallback: (request: IncomingMessage) =>
       request.headers.upgrade?.toLowerCase() === 'websocket' &&
       settleHost(request, settings.publicUrl) &&
@@ -106,7 +106,7 @@ export async function startPublicServer(
   admitConnections(server, connections)
   server.setTimeout(SILENCE_TIMEOUT_MS)
   server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
-    // Pipelined behind a request whose answer would end up in the tunnel.
+    // Pipelined behind another request: its answer would end up in the tunnel.
     if (answers.countUnderWay(socket) > 0) {
       socket.destroy()
       return
@@ -152,7 +152,7 @@ function isOwn(path: string): boolean {
 function listen(server: Server | HttpsServer, { host, port }: ListenAddress): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    // Without a host: every address, v4 and v6.
+    // Without a host: all addresses, IPv4 and IPv6.
     server.listen({ port, ...(host === undefined ? {} : { host }) }, () => {
       server.off('error', reject)
       resolve((server.address() as AddressInfo).port)
@@ -160,7 +160,7 @@ function listen(server: Server | HttpsServer, { host, port }: ListenAddress): Pr
   })
 }
 
-/** Asks before Node spends anything on a connection: a parser, a TLS handshake. */
+/** Decides about a connection before Node spends a parser or a TLS handshake on it. */
 function admitConnections(server: Server | HttpsServer, connections: Connections): void {
   const listeners = server.listeners('connection')
   server.removeAllListeners('connection')
@@ -172,15 +172,15 @@ function admitConnections(server: Server | HttpsServer, connections: Connections
 
 interface Answers {
   countUnderWay(socket: Socket): number
-  /** Called now if no answer is under way, and whenever that is so again. */
+  /** Calls `then` now if no answer is running, and each time when that is so again. */
   whenNone(then: () => void): void
 }
 
-/** Knows which connections wait for an answer, and answers those that cannot be understood. */
+/** Tracks which connections wait for an answer, and answers requests that cannot be parsed. */
 function followAnswers(server: Server | HttpsServer): Answers {
   const owed = new Map<Socket, Set<ServerResponse>>()
   let whenNone = (): void => {}
-  // Ahead of whoever answers, so that the request is counted by then.
+  // Before the other listeners, so that the request is counted when they answer.
   server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
     const answers = owed.get(socket) ?? new Set()
     owed.set(socket, answers.add(response))
@@ -191,7 +191,7 @@ function followAnswers(server: Server | HttpsServer): Answers {
     })
   })
   server.on('clientError', (error: Error, socket: Socket) => {
-    // In the middle of an answer another one would be taken for a part of it.
+    // In the middle of an answer, another one would be taken for a part of it.
     const isSpeaking = [...(owed.get(socket) ?? [])].some(({ headersSent }) => headersSent)
     if (!socket.writable || isSpeaking) socket.destroy()
     else answerBroken(error, socket)
@@ -208,14 +208,14 @@ function followAnswers(server: Server | HttpsServer): Answers {
 function drain(server: Server | HttpsServer, answers: Answers): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve())
-    // A connection whose TLS handshake is under way is not among those that the server can close.
+    // The server cannot close a connection during its TLS handshake.
     server.on('secureConnection', (socket: Socket) => socket.destroy())
-    // Browsers keep connections, and open some in advance: those are not worth waiting for.
+    // Browsers keep connections open and open some in advance. Draining does not wait for those.
     answers.whenNone(() => server.closeAllConnections())
   })
 }
 
-// What is no HTTP gets the shortest answer there is, and nothing of it is echoed.
+// Invalid HTTP gets the shortest answer possible. It echoes nothing.
 function answerBroken(error: Error, socket: Socket): void {
   const status: Record<string, string> = {
     HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
@@ -240,7 +240,7 @@ function createTlsServer(
     cert: readFileSync(files.certFile),
     key: readFileSync(files.keyFile),
   })
-  // WebSockets need HTTP/1.1: offered alone, nobody chooses otherwise.
+  // WebSockets need HTTP/1.1, so ALPN offers nothing else.
   const server = createHttpsServer(
     {
       ...options,
@@ -255,11 +255,11 @@ function createTlsServer(
       server.setSecureContext(read())
       log.info('TLS certificate reloaded')
     } catch (error) {
-      // Mid-write, or the key of another certificate: the old pair goes on until both fit.
+      // The files may be half written, or the key may belong to another certificate. Keep the old pair until both fit.
       log.warn({ err: error }, 'TLS certificate not reloaded')
     }
   }
-  // By polling: Kubernetes swaps a link above the file, which no watch of the file itself sees.
+  // By polling: Kubernetes swaps a symbolic link above the file, and a watch of the file does not notice that.
   for (const file of [files.certFile, files.keyFile]) {
     watchFile(file, { interval: CERTIFICATE_CHECK_MS, persistent: false }, reload)
   }

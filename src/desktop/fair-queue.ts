@@ -1,11 +1,11 @@
-// Shares something scarce among persons: each may hold so many places and no more, and those who wait are served in
-// turn, one of each person, however many wait of one.
+// Shares a scarce resource among persons. Each person has a maximum number of places. Waiting requests are served round robin, one
+// per person in turn, however many of one person wait.
 
 export interface QueueLimits {
-  /** Places in all, and of one person. */
+  /** Maximum number of places, in total and per person. */
   readonly maxConcurrent: number
   readonly maxConcurrentOfOne: number
-  /** How many may wait for a place, in all and of one person. */
+  /** Maximum number of waiting requests, in total and per person. */
   readonly maxWaiting: number
   readonly maxWaitingOfOne: number
   /** Milliseconds. */
@@ -14,17 +14,17 @@ export interface QueueLimits {
 
 type Settle = (isGranted: boolean) => void
 
-/** What one person holds and waits for. */
+/** The places and the waiting requests of one person. */
 interface Share {
   running: number
-  /** First come, first served within one person. */
+  /** In order of arrival. */
   readonly waiting: Set<Settle>
 }
 
 export class FairQueue {
   readonly #limits: QueueLimits
   readonly #shares = new Map<string, Share>()
-  /** Persons who wait; whose turn is next comes first. */
+  /** Persons with waiting requests. The first one is next. */
   readonly #turns = new Set<Share>()
   #running = 0
   #waiting = 0
@@ -38,7 +38,7 @@ export class FairQueue {
     return this.#shares.size
   }
 
-  /** Takes a place for `person` (session/person.ts) if one is free. True: give it back with `release`. */
+  /** Takes a place for `person` (session/person.ts) if one is free. If true, give it back with `release`. */
   tryAcquire(person: string): boolean {
     const isFree = this.#isFree(this.#shares.get(person))
     if (isFree) this.#begin(this.#shareOf(person))
@@ -87,7 +87,7 @@ export class FairQueue {
       if (this.#running >= this.#limits.maxConcurrent) return
       const [next] = share.waiting
       if (next === undefined || !this.#isFree(share)) continue
-      // Behind everybody else who waits; this loop comes to it again.
+      // Move the person to the end of the line; the loop comes back to them.
       this.#turns.delete(share)
       this.#turns.add(share)
       this.#begin(share)

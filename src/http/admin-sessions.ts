@@ -1,5 +1,5 @@
-// The admin API: who is signed in, and how to end that. Ending is a kick and not a ban: whoever may sign in may do so
-// again. Bearer token (RFC 6750), compared in constant time; without one set there is no such API.
+// The admin API: lists sessions and ends them. Ending a session is not a ban: the person may sign in again. It needs the bearer
+// token (RFC 6750), which is compared in constant time. Without a configured token the API is off.
 
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { Hono, type Context } from 'hono'
@@ -93,7 +93,7 @@ export function createAdminSessions(parts: AdminSessionsParts): Hono {
       audit.write({ event: 'admin_action', request, reason: `${method} ${path}`, ended: count })
       return context.json({ ended: count })
     } catch (error) {
-      // The tunnels of this replica go all the same; the rest is tried again until the store takes it.
+      // The tunnels on this replica end all the same. The rest is repeated until the store accepts it.
       for (const { id } of here().filter(isMeant))
         sessions.end(id, 'revoked', request).catch(() => {})
       audit.write({ event: 'admin_action', request, reason: `${method} ${path}`, ended: 0 })

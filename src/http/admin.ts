@@ -1,5 +1,5 @@
-// The admin listener: health, readiness, metrics. An outage of a part never makes a replica unready: Kubernetes would
-// empty the Service, and take the waiting page with it.
+// The admin listener: health, readiness, metrics. An outage of a part never makes a replica unready: Kubernetes would remove all
+// replicas from the Service, and people would lose the waiting page.
 
 import type { HttpBindings } from '@hono/node-server'
 import { Hono } from 'hono'

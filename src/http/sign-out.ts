@@ -13,7 +13,7 @@ import {
   type HttpParts,
 } from './context.ts'
 
-/** Seconds a person may take at the provider, which may ask whether they mean it. */
+/** Seconds that a person may take at the provider, which may ask for confirmation. */
 const AT_PROVIDER_S = 600
 
 export function createSignOut(parts: HttpParts): { ask: Handle; signOut: Handle } {
@@ -33,13 +33,13 @@ export function createSignOut(parts: HttpParts): { ask: Handle; signOut: Handle 
     }
     const cookie = readCookie(context.req.header('cookie'), cookies.sessionName)
     const found = cookie === undefined ? undefined : await sessions.find(cookie)
-    // Its cookie is how the next sign-in knows that nobody was there, and asks who is (session.idleReauth).
+    // Keep the cookie: it tells the next sign-in that this session ended by idleness (session.idleReauth).
     if (found?.state === 'ended') return sendTo('/oauth2/sign_in?reason=signed-out')
     const forget = [cookies.clear(cookies.sessionName), loginStates.clearRounds()]
     if (cookie === undefined || found?.state !== 'live') {
       return sendTo('/oauth2/sign_in?reason=signed-out', forget)
     }
-    // Read before the end, which throws the tokens away.
+    // Read before the end, because the end deletes the tokens.
     const vault = await sessions.openVault(cookie)
     await sessions.end(found.session.id, 'signed-out', context.get('requestId'))
     const state = randomState()

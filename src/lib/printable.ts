@@ -1,11 +1,11 @@
-// Text of somebody else's, made fit for a log line.
+// Makes foreign text safe for a log line.
 
 /**
  * At most `maxLength` characters, then `…`. Quotes, backslashes and what shows nothing or moves other text (controls,
  * joiners, bidirectional marks, lone surrogates) become `\u{…}`.
  */
 export function printable(text: string, maxLength: number): string {
-  // A character is at most two units, and the rest of the text may be megabytes.
+  // A character has at most two code units, and the rest of the text may be megabytes long.
   const characters = Array.from(text.slice(0, maxLength * 2 + 2))
   const shown = characters.slice(0, maxLength).map((one) => (isPlain(one) ? one : escape(one)))
   return shown.join('') + (characters.length > maxLength ? '…' : '')

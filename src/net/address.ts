@@ -1,4 +1,4 @@
-// IP addresses in the one form that they are compared and counted in.
+// Brings IP addresses into the one form in which they are compared and counted.
 
 import { BlockList, isIP } from 'node:net'
 

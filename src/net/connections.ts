@@ -1,15 +1,15 @@
-// The connections of the public listener, bounded: somebody who is not signed in must neither fill the memory nor lock
-// everybody else out. They are counted from TCP's accept on, so unfinished TLS handshakes and headers are included.
+// Bounds the connections of the public listener: a client that is not signed in must neither fill the memory nor lock others out.
+// Connections count from TCP accept on, including unfinished TLS handshakes and headers.
 
 import type { Socket } from 'node:net'
 import { networkOf, plainAddress } from './address.ts'
 
-/** When the listener is full, a stranger's connection that asked for nothing for so long makes way for any newcomer. */
+/** When the listener is full, any newcomer replaces a stranger's connection that has been silent for this long. */
 const MAX_SILENCE_WHEN_FULL_MS = 5_000
-/** Connections, apart from tunnels, that one person keeps out of the reach of newcomers. */
+/** How many connections of one person, besides tunnels, newcomers cannot replace. */
 const MAX_KEPT_PER_PERSON = 64
 
-/** `limit`: a newcomer for which there was no room. `made-way`: an older one, closed for a newcomer. */
+/** `limit`: a newcomer without room. `made-way`: an older connection, closed for a newcomer. */
 export type RefusedReason = 'limit' | 'made-way' | 'pipelining'
 
 export interface ConnectionsParts {
@@ -22,16 +22,16 @@ export interface ConnectionsParts {
 
 interface Connection {
   readonly socket: Socket
-  /** Whose connections are counted together; undefined behind a trusted proxy, whose address is many people's. */
+  /** The network whose connections count together; undefined behind a trusted proxy, which stands for many people. */
   readonly network: string | undefined
-  /** When it was opened or last asked for something; milliseconds since the epoch. */
+  /** When it was opened or last sent a request; milliseconds since the epoch. */
   activeAt: number
-  /** Who is signed in on it; undefined: a stranger's. */
+  /** The person who is signed in on it; undefined: a stranger. */
   person: string | undefined
   isGone: boolean
 }
 
-/** As the provider names people. */
+/** Named as in session/person.ts. */
 export interface Person {
   readonly iss: string
   readonly sub: string
@@ -44,9 +44,9 @@ export interface Person {
  */
 export class Connections {
   readonly #parts: ConnectionsParts
-  /** By address and port of the client, which a TLS socket and the TCP socket below it have in common. */
+  /** Keyed by the client's address and port, which a TLS socket shares with the TCP socket below it. */
   readonly #byPeer = new Map<string, Connection>()
-  /** The least active first. */
+  /** Ordered by activity, least active first. */
   readonly #strangers = new Set<Connection>()
   readonly #strangersByNetwork = new Map<string, Set<Connection>>()
   readonly #keptByPerson = new Map<string, Set<Connection>>()
@@ -60,11 +60,11 @@ export class Connections {
     return this.#size
   }
 
-  /** Takes a TCP connection that was accepted. False: there is no room for it, and it is closed. */
+  /** Registers an accepted TCP connection. False: there is no room, and it is closed. */
   admit(socket: Socket): boolean {
     const { max, now, isTrustedProxy } = this.#parts
     if (socket.remoteAddress === undefined) {
-      // The client has gone already.
+      // The client has left already.
       socket.destroy()
       return false
     }
@@ -92,7 +92,7 @@ export class Connections {
     return true
   }
 
-  /** A whole header has come in. */
+  /** A complete header has arrived. */
   noteRequest(socket: Socket): void {
     const connection = this.#byPeer.get(peerOf(socket))
     if (connection === undefined || connection.isGone || connection.person !== undefined) return
@@ -101,7 +101,7 @@ export class Connections {
     this.#addStranger(connection)
   }
 
-  /** `person` is signed in on it. Beyond what one person may keep, their oldest is a stranger's again. */
+  /** `person` is signed in on the connection. Beyond the limit per person, the person's oldest connection counts as a stranger's. */
   keep(socket: Socket, person: Person): void {
     const connection = this.#byPeer.get(peerOf(socket))
     if (connection === undefined || connection.isGone || connection.person !== undefined) return
@@ -116,7 +116,7 @@ export class Connections {
     this.#addStranger(oldest)
   }
 
-  /** A connection of a person's that becomes a tunnel. Tunnels have a limit of their own, and never make way. */
+  /** The connection becomes a tunnel. Tunnels have a limit of their own and are never replaced. */
   keepTunnel(socket: Socket, person: Person): void {
     const connection = this.#byPeer.get(peerOf(socket))
     if (connection === undefined || connection.isGone) return
@@ -125,7 +125,7 @@ export class Connections {
     connection.person = nameOf(person)
   }
 
-  /** Closes a connection that asks for too much at once. */
+  /** Closes a connection with too many requests at once. */
   refuse(socket: Socket, reason: RefusedReason): void {
     this.#parts.onRefused(reason)
     socket.destroy()
@@ -134,7 +134,7 @@ export class Connections {
   #makeRoom(network: string | undefined): boolean {
     const leaving = this.#silent() ?? this.#leastActiveOfMost(network)
     if (leaving === undefined) return false
-    // Now, and not when its 'close' comes: more newcomers may come before that.
+    // Now, not at 'close': more newcomers may arrive before that event.
     this.#forget(leaving)
     this.refuse(leaving.socket, 'made-way')
     return true

@@ -1,5 +1,5 @@
-// Who the client is, seen through the proxies in front. `X-Forwarded-For` counts only as far as declared proxies
-// wrote it: the rightmost address that is none of them is the client. `-Proto` and `-Host` are never read.
+// Finds the client's address behind proxies. `X-Forwarded-For` counts only as far as declared proxies wrote it: the rightmost
+// address that is not a declared proxy is the client. `-Proto` and `-Host` are never read.
 
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
@@ -7,11 +7,11 @@ import { createAddressMatcher, plainAddress } from './address.ts'
 
 export interface Client {
   readonly address: string
-  /** The peer sends `X-Forwarded-For` but is no declared proxy: many people may stand behind this one address. */
+  /** The peer sends `X-Forwarded-For` but is not a declared proxy. Many people may share its address. */
   readonly behindUndeclaredProxy: boolean
 }
 
-/** A function from a request to its client, for a list of CIDRs or addresses. */
+/** Returns a function from a request to its client. The list holds CIDRs or addresses of proxies. */
 export function createClientOf(
   trustedProxies: readonly string[],
 ): (request: IncomingMessage) => Client {
@@ -28,7 +28,7 @@ export function createClientOf(
     const hops = (Array.isArray(forwarded) ? forwarded.join(',') : forwarded).split(',')
     for (const hop of hops.toReversed()) {
       const address = plainAddress(hop.trim())
-      // What stands left of a value that is no address was written by nobody we know.
+      // Entries to the left of an invalid address cannot be trusted.
       if (isIP(address) === 0) break
       client = address
       if (!isTrusted(address)) break

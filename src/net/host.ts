@@ -1,5 +1,5 @@
-// Whom a request is meant for: `Host` (RFC 9110 7.2), or the authority of a target in absolute form (RFC 9112 3.2.2).
-// One request must not name two hosts, or a proxy in front and this gateway could each believe another one.
+// Which host a request is for: `Host` (RFC 9110 7.2), or the authority of a target in absolute form (RFC 9112 3.2.2). A request
+// must not name two hosts, because a proxy in front and the gateway could each believe a different one.
 
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
@@ -13,9 +13,9 @@ export function settleHost(request: IncomingMessage, publicUrl: URL): boolean {
   if (!hasOneHost(request)) return false
   if (url.startsWith('/')) return true
   const { scheme, authority, rest } = ABSOLUTE.exec(url)?.groups ?? {}
-  // Another form (`*`): what looks at the target judges it.
+  // Another form (`*`): the check of the target decides.
   if (scheme === undefined || authority === undefined || rest === undefined) return true
-  // People may be here by http or by https: a proxy in front ends TLS.
+  // Both http and https are possible, since a proxy in front may terminate TLS.
   const isOurs =
     HOST.test(authority) && URL.parse(`${scheme}://${authority}`)?.host === publicUrl.host
   if (!isOurs) return false
@@ -24,7 +24,7 @@ export function settleHost(request: IncomingMessage, publicUrl: URL): boolean {
   return true
 }
 
-/** No field `Host` (HTTP/1.0), or one with a valid value. Node itself keeps the first and drops the others. */
+/** True without a `Host` field (HTTP/1.0) or with one valid field. Node keeps the first field and drops the others. */
 export function hasOneHost({ headers, rawHeaders }: IncomingMessage): boolean {
   if (headers.host !== undefined && !HOST.test(headers.host)) return false
   let count = 0
@@ -47,5 +47,5 @@ export function isAddressOrNamed(host: string | undefined, names: readonly strin
 }
 
 const ABSOLUTE = /^(?<scheme>https?):\/\/(?<authority>[^/?#]*)(?<rest>.*)$/i
-// uri-host and port (RFC 3986 3.2.2, 3.2.3); nobody's user name.
+// uri-host and port (RFC 3986 3.2.2, 3.2.3), without user information.
 const HOST = /^(?:[\w\-.~!$&'()*+,;=%]*|\[[\da-fv:.]+\])(?::\d*)?$/i

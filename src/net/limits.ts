@@ -1,14 +1,14 @@
-// A bounded count of attempts per client address: a fixed window, forgotten when it ends.
+// Counts attempts per client address in fixed windows, with a bound on the number of addresses.
 
 import type { RateLimit } from '../config/config.ts'
 import { networkOf } from './address.ts'
 import type { Client } from './forwarded.ts'
 
-/** Addresses kept at once; the oldest window goes first. */
+/** Maximum number of addresses. The oldest window is dropped first. */
 const MAX_ADDRESSES = 10_000
 
 export interface AttemptLimiter {
-  /** Counts one attempt; the seconds to wait when it is one too many, else undefined. */
+  /** Counts one attempt. Returns the seconds to wait if it is one too many, else undefined. */
   attempt(address: string): number | undefined
 }
 
@@ -37,11 +37,11 @@ export function createAttemptLimiter(
   }
 }
 
-/** Many people stand behind a proxy, but not without end: times the limit of one client. */
+/** Factor for the clients behind one undeclared proxy: many people, but not an unlimited number. */
 const MANY_PEOPLE = 10
 
 export interface LoginLimiter {
-  /** Counts one attempt to sign in; the seconds to wait when it is one too many, else undefined. */
+  /** Counts one sign-in attempt. Returns the seconds to wait if it is one too many, else undefined. */
   attempt(client: Client): number | undefined
 }
 

@@ -1,15 +1,15 @@
-// How many connections this process can hold, by the memory there is.
+// Computes how many connections this process can hold with the available memory.
 
 import { readFileSync } from 'node:fs'
 import { totalmem } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
 import type { Settings } from '../config/config.ts'
 
-/** What bounds the process. Bytes; `openFiles` is a count. */
+/** The limits of the process, in bytes; `openFiles` is a count. */
 export interface Resources {
-  /** Of the container (cgroup v2 or v1), or of the machine where there is no limit. */
+  /** Memory limit of the container (cgroup v2 or v1); without one, the memory of the machine. */
   readonly memory: number
-  /** The most that V8's old generation may become. Without options it is about half of the container's memory. */
+  /** Maximum size of V8's old generation. Without options it is about half of the container's memory. */
   readonly heap: number
   readonly openFiles: number
 }
@@ -19,9 +19,9 @@ export interface Resources {
 const HEAP_PER_CONNECTION = 48 * 1_024
 const MEMORY_PER_CONNECTION = 96 * 1_024
 const MEMORY_PER_TLS_CONNECTION = 160 * 1_024
-/** The rest is for sessions, tunnels' buffers, files kept in memory, and the gateway itself. */
+/** The rest is for sessions, buffers of tunnels, cached files, and the gateway itself. */
 const SHARE = 0.5
-/** A tunnel has two sockets; and some files are neither. */
+/** A tunnel has two sockets, and some open files are not sockets. */
 const FILES_PER_CONNECTION = 2
 const OTHER_FILES = 100
 const MIN_CONNECTIONS = 64
@@ -62,7 +62,7 @@ export function chooseMaxConnections(
 }
 
 function resourcesOfThisProcess(nodeOptions: string): Resources {
-  // Without a limit it is 0, or, on cgroup v1, more than any machine has.
+  // Without a limit the value is 0 or, on cgroup v1, larger than any machine's memory.
   const constrained = process.constrainedMemory()
   return {
     memory: constrained === 0 ? totalmem() : Math.min(constrained, totalmem()),
@@ -71,14 +71,14 @@ function resourcesOfThisProcess(nodeOptions: string): Resources {
   }
 }
 
-// With an option for the old generation, V8's own figure adds the young one on top: up to 192 MiB that do not help.
+// With an option for the old generation, V8's figure also includes the young generation: up to 192 MiB that do not help.
 function maxHeapOfThisProcess(nodeOptions: string): number {
   const { heap_size_limit: limit } = getHeapStatistics()
   const [, mebibytes] = /--max[-_]old[-_]space[-_]size[= ](\d+)/.exec(nodeOptions) ?? []
   return mebibytes === undefined ? limit : Math.min(limit, Number(mebibytes) * 1_024 * 1_024)
 }
 
-// Only Linux tells; elsewhere memory alone counts.
+// Only Linux reports it. On other systems only memory counts.
 function openFilesOfThisProcess(): number {
   try {
     const limits = readFileSync('/proc/self/limits', 'utf8')

@@ -1,4 +1,4 @@
-// Connections that the public listener closed: each is counted, and a line a minute at most says so. A flood must not
+// Reports connections that the public listener closed: counts each, and logs at most one line a minute, so that a flood cannot
 // fill the log.
 
 import type { Log } from './log.ts'
@@ -11,7 +11,7 @@ export interface RefusedConnectionsParts {
   readonly log: Log
   /** Milliseconds since the epoch. */
   readonly now: () => number
-  /** How many connections the listener holds at most. */
+  /** Maximum number of connections of the listener. */
   readonly max: number
 }
 

@@ -1,5 +1,5 @@
-// Who may do what at the desktop. First matching rule wins, no match is a refusal, and every answer names its reason,
-// so that the audit can say why.
+// Decides who may do what at the desktop. The first matching rule wins. Without a match the person is refused. Every decision
+// has a reason for the audit.
 
 import type { AccessRule, Permission, Role, RuleMatch } from '../config/config.ts'
 import { parseEmailAddress } from '../lib/email-address.ts'
@@ -15,7 +15,7 @@ export type Decision =
     }
   | { readonly allowed: false; readonly reason: RefusalReason }
 
-/** `email-not-verified`: a rule would have matched, had the provider vouched for the address. */
+/** `email-not-verified`: a rule would match if the provider had verified the address. */
 export type RefusalReason = 'no-rule-matches' | 'email-not-verified'
 
 export function decide(identity: Identity, rules: readonly AccessRule[]): Decision {
@@ -42,17 +42,17 @@ export function withRightsBy(rules: readonly AccessRule[], session: Session): Se
 
 const ROLES: readonly Role[] = ['view', 'control', 'owner']
 
-/** Whether a role may do what `least` may. */
+/** Whether a role may do everything that `least` may do. */
 export function reaches(role: Role, least: Role): boolean {
   return ROLES.indexOf(role) >= ROLES.indexOf(least)
 }
 
-/** The claims beyond groups and e-mail that the rules look at; nothing else of a token is kept. */
+/** The claims besides groups and e-mail that rules name. Other claims of a token are not kept. */
 export function claimsNamedBy(rules: readonly AccessRule[]): ReadonlySet<string> {
   return new Set(rules.flatMap(({ match }) => Object.keys(match?.claims ?? {})))
 }
 
-/** Whether some rule looks at groups, at the e-mail address. */
+/** Whether any rule needs groups, or the e-mail address. */
 export function needsOf(rules: readonly AccessRule[]): { groups: boolean; email: boolean } {
   return {
     groups: rules.some(({ match }) => (match?.groups.length ?? 0) > 0),
@@ -60,7 +60,7 @@ export function needsOf(rules: readonly AccessRule[]): { groups: boolean; email:
   }
 }
 
-/** Some rule looks at the e-mail address, and what the provider gives as one is none: such a rule matches nobody. */
+/** A rule needs the e-mail address, but the provider's value is not a valid one, so no such rule can match. */
 export function hasUnusableEmail({ email }: Identity, rules: readonly AccessRule[]): boolean {
   return email !== undefined && needsOf(rules).email && parseEmailAddress(email) === undefined
 }

@@ -1,22 +1,21 @@
-// The static files of the desktop's web client, in memory for a minute, and for seconds which of them the desktop does not
-// have. Both are bounded, and apart from each other: made-up names push out no file. A file that is being fetched is
-// fetched once for all who ask.
+// A cache of the web client's static files: files for a minute, missing names for a few seconds. Both have a bound of their own,
+// so that invented names cannot push out files. Concurrent requests for a file share one fetch.
 
-/** How long a file is given out. A new image of the desktop mostly shows sooner: see `flush`. */
+/** How long a file is served from the cache. After a restart of the desktop it is usually shorter: see `flush`. */
 const FRESH_MS = 60_000
-/** Of all files together. The client has some 850 kB, a third of it more compressed. */
+/** Maximum size of all files together. The client has about 850 kB, and a third more for the compressed copies. */
 const MAX_BYTES = 33_554_432
-/** How long the desktop is not asked again for a file that it does not have. */
+/** How long a missing file is remembered. */
 const MISSING_FRESH_MS = 5_000
 const MAX_MISSING_BYTES = 1_048_576
-/** What an entry costs beside its bytes, so that many small ones are bounded too. */
+/** Overhead of an entry, so that many small ones are bounded too. */
 const ENTRY_BYTES = 2_048
 
 export interface Fetched<T> {
   readonly value: T
-  /** Undefined: for those who wait for it now, and nobody after them. */
+  /** Undefined: only for the requests that are waiting now. */
   readonly bytes: number | undefined
-  /** The desktop has no such file; `value` is how it says so. */
+  /** The desktop has no such file; `value` is its answer. */
   readonly isMissing?: boolean
 }
 
@@ -32,14 +31,14 @@ export class StaticCache<T> {
     this.#now = now
   }
 
-  /** What is kept under `key`, or is being fetched; undefined: neither. Rejects as that fetch does. */
+  /** The entry of `key`, cached or being fetched; undefined: neither. Rejects like the fetch. */
   find(key: string): Promise<T> | undefined {
     const now = this.#now()
     const entry = this.#files.find(key, now) ?? this.#missing.find(key, now)
     return entry === undefined ? this.#underWay.get(key) : Promise.resolve(entry.value)
   }
 
-  /** What `find` finds, or what `fetch` brings. Rejects as it does; a failure is not kept. */
+  /** The entry of `key`, or the result of `fetch`. Rejects like `fetch`; failures are not cached. */
   get(key: string, fetch: () => Promise<Fetched<T>>): Promise<T> {
     const found = this.find(key)
     if (found !== undefined) return found
@@ -59,7 +58,7 @@ export class StaticCache<T> {
     return fetched
   }
 
-  /** Forgets everything; what is being fetched goes to those who wait for it and to nobody after them. */
+  /** Empties the cache. Running fetches serve only the requests that are waiting now. */
   flush(): void {
     this.#generation += 1
     this.#files.clear()
@@ -74,7 +73,7 @@ interface Entry<T> {
   readonly staleAt: number
 }
 
-/** So many bytes and no more; the oldest entry goes first. */
+/** A map with a bound in bytes. The oldest entry is removed first. */
 class BoundedEntries<T> {
   readonly #freshMs: number
   readonly #maxBytes: number

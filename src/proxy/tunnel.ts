@@ -1,5 +1,5 @@
-// One proxied WebSocket: two sockets that live and die together. Towards the browser bytes pass as they come, and only
-// frame headers are counted; towards the desktop every frame is checked before it is forwarded as it came.
+// One proxied WebSocket: two sockets that always end together. Towards the browser, bytes pass unchanged and only frame headers
+// are tracked. Towards the desktop, each frame is checked before it is forwarded.
 
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
@@ -13,38 +13,38 @@ import { FrameCounter, pingFrame } from './frames.ts'
 import { OpaqueFrames } from './opaque-frames.ts'
 import { STEPS_A_TURN, type TurnQueue } from './turn-queue.ts'
 
-/** TCP keep-alive begins after so long; the kernel gives up 10 s later, which tells a vanished peer. */
+/** Idle time before TCP keep-alive starts. 10 s later the kernel gives up, which detects a vanished peer. */
 const KEEP_ALIVE_MS = 30_000
-/** The frame under way has so long to come to its end, or the browser gets no Close. */
+/** How long the current frame may take to end. After that the browser gets no Close. */
 const BOUNDARY_TIMEOUT_MS = 250
-/** Fewer bytes than these are copied when they have to wait. */
+/** Smaller chunks are copied when they have to wait. */
 const MIN_HELD_BYTES = 16_384
-/** After our FIN the browser has so long for its own. */
+/** How long the browser has for its FIN after ours. */
 const LINGER_MS = 500
 
 export interface Link {
   readonly client: Socket
-  /** The server at the other end. */
+  /** The server at the other end of the tunnel. */
   readonly server: Pick<Upstream, 'url' | 'markGone'>
-  /** Made by an agent that reuses reads. */
+  /** Created by an agent that reuses its read buffers. */
   readonly upstream: Socket
-  /** What either side had sent behind its handshake. */
+  /** Bytes that each side sent directly after its handshake. */
   readonly clientHead: Buffer
   readonly upstreamHead: Buffer
   readonly role: Role
   readonly clipboardIn: Permission
   readonly address: string
   readonly requestId: string
-  /** Reads what the browser tells the desktop; undefined: it is no RFB, and frames are only counted. */
+  /** Parses what the browser sends; undefined: the server does not speak RFB, and frames are only tracked. */
   readonly reader: RfbClientReader | undefined
-  /** The longest payload that the desktop takes in one frame. */
+  /** The longest payload that the desktop accepts in one frame. */
   readonly longestFrame: number
 }
 
 export interface TunnelEvents {
   /** A person typed, pointed or pasted. */
   onHumanInput(): void
-  /** From here on nobody knows what the browser says; once. */
+  /** Called once, when the client stream can no longer be parsed. */
   onUnknown(what: RfbUnknown): void
   onClosed(reason: CloseReason): void
 }
@@ -61,16 +61,16 @@ export class Tunnel {
   readonly #events: TunnelEvents
   #bytesToBrowser = 0
   #bytesToDesktop = 0
-  /** Since when (`performance.now()`: the clock on the wall may be put right) a side takes nothing; 0 while it does. */
+  /** Since when a side accepts no bytes (`performance.now()`, since the wall clock may be adjusted); 0 while it does. */
   #clientBlockedAt = 0
   #upstreamBlockedAt = 0
-  /** What the browser had sent when it was last looked at, and when that was (`performance.now()`). */
+  /** The browser's byte count at the last check that found new bytes, and the time of that check (`performance.now()`). */
   #heard = { bytes: 0, at: performance.now() }
-  /** Waits for its turn to go on with what the browser has sent, of which `#rest` is left. */
+  /** Waits for its turn to process `#rest`, the unprocessed part of the browser's last chunk. */
   #isYielding = false
   #rest: Buffer | undefined
   #owesPing = false
-  /** The first cause seen, which is the one that counts. */
+  /** The first cause of the end. Later causes do not count. */
   #reason: CloseReason | undefined
   #isUnknown = false
   #isEnding = false
@@ -91,12 +91,12 @@ export class Tunnel {
     this.#events = events
   }
 
-  /** Of the desktop's bytes, those that were passed on. */
+  /** Bytes of the desktop that were forwarded. */
   get bytesToBrowser(): number {
     return this.#bytesToBrowser
   }
 
-  /** Of the browser's bytes, those that were passed on. */
+  /** Bytes of the browser that were forwarded. */
   get bytesToDesktop(): number {
     return this.#bytesToDesktop
   }
@@ -131,7 +131,7 @@ export class Tunnel {
     if (upstreamHead.length > 0) this.#toBrowser(upstreamHead)
     readsOf(upstream).redirect((chunk) => this.#toBrowser(chunk))
     if (this.#clientBlockedAt === 0) upstream.resume()
-    // One side may have closed already, while the handshake was under way.
+    // One side may have closed during the handshake.
     if (client.destroyed) this.#finish('client-closed')
     else if (upstream.destroyed) this.close('desktop-gone')
   }
@@ -143,7 +143,7 @@ export class Tunnel {
     if (this.#isEnding || this.#isClosed) return
     this.#isEnding = true
     this.#reason ??= reason
-    // What the browser still sends is read and thrown away: unread, it would turn our FIN into a reset.
+    // Read and discard what the browser still sends: unread bytes would turn the FIN into a reset.
     this.#client.resume()
     const { destroyed, readableEnded } = this.#upstream
     if (destroyed || readableEnded || this.#serverFrames.isAtBoundary) {
@@ -154,14 +154,14 @@ export class Tunnel {
     setTimeout(() => this.#sayClose(), BOUNDARY_TIMEOUT_MS).unref()
   }
 
-  /** Lets the browser show that it is there, and every idle timer in between that the stream is. */
+  /** Lets the browser prove that it is still there, and keeps idle timers of proxies in between from expiring. */
   ping(): void {
     if (this.#isEnding) return
     this.#owesPing = true
     this.#pingWhereItFits()
   }
 
-  /** Ends a tunnel one of whose sides has vanished. `now` is `performance.now()`. */
+  /** Ends the tunnel if one of its sides has vanished. `now` is `performance.now()`. */
   checkLife(now: number, stalledAfter: number, silentAfter: number): void {
     const isStalled = (blockedAt: number): boolean =>
       blockedAt > 0 && now - blockedAt >= stalledAfter
@@ -172,14 +172,14 @@ export class Tunnel {
     } else if (isStalled(this.#upstreamBlockedAt)) this.close('desktop-gone')
   }
 
-  /** Called by the queue in which it waits while others are served. */
+  /** Called by the turn queue when it is this tunnel's turn. */
   takeTurn(): void {
     this.#isYielding = false
     this.#clientFrames.stepsLeft = STEPS_A_TURN
     this.#readOn()
   }
 
-  /** Goes on with what is left of the last read, then reads: once the desktop takes more, and it is this tunnel's turn. */
+  /** Processes the rest of the last chunk, then reads on, once the desktop accepts bytes and it is this tunnel's turn. */
   #readOn(): void {
     const rest = this.#rest
     if (rest !== undefined && this.#mayRead()) {
@@ -230,7 +230,7 @@ export class Tunnel {
     this.#upstreamBlockedAt = performance.now()
   }
 
-  /** True when nothing refers to the chunk's memory any more. */
+  /** True when nothing refers to the chunk's memory any longer. */
   #toBrowser(chunk: Buffer): boolean {
     if (this.#isEnding) return this.#finishFrame(chunk)
     this.#serverFrames.count(chunk)
@@ -242,7 +242,7 @@ export class Tunnel {
   #write(chunk: Buffer): boolean {
     const client = this.#client
     this.#bytesToBrowser += chunk.length
-    // What has to wait holds its memory, and a few bytes are not to hold all that was read into.
+    // Waiting bytes keep their buffer alive. Copy a few bytes, so that they do not keep a whole read buffer.
     const isCopied =
       chunk.length < MIN_HELD_BYTES && (client.writableLength > 0 || client instanceof TLSSocket)
     if (!client.write(isCopied ? Buffer.from(chunk) : chunk)) {
@@ -267,14 +267,14 @@ export class Tunnel {
     this.#client.write(pingFrame())
   }
 
-  /** The last word, where it fits, and our FIN. */
+  /** Sends the Close frame, if the stream is between two frames, and the FIN. */
   #sayClose(): void {
     if (this.#isClosed || this.#client.writableEnded) return
     this.#upstream.destroy()
     const reason = this.#reason ?? 'desktop-gone'
     if (!this.#serverFrames.isAtBoundary) {
-      // In the middle of a frame nothing can be said that would be heard as what it is.
-      // TLS has no reset of its own; without its close_notify the browser sees an unclean end all the same.
+      // In the middle of a frame, the browser would take a Close for payload.
+      // TLS has no reset. Without close_notify the browser still sees an unclean end.
       if (this.#client instanceof TLSSocket) this.#client.destroy()
       else this.#client.resetAndDestroy()
       return
@@ -284,7 +284,7 @@ export class Tunnel {
     setTimeout(() => this.#finish(reason), LINGER_MS).unref()
   }
 
-  /** Both sockets always go together. */
+  /** Both sockets always end together. */
   #finish(reason: CloseReason): void {
     if (this.#isClosed) return
     this.#isClosed = true

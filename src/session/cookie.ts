@@ -1,5 +1,5 @@
-// The gateway's cookies (RFC 6265bis): their names, how they are read, how they are set and taken back.
-// `__Host-` pins a cookie to this host, Secure and Path=/, so that neither a sibling host nor plain http can plant one.
+// The gateway's cookies (RFC 6265bis): their names, and how they are read, set and cleared.
+// `__Host-` binds a cookie to this host, Secure and Path=/, so that neither a sibling host nor plain http can plant one.
 
 import { randomBytes } from 'node:crypto'
 
@@ -15,7 +15,7 @@ export interface Cookies {
   clear(name: string): string
 }
 
-/** On http loopback ports share one jar, hence the port in the name; Safari refuses Secure there. */
+/** On http loopback, all ports share one cookie jar, hence the port in the name. Safari refuses Secure there. */
 export function createCookies(publicUrl: URL): Cookies {
   const secure = publicUrl.protocol === 'https:'
   const sessionName = secure ? '__Host-ghostwire' : `ghostwire-${publicUrl.port || '80'}`

@@ -1,5 +1,5 @@
-// What a login attempt must remember between the authorization request and its response, sealed into a cookie of its
-// own, so that several tabs can sign in at once and a replica other than the first can finish the attempt.
+// The state of a login attempt between the authorization request and its response, sealed into a cookie of its own. So several
+// tabs can sign in at the same time, and any replica can finish the attempt.
 
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { createSealer, type Sealer } from '../lib/seal.ts'
@@ -9,7 +9,7 @@ const LIFETIME_S = 600
 const MAX_PENDING = 5
 const ROUNDS_WINDOW_MS = 60_000
 const MAX_ROUNDS = 3
-/** Attempts finished on this replica that are remembered, so that a reload cannot redeem a code twice. */
+/** How many finished attempts this replica remembers, so that a reload does not redeem a code twice. */
 const MAX_REMEMBERED = 10_000
 
 export interface LoginState {
@@ -17,7 +17,7 @@ export interface LoginState {
   readonly nonce: string
   readonly codeVerifier: string
   readonly returnTo: string
-  /** The person must have authenticated since (ms since the epoch); undefined: whenever it was. */
+  /** The person must have authenticated since then (ms since the epoch); undefined: at any time. */
   readonly authenticatedAfter: number | undefined
   readonly createdAt: number
 }
@@ -34,13 +34,13 @@ export interface LoginStates {
     cookieHeader: string | undefined,
     attempt: Omit<LoginState, 'state' | 'createdAt'>,
   ): Promise<{ login: LoginState; setCookies: string[] }>
-  /** The attempt that `state` names. A taken one is used up, whatever becomes of it. */
+  /** Takes the attempt that `state` names. It is used up, whatever happens next. */
   take(cookieHeader: string | undefined, state: string): Promise<TakenLogin>
   /** The `Set-Cookie` value that ends the attempt. */
   finish(state: string): string
-  /** Counts a finished sign-in, so that one which does not stick ends in a page and not in a loop. */
+  /** Counts a finished sign-in, so that sign-ins without effect end in a page and not in a loop. */
   countRound(cookieHeader: string | undefined): Promise<string>
-  /** Three sign-ins within a minute came back, and still there is no session. */
+  /** Three sign-ins within a minute have finished, and there is still no session. */
   isLooping(cookieHeader: string | undefined): Promise<boolean>
   clearRounds(): string
 }
@@ -76,19 +76,19 @@ export function createLoginStates(
       if (used.has(state)) return { outcome: 'used' }
       const sealed = readCookie(cookieHeader, cookieName(state))
       if (sealed === undefined) {
-        // The browser drops the cookie in the moment that the attempt expires: nobody blocked it.
+        // The browser deletes the cookie when the attempt expires, so the cookie was not blocked.
         const isOld = hasExpired(createdAtOf(state), now())
         return isOld ? { outcome: 'expired', returnTo: undefined } : { outcome: 'missing' }
       }
       const login = (await sealer.open(sealed)) as LoginState | undefined
-      // Compared before anything is redeemed: the code of an attacker's login never reaches the token endpoint.
+      // Compare before the code is redeemed: the code of an attacker's sign-in must never reach the token endpoint.
       if (typeof login?.state !== 'string' || !sameText(login.state, state)) {
         return { outcome: 'forged' }
       }
       if (hasExpired(login.createdAt, now())) {
         return { outcome: 'expired', returnTo: login.returnTo }
       }
-      // The unsealing above waited: a second click on the same answer may have been faster.
+      // Opening the cookie is asynchronous: a second click on the same answer may have been faster.
       if (used.has(state)) return { outcome: 'used' }
       remember(used, state, login.createdAt + LIFETIME_S * 1_000, now())
       return { outcome: 'taken', login }
@@ -109,7 +109,7 @@ export function createLoginStates(
   }
 }
 
-// An attempt's id begins with its time, so that the oldest cookie can be told without unsealing any.
+// An attempt's id starts with its time, so that the oldest cookie can be found without opening any.
 const ID_LENGTH = 14
 const STATE = /^[0-9a-z]{14}[\w-]{43}$/
 
@@ -122,7 +122,7 @@ function newState(time: number): string {
   return id + randomBytes(32).toString('base64url')
 }
 
-/** As the browser brings it back, so good for the words of a page and for nothing else. */
+/** The browser could have changed it. Use it only to choose the text of a page. */
 function createdAtOf(state: string): number {
   return Number.parseInt(state.slice(0, TIME_LENGTH), 36)
 }
