@@ -2,6 +2,7 @@
 // standard dialect or KasmVNC's ("SR" below is its SMsgReader.cxx). The parser works in place on masked bytes, however
 // they are split. It looks only at the bytes that determine a message's length, and keeps none.
 
+import * as rfb from './rfb-constants.ts'
 import { NO_RESTRICTIONS, type Restrictions } from './restrictions.ts'
 import {
   EXTENDED_MOUSE_BUTTONS,
@@ -16,39 +17,8 @@ import {
 /** What the parser could not understand. */
 export type RfbUnknown = 'version' | 'security-type' | 'message-type' | 'length'
 
-/** `RFB `, `003.`, and `007` or `008` with the line's end. */
-const PROTOCOL_NAME = 0x52_46_42_20
-const VERSION_3 = 0x30_30_33_2e
-const VERSION_3_7 = 0x30_30_37_0a
-const VERSION_3_8 = 0x30_30_38_0a
-const SECURITY_NONE = 1
-const SECURITY_VNC_AUTH = 2
-const VNC_AUTH_RESPONSE_BYTES = 16
-/** ClientInit's only byte. With any other value the server disconnects all other clients. */
-const SHARED = 1
-
-/** The client shipped with KasmVNC up to 1.4.0 sends this key by itself every 5 s. */
-const KEEP_ALIVE_KEYSYM = 1
-/** After a longer name KasmVNC stops reading the message and leaves its data unread (SR:420). */
-const MAX_RELAY_NAME = 63
-const QEMU = 255
 /** More than any chunk contains. */
 const UNBOUNDED = 2 ** 30 - 1
-const QEMU_KEY = 0
-const QEMU_AUDIO = 1
-/** QEMU's audio operations: 0 on, 1 off, 2 format. */
-const LAST_AUDIO_OPERATION = 2
-
-/** General input: the low seven bits are the sub-type, the top bit is the byte order. */
-const GII_EVENT = 0
-const BIG_ENDIAN = 0x80
-
-/**
- * Extended clipboard, "notify": the client announces formats because a person copied something. Clients send the other
- * actions without a person: capabilities (all action bits at once), requests, and data when a remote program pastes.
- */
-const CLIPBOARD_NOTIFY = 0x08
-const CLIPBOARD_FORMATS = 0xffff
 
 /** Parses one client's stream. Its state is only a position; it buffers nothing. */
 export class RfbClientReader {
@@ -167,7 +137,7 @@ export class RfbClientReader {
   #correctionOf(number: number): number {
     if (this.#step === 'encoding')
       return number === EXTENDED_MOUSE_BUTTONS ? NEUTRALISE_ENCODING : 0
-    return this.#step === 'client-init' ? number ^ SHARED : 0
+    return this.#step === 'client-init' ? number ^ rfb.SHARED : 0
   }
 
   #beginCut(at: number): void {
@@ -189,27 +159,29 @@ export class RfbClientReader {
   #onNumber(number: number, at: number): void {
     switch (this.#step) {
       case 'version-name':
-        return number === PROTOCOL_NAME
+        return number === rfb.PROTOCOL_NAME
           ? this.#expect(0, 4, 'version-major')
           : this.#stop('version')
       case 'version-major':
-        return number === VERSION_3 ? this.#expect(0, 4, 'version-minor') : this.#stop('version')
+        return number === rfb.VERSION_3
+          ? this.#expect(0, 4, 'version-minor')
+          : this.#stop('version')
       case 'version-minor':
         // In older versions the server chooses the security type. macOS's 3.889 sends ClientInit to some servers and not
         // to others (LibVNCServer's auth.c).
-        return number === VERSION_3_7 || number === VERSION_3_8
+        return number === rfb.VERSION_3_7 || number === rfb.VERSION_3_8
           ? this.#expect(0, 1, 'security-type')
           : this.#stop('version')
       case 'security-type':
-        if (number === SECURITY_NONE) return this.#expect(0, 1, 'client-init')
-        if (number !== SECURITY_VNC_AUTH) return this.#stop('security-type')
-        return this.#expect(VNC_AUTH_RESPONSE_BYTES, 1, 'client-init')
+        if (number === rfb.SECURITY_NONE) return this.#expect(0, 1, 'client-init')
+        if (number !== rfb.SECURITY_VNC_AUTH) return this.#stop('security-type')
+        return this.#expect(rfb.VNC_AUTH_RESPONSE_BYTES, 1, 'client-init')
       case 'client-init':
         return this.#skipAndEnd(0)
       case 'message-type':
         return this.#beginMessage(number, at)
       case 'keysym':
-        if (number !== KEEP_ALIVE_KEYSYM) this.#hasHumanInput = true
+        if (number !== rfb.KEEP_ALIVE_KEYSYM) this.#hasHumanInput = true
         return this.#skipAndEnd(0)
       case 'bytes':
         return this.#skipAndEnd(number)
@@ -232,21 +204,21 @@ export class RfbClientReader {
       case 'cut-text':
         return this.#cutText(number | 0)
       case 'cut-text-flags':
-        if (number >>> 24 === CLIPBOARD_NOTIFY && (number & CLIPBOARD_FORMATS) !== 0) {
+        if (number >>> 24 === rfb.CLIPBOARD_NOTIFY && (number & rfb.CLIPBOARD_FORMATS) !== 0) {
           this.#hasHumanInput = true
         }
         return this.#skipAndEnd(this.#rest)
       case 'relay-name':
-        if (number > MAX_RELAY_NAME) return this.#skipAndEnd(number)
+        if (number > rfb.MAX_RELAY_NAME) return this.#skipAndEnd(number)
         return this.#expect(number, 4, 'bytes')
       case 'qemu-type':
         return this.#qemuMessage(number)
       case 'qemu-audio':
-        if (number > LAST_AUDIO_OPERATION) return this.#stop('message-type')
-        return this.#skipAndEnd(number === LAST_AUDIO_OPERATION ? 6 : 0)
+        if (number > rfb.LAST_AUDIO_OPERATION) return this.#stop('message-type')
+        return this.#skipAndEnd(number === rfb.LAST_AUDIO_OPERATION ? 6 : 0)
       case 'gii-type':
-        if ((number & ~BIG_ENDIAN) === GII_EVENT) this.#hasHumanInput = true
-        return this.#expect(0, 2, number & BIG_ENDIAN ? 'bytes' : 'gii-length-swapped')
+        if ((number & ~rfb.BIG_ENDIAN) === rfb.GII_EVENT) this.#hasHumanInput = true
+        return this.#expect(0, 2, number & rfb.BIG_ENDIAN ? 'bytes' : 'gii-length-swapped')
       case 'gii-length-swapped':
         return this.#skipAndEnd(((number & 0xff) << 8) | (number >>> 8))
     }
@@ -256,7 +228,7 @@ export class RfbClientReader {
     const layout = this.#layouts.get(type)
     if (layout === undefined) return this.#stop('message-type')
     const { drops, dropsQemuKeys } = this.#restrictions
-    if (drops.has(type) || (type === QEMU && dropsQemuKeys)) this.#beginCut(at)
+    if (drops.has(type) || (type === rfb.QEMU && dropsQemuKeys)) this.#beginCut(at)
     if (layout.isHuman) this.#hasHumanInput = true
     this.#expect(layout.unread, layout.width, layout.step)
   }
@@ -285,11 +257,11 @@ export class RfbClientReader {
   }
 
   #qemuMessage(type: number): void {
-    if (type === QEMU_AUDIO && !this.#isKasm) {
+    if (type === rfb.QEMU_AUDIO && !this.#isKasm) {
       this.#cancelCut()
       return this.#expect(0, 2, 'qemu-audio')
     }
-    if (type !== QEMU_KEY) return this.#stop('message-type')
+    if (type !== rfb.QEMU_KEY) return this.#stop('message-type')
     this.#hasHumanInput = true
     this.#skipAndEnd(10)
   }
@@ -298,7 +270,7 @@ export class RfbClientReader {
   #cancelCut(): void {
     if (!this.#isDropping) return
     this.#isDropping = false
-    if (this.#isTypeWithheld) this.#restored = QEMU
+    if (this.#isTypeWithheld) this.#restored = rfb.QEMU
   }
 
   /** The message ends after this many bytes. */
