@@ -13,6 +13,8 @@ import { metric } from '../support/scripted-stack.ts'
 import { signIn, type SignedIn } from '../support/signed-in.ts'
 import { startStack, type Stack } from '../support/stack.ts'
 
+/** A second person who may control the desktop. */
+const carol = { ...alice, username: 'carol', password: 'carol' }
 const victor = { ...alice, username: 'victor', password: 'victor', groups: ['watchers'] }
 const ENVIRONMENT = { GATEWAY_LOGIN_LIMIT: 'off' }
 const BACKLOG = 64
@@ -81,6 +83,7 @@ async function startSlowDesktop(): Promise<{
   const { port } = slow.address() as AddressInfo
   const slowStack = await startStack({
     environment: { ...ENVIRONMENT, GATEWAY_DESKTOP_URL: `http://127.0.0.1:${port}` },
+    provider: { people: [alice, carol] },
   })
   const { gateway } = slowStack
   const visitor = await signIn(gateway)
@@ -331,7 +334,7 @@ describe('the answer', () => {
 describe('many requests at once', () => {
   it('are all answered, sixteen at a time, and never two on one connection', async () => {
     const { gateway, visitor, waiting, connections, stop } = await startSlowDesktop()
-    const visitors = [visitor, await signIn(gateway)]
+    const visitors = [visitor, await signIn(gateway, 'carol')]
     const asked = Array.from({ length: 300 }, () => visitors).flatMap((both) =>
       both.map((one) => one.send(one.text('GET /vnc.html'), { timeoutMs: 15_000 })),
     )
@@ -370,7 +373,7 @@ describe('many requests at once', () => {
     const sockets = Array.from({ length: 100 }, () => connect(gateway.publicPort, '127.0.0.1'))
     for (const socket of sockets) socket.write(visitor.text('GET /slow'))
     await eventually(() => expect(waiting).toHaveLength(12))
-    const other = await signIn(gateway)
+    const other = await signIn(gateway, 'carol')
     const asked = other.ask('GET /vnc.html')
     await eventually(() => expect(waiting.at(-1)?.req.url).toBe('/vnc.html'))
     waiting.at(-1)?.end('ok')
