@@ -15,6 +15,7 @@ import { createAttemptLimiter } from './net/limits.ts'
 import { createAudit, subjectOf } from './observability/audit.ts'
 import { createLog } from './observability/log.ts'
 import { createMetrics } from './observability/metrics.ts'
+import { createReportRepeatedCookie } from './observability/repeated-cookies.ts'
 import { createFinishLogin } from './oidc/callback.ts'
 import { createReportFailedLogin } from './oidc/failure.ts'
 import { createBeginLogin } from './oidc/login.ts'
@@ -28,7 +29,7 @@ import { Tunnels } from './proxy/tunnels.ts'
 import { createUpgrade } from './proxy/upgrade.ts'
 import { createWeb } from './proxy/web.ts'
 import { startAdminServer, startPublicServer } from './server.ts'
-import { createCookies, readCookie } from './session/cookie.ts'
+import { createCookies } from './session/cookie.ts'
 import { SessionMonitor } from './session/session-monitor.ts'
 import { createLoginStates } from './session/login-state.ts'
 import { openSessionStore } from './session/open-session-store.ts'
@@ -71,7 +72,7 @@ export async function startGateway(
   )
   const clientOf = createClientOf(settings.trustedProxies)
 
-  const cookies = createCookies(settings.publicUrl)
+  const cookies = createCookies(settings.publicUrl, createReportRepeatedCookie(metrics, audit, now))
   const store = await openSessionStore(settings.session.store, {
     caFile: settings.session.storeCaFile,
     now,
@@ -264,7 +265,7 @@ export async function startGateway(
   async function reauthenticateSince(
     cookieHeader: string | undefined,
   ): Promise<number | undefined> {
-    const cookie = readCookie(cookieHeader, cookies.sessionName)
+    const cookie = cookies.read(cookieHeader, cookies.sessionName)
     if (cookie === undefined || !holder.current.session.idleReauth) return undefined
     const found = await sessions.find(cookie)
     return found.state === 'ended' && found.reason === 'idle' ? found.at : undefined

@@ -1,7 +1,6 @@
 // GET /oauth2/callback: the authorization response. The state is compared before the code is redeemed, the rules are
 // asked before a session exists, and a new session gets a new cookie.
 
-import { readCookie } from '../session/cookie.ts'
 import { printable } from '../lib/printable.ts'
 import { decide, hasUnusableEmail } from '../policy/policy.ts'
 import { deniedPage, type FailureKind } from '../pages/pages.ts'
@@ -38,7 +37,7 @@ export function createCallback(parts: HttpParts): Handle {
     // The library answers HEAD as GET; a link checker must not use a code up.
     if (context.env.incoming.method === 'HEAD') return sendFailure(context, 'method-not-allowed')
     const query = new URL(context.req.url).searchParams
-    const cookieHeader = context.req.header('cookie')
+    const cookieHeader = context.env.incoming.headers.cookie
     const state = query.get('state') ?? ''
     const taken = await loginStates.take(cookieHeader, state)
     if (taken.outcome !== 'taken') {
@@ -78,7 +77,7 @@ export function createCallback(parts: HttpParts): Handle {
       )
     }
     const decision = decide(identity, rules)
-    const old = readCookie(context.req.header('cookie'), cookies.sessionName)
+    const old = cookies.read(context.env.incoming.headers.cookie, cookies.sessionName)
     // Whoever signs in leaves the session they had, also when the new account may not enter.
     if (old !== undefined) await endOld(old, requestId)
     if (!decision.allowed) {
@@ -138,7 +137,7 @@ export function createCallback(parts: HttpParts): Handle {
       desktop,
       reason: rule,
     })
-    const round = await loginStates.countRound(context.req.header('cookie'))
+    const round = await loginStates.countRound(context.env.incoming.headers.cookie)
     return sendTo(login.returnTo, [...done, round, cookies.set(cookies.sessionName, opened.cookie)])
   }
 
@@ -152,7 +151,7 @@ export function createCallback(parts: HttpParts): Handle {
   }
 
   async function isSignedIn(cookieHeader: string | undefined): Promise<boolean> {
-    const cookie = readCookie(cookieHeader, cookies.sessionName)
+    const cookie = cookies.read(cookieHeader, cookies.sessionName)
     return cookie !== undefined && (await sessions.find(cookie)).state === 'live'
   }
 

@@ -2,14 +2,13 @@
 
 import { returnTo } from '../net/return-to.ts'
 import { signInPage } from '../pages/pages.ts'
-import { readCookie } from '../session/cookie.ts'
 import { END_REASONS } from '../session/session.ts'
 import { sendPage, type Handle, type HttpContext, type HttpParts } from './context.ts'
 
 export function createSignIn({ settings, cookies }: HttpParts): Handle {
   return function signIn(context: HttpContext): Response {
     const wanted = context.req.query('reason')
-    const logout = readCookie(context.req.header('cookie'), cookies.logoutName)
+    const logout = cookies.read(context.env.incoming.headers.cookie, cookies.logoutName)
     const page = signInPage({
       // Only words of ours are shown: the address bar is anybody's to write.
       reason: END_REASONS.find((reason) => reason === wanted),

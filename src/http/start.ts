@@ -14,7 +14,7 @@ export function createStart({ settings, toPublicHost, beginLogin, clientOf }: Ht
       requestId: context.get('requestId'),
       returnTo: wanted,
       prompt: promptOf(context.req.query('prompt')),
-      cookieHeader: context.req.header('cookie'),
+      cookieHeader: headers.cookie,
       client: clientOf(context.env.incoming),
       automatic: false,
     })

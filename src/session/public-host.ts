@@ -3,7 +3,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { SettingsHolder } from '../config/config.ts'
 import { isPublicHost } from '../net/navigation.ts'
-import { readCookie, type Cookies } from './cookie.ts'
+import type { Cookies } from './cookie.ts'
 
 /** Where a navigation must go first, and the `Set-Cookie` that keeps it from going round; undefined: it is there. */
 export type ToPublicHost = (
@@ -23,7 +23,7 @@ export function createToPublicHost(
   return function toPublicHost(headers, path) {
     const { publicUrl } = settings.current
     if (isPublicHost(headers.host, publicUrl)) return undefined
-    if (readCookie(headers.cookie, name) === undefined) {
+    if (cookies.read(headers.cookie, name) === undefined) {
       return {
         location: new URL(path, publicUrl).href,
         setCookie: cookies.set(name, '1', REMEMBER_S),

@@ -14,6 +14,7 @@ import {
 const METRICS = {
   ghostwire_authorizations_total: 'counter',
   ghostwire_build_info: 'gauge',
+  ghostwire_cookies_repeated_total: 'counter',
   ghostwire_desktop_request_duration_seconds: 'histogram',
   ghostwire_desktop_up: 'gauge',
   ghostwire_logins_total: 'counter',
