@@ -1,8 +1,9 @@
 // Second stage: the session store and the sessions in it.
 
 import { subjectOf } from '../observability/audit.ts'
+import { createReportRepeatedCookie } from '../observability/repeated-cookies.ts'
 import { withRightsBy } from '../policy/policy.ts'
-import { createCookies, readCookie, type Cookies } from '../session/cookie.ts'
+import { createCookies, type Cookies } from '../session/cookie.ts'
 import { gatewayId } from '../session/gateway-id.ts'
 import { createLoginStates, type LoginStates } from '../session/login-state.ts'
 import { openSessionStore } from '../session/open-session-store.ts'
@@ -27,7 +28,7 @@ export interface SessionStage {
 export async function buildSessions(foundation: Foundation): Promise<SessionStage> {
   const { settings, now, log, metrics, audit } = foundation
   const { publicUrl, session, desktop } = settings.current
-  const cookies = createCookies(publicUrl)
+  const cookies = createCookies(publicUrl, createReportRepeatedCookie(metrics, audit, now))
   const store = await openSessionStore(session.store, {
     caFile: session.storeCaFile,
     gatewayId: gatewayId(publicUrl),
@@ -57,7 +58,7 @@ export async function buildSessions(foundation: Foundation): Promise<SessionStag
     sessions,
     loginStates: createLoginStates(session.secrets, cookies, now),
     async reauthenticateSince(cookieHeader) {
-      const cookie = readCookie(cookieHeader, cookies.sessionName)
+      const cookie = cookies.read(cookieHeader, cookies.sessionName)
       if (cookie === undefined || !settings.current.session.idleReauth) return undefined
       const found = await sessions.find(cookie)
       return found.state === 'ended' && found.reason === 'idle' ? found.at : undefined

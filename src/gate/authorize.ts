@@ -7,7 +7,7 @@ import { GatewayError } from '../lib/errors.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { decide, reaches, type RefusalReason } from '../policy/policy.ts'
-import { readCookie, type Cookies } from '../session/cookie.ts'
+import type { Cookies } from '../session/cookie.ts'
 import type { Revalidation } from './revalidate.ts'
 import type { EndReason, Session } from '../session/session.ts'
 import type { Sessions } from '../session/sessions.ts'
@@ -58,7 +58,7 @@ export function createAuthorize(parts: GateParts): Authorize {
     cookieHeader: string | undefined,
     path: string,
   ): Promise<Authorization> {
-    const cookie = readCookie(cookieHeader, cookies.sessionName)
+    const cookie = cookies.read(cookieHeader, cookies.sessionName)
     if (cookie === undefined) return { outcome: 'unauthenticated', ended: undefined }
     const stored = await sessions.find(cookie)
     const found =

@@ -1,9 +1,8 @@
-// GET /oauth2/callback: the authorization response. The state is compared before the code is redeemed, the rules are
-// asked before a session exists, and a new session gets a new cookie.
+// GET /oauth2/callback: the authorization response. The steps run in this order, and the first one that has an answer ends
+// the sign-in: the state is compared before the code is redeemed, and the rules decide before a session exists.
 
-import { readCookie } from '../session/cookie.ts'
 import { printable } from '../lib/printable.ts'
-import { decide, hasUnusableEmail } from '../policy/policy.ts'
+import { decide, hasUnusableEmail, type Decision } from '../policy/policy.ts'
 import { deniedPage, type FailureKind } from '../pages/pages.ts'
 import { subjectOf } from '../observability/audit.ts'
 import type { LoginState, TakenLogin } from '../session/login-state.ts'
@@ -17,10 +16,23 @@ import {
   type HttpContext,
   type HttpParts,
 } from './context.ts'
+import { createIsSignedIn } from './signed-in.ts'
 
 type SignedIn = Extract<LoginFinish, { outcome: 'signed-in' }>
+type Allowed = Extract<Decision, { allowed: true }>
 
-/** Characters of an address that is none. */
+/** A sign-in on its way through the steps. */
+interface SignIn {
+  readonly context: HttpContext
+  readonly requestId: string
+  readonly address: string
+  readonly cookieHeader: string | undefined
+  readonly login: LoginState
+  /** `Set-Cookie` values that end the login attempt. */
+  readonly done: readonly string[]
+}
+
+/** Characters of an invalid address in the log. */
 const MAX_LOGGED_EMAIL = 60
 
 const UNUSABLE: Readonly<Record<Exclude<TakenLogin['outcome'], 'taken'>, FailureKind>> = {
@@ -33,84 +45,110 @@ const UNUSABLE: Readonly<Record<Exclude<TakenLogin['outcome'], 'taken'>, Failure
 export function createCallback(parts: HttpParts): Handle {
   const { settings, cookies, sessions, loginStates, finishLogin, reportFailedLogin } = parts
   const { clientOf, metrics, audit, log } = parts
-  let hasWarned = false
+  const isSignedIn = createIsSignedIn(parts)
+  let hasWarnedOfNoRefresh = false
 
   return async function callback(context: HttpContext): Promise<Response> {
-    // The library answers HEAD as GET; a link checker must not use a code up.
+    // The library answers HEAD like GET. A link checker must not use up a code.
     if (context.env.incoming.method === 'HEAD') return sendFailure(context, 'method-not-allowed')
     const query = new URL(context.req.url).searchParams
-    const cookieHeader = context.req.header('cookie')
+    const taken = await takeLoginAttempt(context, query)
+    if (taken instanceof Response) return taken
+    const finished = await redeemCode(taken, query)
+    if (finished instanceof Response) return finished
+    const { identity } = finished
+    warnOfUnusableEmail(taken, identity)
+    const decision = decide(identity, settings.current.access)
+    const overlapping = await leaveOldSession(taken, identity, decision)
+    if (overlapping !== undefined) return overlapping
+    if (!decision.allowed) return refuse(taken, identity, decision.reason)
+    return openSession(taken, finished, decision)
+  }
+
+  /** Compares the state with this browser's login attempts. An attempt counts once. */
+  async function takeLoginAttempt(
+    context: HttpContext,
+    query: URLSearchParams,
+  ): Promise<SignIn | Response> {
+    const cookieHeader = context.env.incoming.headers.cookie
     const state = query.get('state') ?? ''
     const taken = await loginStates.take(cookieHeader, state)
-    if (taken.outcome !== 'taken') {
-      const wanted = (taken.outcome === 'expired' ? taken.returnTo : undefined) ?? '/'
-      // Back button, bookmark, second click: whoever is signed in is where they wanted to be.
-      if (taken.outcome !== 'forged' && (await isSignedIn(cookieHeader))) return sendTo(wanted)
-      return fail(context, UNUSABLE[taken.outcome], wanted, [])
+    if (taken.outcome === 'taken') {
+      return {
+        context,
+        requestId: context.get('requestId'),
+        address: clientOf(context.env.incoming).address,
+        cookieHeader,
+        login: taken.login,
+        done: [loginStates.finish(state)],
+      }
     }
-    const { login } = taken
+    const wanted = (taken.outcome === 'expired' ? taken.returnTo : undefined) ?? '/'
+    // Back button, bookmark, second click: somebody who is signed in is already where they wanted to be.
+    if (taken.outcome !== 'forged' && (await isSignedIn(cookieHeader))) return sendTo(wanted)
+    return fail(context, UNUSABLE[taken.outcome], wanted, [])
+  }
+
+  /** Redeems the code and checks the ID token. */
+  async function redeemCode(
+    { context, login, done }: SignIn,
+    query: URLSearchParams,
+  ): Promise<SignedIn | Response> {
     const finished = await finishLogin(query, login)
-    const done = [loginStates.finish(state)]
     switch (finished.outcome) {
       case 'failed':
         return fail(context, finished.failure.kind, login.returnTo, done, finished.failure.cause)
       case 'provider-starting':
         return fail(context, 'provider-starting', login.returnTo, done)
       case 'signed-in':
-        return enter(context, finished, login, done)
+        return finished
     }
   }
 
-  async function enter(
-    context: HttpContext,
+  function warnOfUnusableEmail({ requestId: request }: SignIn, identity: Identity): void {
+    if (identity.email === undefined || !hasUnusableEmail(identity, settings.current.access)) return
+    log.warn(
+      { request, email: printable(identity.email, MAX_LOGGED_EMAIL) },
+      'the provider gives an e-mail address that no rule can match: it must have one @ and a plain domain; correct it at the provider',
+    )
+  }
+
+  /** Ends the session that this browser had, even if the new account may not enter. */
+  async function leaveOldSession(
+    { requestId, cookieHeader, login, done }: SignIn,
+    identity: Identity,
+    { allowed }: Decision,
+  ): Promise<Response | undefined> {
+    const cookie = cookies.read(cookieHeader, cookies.sessionName)
+    const found = cookie === undefined ? undefined : await sessions.find(cookie)
+    if (found?.state !== 'live') return undefined
+    // Another tab of this browser was faster. Ending its session would sign that tab out.
+    if (allowed && isSessionOfOverlap(found.session, identity, login))
+      return sendTo(login.returnTo, done)
+    await sessions.end(found.session.id, 'signed-out', requestId)
+    return undefined
+  }
+
+  /** No rule matches: the person gets a page and no session. */
+  function refuse(signIn: SignIn, identity: Identity, reason: string): Response {
+    reportRefused(signIn, identity, reason)
+    const { sub, email, name, preferredUsername } = identity
+    const page = deniedPage({
+      who: name ?? preferredUsername ?? email ?? sub,
+      email,
+      requestId: signIn.requestId,
+      returnTo: signIn.login.returnTo,
+      hasSession: false,
+    })
+    return sendPage(page, [...signIn.done, cookies.clear(cookies.sessionName)])
+  }
+
+  async function openSession(
+    signIn: SignIn,
     { identity, vault, issuedAt, tokensExpireAt }: SignedIn,
-    login: LoginState,
-    done: readonly string[],
+    { role, clipboardIn, rule }: Allowed,
   ): Promise<Response> {
-    const requestId = context.get('requestId')
-    const { address } = clientOf(context.env.incoming)
-    const desktop = settings.current.desktop.url.host
-    const { sub, email } = identity
-    const rules = settings.current.access
-    if (email !== undefined && hasUnusableEmail(identity, rules)) {
-      log.warn(
-        { request: requestId, email: printable(email, MAX_LOGGED_EMAIL) },
-        'the provider gives an e-mail address that no rule can match: it must have one @ and a plain domain; correct it at the provider',
-      )
-    }
-    const decision = decide(identity, rules)
-    const old = readCookie(context.req.header('cookie'), cookies.sessionName)
-    const found = old === undefined ? undefined : await sessions.find(old)
-    if (found?.state === 'live') {
-      // Another tab of this browser was faster. Ending its session would sign that tab out.
-      if (decision.allowed && isSessionOfOverlap(found.session, identity, login)) {
-        return sendTo(login.returnTo, done)
-      }
-      // Whoever signs in leaves the session they had, also when the new account may not enter.
-      await sessions.end(found.session.id, 'signed-out', requestId)
-    }
-    if (!decision.allowed) {
-      metrics.logins.inc({ outcome: 'refused', reason: decision.reason })
-      audit.write({
-        event: 'login_refused',
-        request: requestId,
-        sub,
-        email,
-        address,
-        desktop,
-        reason: decision.reason,
-      })
-      const who = identity.name ?? identity.preferredUsername ?? email ?? sub
-      const page = deniedPage({
-        who,
-        email,
-        requestId,
-        returnTo: login.returnTo,
-        hasSession: false,
-      })
-      return sendPage(page, [...done, cookies.clear(cookies.sessionName)])
-    }
-    const { role, clipboardIn, rule } = decision
+    const { requestId, address, cookieHeader, login, done } = signIn
     const opened = await sessions.open({
       identity,
       role,
@@ -123,18 +161,8 @@ export function createCallback(parts: HttpParts): Handle {
     })
     if (opened === undefined) {
       // The provider signed this person out while they were on their way back.
-      const reason = 'provider-logout'
-      metrics.logins.inc({ outcome: 'refused', reason })
-      audit.write({
-        event: 'login_refused',
-        request: requestId,
-        sub,
-        email,
-        address,
-        desktop,
-        reason,
-      })
-      return sendTo(`/oauth2/sign_in?reason=${reason}`, done)
+      reportRefused(signIn, identity, 'provider-logout')
+      return sendTo('/oauth2/sign_in?reason=provider-logout', done)
     }
     if (!opened.session.refreshable) warnOfNoRefresh()
     metrics.logins.inc({ outcome: 'ok', reason: rule })
@@ -143,25 +171,30 @@ export function createCallback(parts: HttpParts): Handle {
       request: requestId,
       ...subjectOf(opened.session),
       address,
-      desktop,
+      desktop: settings.current.desktop.url.host,
       reason: rule,
     })
-    const round = await loginStates.countRound(context.req.header('cookie'))
+    const round = await loginStates.countRound(cookieHeader)
     return sendTo(login.returnTo, [...done, round, cookies.set(cookies.sessionName, opened.cookie)])
   }
 
-  /** Once: it is the provider's way, or the scopes', and the next person's sign-in is no different. */
-  function warnOfNoRefresh(): void {
-    if (hasWarned) return
-    hasWarned = true
-    log.warn(
-      'the provider gave no refresh token: it is asked about nobody again before session.maxLifetime is over, and who loses access meanwhile stays; most providers give one for the scope offline_access (oidc.scopes)',
-    )
+  function reportRefused(
+    { requestId: request, address }: SignIn,
+    { sub, email }: Identity,
+    reason: string,
+  ): void {
+    metrics.logins.inc({ outcome: 'refused', reason })
+    const desktop = settings.current.desktop.url.host
+    audit.write({ event: 'login_refused', request, sub, email, address, desktop, reason })
   }
 
-  async function isSignedIn(cookieHeader: string | undefined): Promise<boolean> {
-    const cookie = readCookie(cookieHeader, cookies.sessionName)
-    return cookie !== undefined && (await sessions.find(cookie)).state === 'live'
+  /** Warns once: the cause is the provider or the scopes, so the next sign-in is no different. */
+  function warnOfNoRefresh(): void {
+    if (hasWarnedOfNoRefresh) return
+    hasWarnedOfNoRefresh = true
+    log.warn(
+      'the provider gave no refresh token: sessions are not re-validated, so people who lose access stay until session.maxLifetime; most providers give a refresh token for the scope offline_access (oidc.scopes)',
+    )
   }
 
   function fail(

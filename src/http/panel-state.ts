@@ -2,7 +2,6 @@
 // Neither counts as human input: the script polls by itself.
 
 import { PANEL_SCRIPT, PANEL_VERSION } from '../panel/panel-script.ts'
-import { readCookie } from '../session/cookie.ts'
 import type { Handle, HttpContext, HttpParts } from './context.ts'
 
 const ETAG = `"${PANEL_VERSION}"`
@@ -35,7 +34,7 @@ export function createPanelStatus({
   now,
 }: HttpParts): Handle {
   return async function panelStatus(context: HttpContext): Promise<Response> {
-    const cookie = readCookie(context.req.header('cookie'), cookies.sessionName)
+    const cookie = cookies.read(context.env.incoming.headers.cookie, cookies.sessionName)
     const found = cookie === undefined ? undefined : await sessions.find(cookie)
     context.header('cache-control', 'no-store')
     if (found?.state !== 'live') {

@@ -1,34 +1,31 @@
-// GET /oauth2/sign_in: why you are here, and one button. A person who is signed in already is led on.
+// GET /oauth2/sign_in: a page that says why you are here, with one button. A person who is already signed in is led on.
 
 import { returnTo } from '../net/return-to.ts'
 import { alreadySignedInPage, signInPage } from '../pages/pages.ts'
-import { readCookie } from '../session/cookie.ts'
 import { END_REASONS } from '../session/session.ts'
 import { sendPage, type Handle, type HttpContext, type HttpParts } from './context.ts'
+import { createIsSignedIn } from './signed-in.ts'
 
-export function createSignIn({ settings, cookies, sessions }: HttpParts): Handle {
+export function createSignIn(parts: HttpParts): Handle {
+  const { settings, cookies } = parts
+  const isSignedIn = createIsSignedIn(parts)
+
   return async function signIn(context: HttpContext): Promise<Response> {
     const wanted = context.req.query('reason')
-    const cookieHeader = context.req.header('cookie')
-    const logout = readCookie(cookieHeader, cookies.logoutName)
+    const cookieHeader = context.env.incoming.headers.cookie
+    const logout = cookies.read(cookieHeader, cookies.logoutName)
     const forget = logout === undefined ? [] : [cookies.clear(cookies.logoutName)]
     const to = returnTo(context.req.query('rd'), settings.current.publicUrl)
-    if (await isSignedIn(cookieHeader)) return sendPage(alreadySignedInPage(to), forget)
+    // The page needs no store: during an outage it offers the sign-in as before.
+    const hasSession = await isSignedIn(cookieHeader).catch(() => false)
+    if (hasSession) return sendPage(alreadySignedInPage(to), forget)
     const page = signInPage({
-      // Only words of ours are shown: the address bar is anybody's to write.
+      // Show only known reasons: anybody can write into the address bar.
       reason: END_REASONS.find((reason) => reason === wanted),
-      // Nobody else knows the state (RP-Initiated Logout 1.0, 2): the provider has sent this person back.
+      // Only the provider can send the person back with this state (RP-Initiated Logout 1.0, 2).
       isSignedOutAtProvider: logout !== undefined && logout === context.req.query('state'),
       returnTo: to,
     })
     return sendPage(page, forget)
-  }
-
-  async function isSignedIn(cookieHeader: string | undefined): Promise<boolean> {
-    const cookie = readCookie(cookieHeader, cookies.sessionName)
-    if (cookie === undefined) return false
-    // The page needs no store: during an outage it offers the sign-in as before.
-    const found = await sessions.find(cookie).catch(() => undefined)
-    return found?.state === 'live'
   }
 }

@@ -3,7 +3,7 @@
 
 import { isSameOrigin } from '../net/navigation.ts'
 import { signedOutHerePage, signOutPage } from '../pages/pages.ts'
-import { randomState, readCookie } from '../session/cookie.ts'
+import { randomState } from '../session/cookie.ts'
 import {
   sendFailure,
   sendPage,
@@ -20,7 +20,7 @@ export function createSignOut(parts: HttpParts): { ask: Handle; signOut: Handle 
   const { settings, cookies, sessions, loginStates, endSessionUrl } = parts
 
   async function ask(context: HttpContext): Promise<Response> {
-    const cookie = readCookie(context.req.header('cookie'), cookies.sessionName)
+    const cookie = cookies.read(context.env.incoming.headers.cookie, cookies.sessionName)
     const found = cookie === undefined ? undefined : await sessions.find(cookie)
     if (found?.state !== 'live') return sendTo('/oauth2/sign_in?reason=signed-out')
     const { name, preferredUsername, email, sub } = found.session.identity
@@ -31,7 +31,7 @@ export function createSignOut(parts: HttpParts): { ask: Handle; signOut: Handle 
     if (!isSameOrigin(context.env.incoming.headers, settings.current.publicUrl.origin)) {
       return sendFailure(context, 'cross-site')
     }
-    const cookie = readCookie(context.req.header('cookie'), cookies.sessionName)
+    const cookie = cookies.read(context.env.incoming.headers.cookie, cookies.sessionName)
     const found = cookie === undefined ? undefined : await sessions.find(cookie)
     // Keep the cookie: it tells the next sign-in that this session ended by idleness (session.idleReauth).
     if (found?.state === 'ended') return sendTo('/oauth2/sign_in?reason=signed-out')

@@ -3,7 +3,6 @@
 import { returnTo } from '../net/return-to.ts'
 import type { Prompt } from '../oidc/login.ts'
 import { signInAgainPage } from '../pages/pages.ts'
-import { readCookie } from '../session/cookie.ts'
 import {
   sendFailure,
   sendPage,
@@ -12,16 +11,18 @@ import {
   type HttpContext,
   type HttpParts,
 } from './context.ts'
+import { createIsSignedIn } from './signed-in.ts'
 
 export function createStart(parts: HttpParts): Handle {
-  const { settings, cookies, sessions, toPublicHost, beginLogin, clientOf } = parts
+  const { settings, toPublicHost, beginLogin, clientOf } = parts
+  const isSignedIn = createIsSignedIn(parts)
 
   return async function start(context: HttpContext): Promise<Response> {
     const { url = '', headers } = context.env.incoming
     const first = toPublicHost(headers, url)
     if (first !== undefined) return sendTo(first.location, [first.setCookie])
     const wanted = returnTo(context.req.query('rd'), settings.current.publicUrl)
-    // The sign-in would end the running stream: another site's link may not do that without a click here.
+    // A new sign-in ends the running stream. A link on another site may do that only after a click on a page of ours.
     if (headers['sec-fetch-site'] === 'cross-site' && (await isSignedIn(headers.cookie))) {
       return sendPage(signInAgainPage(wanted))
     }
@@ -29,7 +30,7 @@ export function createStart(parts: HttpParts): Handle {
       requestId: context.get('requestId'),
       returnTo: wanted,
       prompt: promptOf(context.req.query('prompt')),
-      cookieHeader: context.req.header('cookie'),
+      cookieHeader: headers.cookie,
       client: clientOf(context.env.incoming),
       automatic: false,
     })
@@ -47,11 +48,6 @@ export function createStart(parts: HttpParts): Handle {
       case 'failed':
         return sendFailure(context, begun.failure.kind, { returnTo: wanted })
     }
-  }
-
-  async function isSignedIn(cookieHeader: string | undefined): Promise<boolean> {
-    const cookie = readCookie(cookieHeader, cookies.sessionName)
-    return cookie !== undefined && (await sessions.find(cookie)).state === 'live'
   }
 }
 

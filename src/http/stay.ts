@@ -1,7 +1,6 @@
 // POST /oauth2/stay: the person confirms that they are still there. It counts as human input, like a key or a click.
 
 import { isSameOrigin } from '../net/navigation.ts'
-import { readCookie } from '../session/cookie.ts'
 import { sendFailure, type Handle, type HttpContext, type HttpParts } from './context.ts'
 
 export function createStay({
@@ -16,7 +15,7 @@ export function createStay({
       return sendFailure(context, 'cross-site')
     }
     context.header('cache-control', 'no-store')
-    const cookie = readCookie(context.req.header('cookie'), cookies.sessionName)
+    const cookie = cookies.read(context.env.incoming.headers.cookie, cookies.sessionName)
     const found = cookie === undefined ? undefined : await sessions.find(cookie)
     if (found?.state !== 'live') {
       return context.json({ error: 'unauthenticated', sign_in: '/oauth2/sign_in' }, 401)

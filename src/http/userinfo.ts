@@ -1,11 +1,10 @@
 // GET /oauth2/userinfo: tells scripts on the page who is signed in.
 
-import { readCookie } from '../session/cookie.ts'
 import type { Handle, HttpContext, HttpParts } from './context.ts'
 
 export function createUserinfo({ settings, connections, cookies, sessions }: HttpParts): Handle {
   return async function userinfo(context: HttpContext): Promise<Response> {
-    const cookie = readCookie(context.req.header('cookie'), cookies.sessionName)
+    const cookie = cookies.read(context.env.incoming.headers.cookie, cookies.sessionName)
     const found = cookie === undefined ? undefined : await sessions.find(cookie)
     context.header('cache-control', 'no-store')
     if (found?.state !== 'live') {

@@ -12,6 +12,7 @@ export type AuditEventName =
   | 'tunnel_opened'
   | 'tunnel_closed'
   | 'admin_action'
+  | 'cookie_repeated'
 
 /** The person that the event is about. Before there is a session, some fields are unknown. */
 export interface AuditSubject {

@@ -29,6 +29,7 @@ export interface Metrics {
   readonly sessionRefreshes: Counter<'outcome'>
   readonly logins: Counter<'outcome' | 'reason'>
   readonly authorizations: Counter<'decision' | 'reason'>
+  readonly cookiesRepeated: Counter<'cookie'>
   readonly oidcRequestDuration: Histogram<'operation' | 'outcome'>
   readonly desktopRequestDuration: Histogram
   readonly providerUp: Gauge
@@ -104,6 +105,12 @@ export function createMetrics(version: string): Metrics {
       name: `${PREFIX}authorizations_total`,
       help: 'Decisions of the gate on requests and upgrades.',
       labelNames: ['decision', 'reason'],
+      registers,
+    }),
+    cookiesRepeated: new Counter({
+      name: `${PREFIX}cookies_repeated_total`,
+      help: "How often a request had one of the gateway's cookies more than once. Such cookies are ignored.",
+      labelNames: ['cookie'],
       registers,
     }),
     oidcRequestDuration: new Histogram({

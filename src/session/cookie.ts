@@ -3,6 +3,9 @@
 
 import { randomBytes } from 'node:crypto'
 
+/** What a cookie of ours is for. */
+export type CookieKind = 'session' | 'login' | 'logout'
+
 export interface Cookies {
   /** Of the session cookie. */
   readonly sessionName: string
@@ -13,20 +16,32 @@ export interface Cookies {
   /** A `Set-Cookie` value; without `maxAge` (seconds) it lives as long as the browser. */
   set(name: string, value: string, maxAge?: number): string
   clear(name: string): string
+  /** The value of the cookie, or undefined when the header has none or more than one of that name. */
+  read(header: string | undefined, name: string): string | undefined
 }
 
-/** On http loopback, all ports share one cookie jar, hence the port in the name. Safari refuses Secure there. */
-export function createCookies(publicUrl: URL): Cookies {
+/**
+ * On http loopback all ports share the cookies, so the name contains the port; Safari refuses Secure there.
+ * `onRepeated` is called whenever a cookie that is read occurs more than once.
+ */
+export function createCookies(
+  publicUrl: URL,
+  onRepeated: (kind: CookieKind) => void = () => {},
+): Cookies {
   const secure = publicUrl.protocol === 'https:'
   const sessionName = secure ? '__Host-ghostwire' : `ghostwire-${publicUrl.port || '80'}`
+  const logoutName = `${sessionName}-logout`
+  const kindOf = (name: string): CookieKind =>
+    name === sessionName ? 'session' : name === logoutName ? 'logout' : 'login'
   const attributes = `; Path=/; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`
   return {
     sessionName,
     loginPrefix: `${sessionName}-login-`,
-    logoutName: `${sessionName}-logout`,
+    logoutName,
     set: (name, value, maxAge) =>
       `${name}=${value}${attributes}${maxAge === undefined ? '' : `; Max-Age=${maxAge}`}`,
     clear: (name) => `${name}=${attributes}; Max-Age=0`,
+    read: (header, name) => readCookie(header, name, () => onRepeated(kindOf(name))),
   }
 }
 
@@ -41,36 +56,44 @@ export function randomState(): string {
 }
 
 /**
- * Every cookie of a `Cookie` header, in order, names and values by their own bytes (RFC 6265, section 4.2.1).
- * Blanks are SP and HTAB only. A browser does not treat `\xa0__Host-ghostwire` as a `__Host-` name, so a sibling host may
- * set it. `trim()` removes U+00A0 and would turn it into our cookie.
+ * Every cookie of a `Cookie` header, in order (RFC 6265, 5.2 and 5.4). Only space and tab are blanks. `trim()` also
+ * removes U+00A0, so that a sibling host could plant `\xa0__Host-…`, which no browser treats as a `__Host-` name.
  */
 export function* eachCookie(header: string | undefined): Generator<[name: string, value: string]> {
   if (header === undefined) return
   for (const part of header.split(';')) {
     const equals = part.indexOf('=')
-    if (equals > 0) yield [withoutBlanks(part, 0, equals), withoutBlanks(part, equals + 1)]
+    if (equals > 0) {
+      yield [withoutBlanks(part, 0, equals), withoutBlanks(part, equals + 1, part.length)]
+    }
   }
 }
 
-/** The only cookie of that name. Two of them are as good as none: nobody can tell which one a stranger planted. */
-export function readCookie(header: string | undefined, name: string): string | undefined {
+/** The value of the cookie, or undefined when there is none or more than one: no order among them can be trusted. */
+export function readCookie(
+  header: string | undefined,
+  name: string,
+  onRepeated: () => void = () => {},
+): string | undefined {
   let only: string | undefined
   for (const [found, value] of eachCookie(header)) {
     if (found !== name) continue
-    if (only !== undefined) return undefined
+    if (only !== undefined) {
+      onRepeated()
+      return undefined
+    }
     only = value
   }
   return only
 }
 
-function withoutBlanks(text: string, from: number, to = text.length): string {
+function withoutBlanks(text: string, from: number, to: number): string {
   let [start, end] = [from, to]
-  while (start < end && isBlank(text, start)) start++
-  while (start < end && isBlank(text, end - 1)) end--
+  while (start < end && isBlank(text.charCodeAt(start))) start += 1
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end -= 1
   return text.slice(start, end)
 }
 
-function isBlank(text: string, at: number): boolean {
-  return text[at] === ' ' || text[at] === '\t'
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09
 }

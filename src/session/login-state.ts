@@ -3,7 +3,7 @@
 
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { createSealer, type Sealer } from '../lib/seal.ts'
-import { eachCookie, readCookie, type Cookies } from './cookie.ts'
+import { eachCookie, type Cookies } from './cookie.ts'
 
 const LIFETIME_S = 600
 const MAX_PENDING = 5
@@ -56,7 +56,7 @@ export function createLoginStates(
   const roundsName = `${cookies.loginPrefix}rounds`
 
   async function recentRounds(cookieHeader: string | undefined): Promise<number[]> {
-    const sealed = readCookie(cookieHeader, roundsName)
+    const sealed = cookies.read(cookieHeader, roundsName)
     const opened = sealed === undefined ? undefined : await sealer.open(sealed)
     const times = (opened as { rounds?: number[] } | undefined)?.rounds ?? []
     return times.filter((time) => time > now() - ROUNDS_WINDOW_MS)
@@ -74,7 +74,7 @@ export function createLoginStates(
     async take(cookieHeader, state) {
       if (!STATE.test(state)) return { outcome: 'forged' }
       if (used.has(state)) return { outcome: 'used' }
-      const sealed = readCookie(cookieHeader, cookieName(state))
+      const sealed = cookies.read(cookieHeader, cookieName(state))
       if (sealed === undefined) {
         // The browser deletes the cookie when the attempt expires, so the cookie was not blocked.
         const isOld = hasExpired(createdAtOf(state), now())
@@ -111,6 +111,7 @@ export function createLoginStates(
 
 // An attempt's id starts with its time, so that the oldest cookie can be found without opening any.
 const ID_LENGTH = 14
+const ATTEMPT_ID = /^[0-9a-z]{14}$/
 const STATE = /^[0-9a-z]{14}[\w-]{43}$/
 
 const TIME_LENGTH = 9
@@ -134,8 +135,9 @@ function hasExpired(createdAt: number, now: number): boolean {
 function surplus(cookieHeader: string | undefined, { loginPrefix }: Cookies): string[] {
   const pending: string[] = []
   for (const [name] of eachCookie(cookieHeader)) {
-    if (name.startsWith(loginPrefix) && name.length === loginPrefix.length + ID_LENGTH)
+    if (name.startsWith(loginPrefix) && ATTEMPT_ID.test(name.slice(loginPrefix.length))) {
       pending.push(name)
+    }
   }
   return pending.sort().slice(0, Math.max(0, pending.length - MAX_PENDING + 1))
 }

@@ -16,6 +16,7 @@ const METRICS = {
   ghostwire_build_info: 'gauge',
   ghostwire_connections_open: 'gauge',
   ghostwire_connections_refused_total: 'counter',
+  ghostwire_cookies_repeated_total: 'counter',
   ghostwire_desktop_request_duration_seconds: 'histogram',
   ghostwire_desktop_up: 'gauge',
   ghostwire_logins_total: 'counter',

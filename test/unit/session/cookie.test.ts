@@ -66,3 +66,50 @@ it('makes 256 random bits, never the same', () => {
   expect(values.size).toBe(100)
   for (const value of values) expect(value).toMatch(/^[\w-]{43}$/)
 })
+
+describe('the name of a cookie is exactly its bytes', () => {
+  const NAME = '__Host-ghostwire'
+  const bytes = Array.from({ length: 256 }, (_, code) => code)
+  const blanks = [0x09, 0x20]
+  const shown = (code: number): string => `0x${code.toString(16).padStart(2, '0')}`
+
+  it.each([
+    ['before', (byte: string) => `${byte}${NAME}=planted`],
+    ['behind', (byte: string) => `${NAME}${byte}=planted`],
+  ])('only a space or a tab may stand %s it, of all 256 bytes', (place, plant) => {
+    const taken = bytes.filter((code) => {
+      const header = plant(String.fromCharCode(code))
+      return readCookie(header, NAME) !== undefined
+    })
+    // A semicolon in front begins a new cookie; an equals sign behind belongs to the value.
+    const asWritten = place === 'before' ? [0x3b] : [0x3d]
+    expect(taken.map(shown)).toEqual([...blanks, ...asWritten].map(shown))
+  })
+
+  it('keeps every byte of a value but the blanks around it', () => {
+    for (const code of bytes.filter((code) => code !== 0x3b && !blanks.includes(code))) {
+      const value = `${String.fromCharCode(code)}v${String.fromCharCode(code)}`
+      expect(readCookie(`a=1; ${NAME}= \t${value}\t `, NAME)).toBe(value)
+    }
+  })
+
+  it('reads a header full of blanks in a single pass', () => {
+    expect(readCookie(`${' '.repeat(16_000)}${NAME}${'\t'.repeat(300)}=v`, NAME)).toBe('v')
+  })
+})
+
+describe('two cookies of one name', () => {
+  it.each([
+    ['session', '__Host-ghostwire'],
+    ['logout', '__Host-ghostwire-logout'],
+    ['login', '__Host-ghostwire-login-0123456789abcd'],
+  ])('are read as none, and reported as %s', (kind, name) => {
+    const reported: string[] = []
+    const cookies = createCookies(new URL('https://desk.example.com'), (one) => reported.push(one))
+    expect(cookies.read(`${name}=1`, name)).toBe('1')
+    expect(reported).toEqual([])
+    expect(cookies.read(`${name}=1; other=2; ${name}=1`, name)).toBeUndefined()
+    expect(cookies.read(`${name}=; ${name}=1`, name)).toBeUndefined()
+    expect(reported).toEqual([kind, kind])
+  })
+})
