@@ -103,6 +103,15 @@ make_base() {
   cp -L "$node" "$root/usr/local/bin/node"
   cp -RL "$npm" "$root/usr/local/lib/node_modules/npm"
   ln -s ../lib/node_modules/npm/bin/npm-cli.js "$root/usr/local/bin/npm"
+  # Stand-ins for the other package managers of the official image, where it has them.
+  mkdir -p "$root"/usr/local/lib/node_modules/corepack "$root"/opt/yarn-v1.22.22/bin
+  for file in "$root"/usr/local/lib/node_modules/corepack/index.js "$root"/opt/yarn-v1.22.22/bin/yarn; do
+    printf '#!/bin/sh\n' >"$file"
+  done
+  ln -s ../lib/node_modules/corepack/index.js "$root/usr/local/bin/corepack"
+  ln -s ../lib/node_modules/npm/bin/npx-cli.js "$root/usr/local/bin/npx"
+  ln -s /opt/yarn-v1.22.22/bin/yarn "$root/usr/local/bin/yarn"
+  ln -s /opt/yarn-v1.22.22/bin/yarn "$root/usr/local/bin/yarnpkg"
   ldd /bin/sh /usr/bin/env "$node" | grep -oE '/[^ ]+\.so[^ :]*' | sort -u | while read -r file; do
     cp -L --parents "$file" "$root"
   done
@@ -221,6 +230,24 @@ JS
 )" <package-lock.json)
 says "no development package, no test, no source text ($found)" '^[1-9][0-9]* modules, [1-9][0-9]* packages$' \
   "$(head -1 <<<"$found")"
+
+managers=$(podman run --rm "${locked[@]}" --entrypoint node "$image" --input-type=module --eval "$(
+  cat <<'JS'
+import { readdirSync } from 'node:fs'
+const NAMES = /^(npm|npx|corepack|yarn|yarnpkg|pnpm|yarn-.*)$/
+const folders = [...process.env.PATH.split(':'), '/usr/local/lib/node_modules', '/usr/lib/node_modules', '/opt']
+for (const folder of folders) {
+  let names = []
+  try {
+    names = readdirSync(folder)
+  } catch {
+    // Not in this base.
+  }
+  for (const name of names) if (NAMES.test(name)) console.log(`${folder}/${name}`)
+}
+JS
+)")
+is 'no package manager is in it: no npm, no corepack, no yarn' '' "$managers"
 
 # --- how it runs -----------------------------------------------------------------------------------------------------
 
