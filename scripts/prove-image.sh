@@ -99,6 +99,7 @@ make_base() {
   mkdir -p "$root"/{bin,etc,proc,root,sys,tmp,usr/bin,usr/local/bin,usr/local/lib/node_modules}
   chmod 1777 "$root/tmp"
   cp -L /bin/sh "$root/bin/sh"
+  cp -L /bin/rm "$root/bin/rm"
   cp -L /usr/bin/env "$root/usr/bin/env"
   cp -L "$node" "$root/usr/local/bin/node"
   cp -RL "$npm" "$root/usr/local/lib/node_modules/npm"
@@ -112,7 +113,7 @@ make_base() {
   ln -s ../lib/node_modules/npm/bin/npx-cli.js "$root/usr/local/bin/npx"
   ln -s /opt/yarn-v1.22.22/bin/yarn "$root/usr/local/bin/yarn"
   ln -s /opt/yarn-v1.22.22/bin/yarn "$root/usr/local/bin/yarnpkg"
-  ldd /bin/sh /usr/bin/env "$node" | grep -oE '/[^ ]+\.so[^ :]*' | sort -u | while read -r file; do
+  ldd /bin/sh /bin/rm /usr/bin/env "$node" | grep -oE '/[^ ]+\.so[^ :]*' | sort -u | while read -r file; do
     cp -L --parents "$file" "$root"
   done
   echo 'hosts: files dns' >"$root/etc/nsswitch.conf"
@@ -219,7 +220,7 @@ for (const path of new Set(installed).difference(new Set(wanted))) console.log('
 for (const path of new Set(wanted).difference(new Set(installed))) console.log('missing:', path)
 
 const own = files.filter((file) => file.startsWith('dist/'))
-for (const file of own) if (!/\.(js|js\.map|d\.ts)$|^dist\/pages\/panel\/panel\.css$/.test(file) || /\/(test|demo)\/|\.test\./.test(file)) console.log('in dist/:', file)
+for (const file of own) if (!/\.(js|js\.map|d\.ts)$|^dist\/panel\/panel\.css$/.test(file) || /\/(test|demo)\/|\.test\./.test(file)) console.log('in dist/:', file)
 for (const file of own.filter((name) => name.endsWith('.map'))) {
   const { sources, sourcesContent } = JSON.parse(readFileSync(`/app/${file}`, 'utf8'))
   const outside = sources.map((name) => posix.join('/app', posix.dirname(file), name)).filter((name) => !name.startsWith('/app/src/'))
