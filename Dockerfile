@@ -1,6 +1,7 @@
 # The image of the gateway. How it is proven, and the flags to run it with: docs/image.md.
 
-ARG NODE_IMAGE=docker.io/library/node:24-bookworm-slim
+# By digest: a tag can be moved. How to move on to a newer one: docs/image.md.
+ARG NODE_IMAGE=docker.io/library/node:24.21.0-bookworm-slim@sha256:0e0ff40c39bc087845bfb27465a0df4ea419520094bc35842ff83dd8cbe6f9b6
 
 FROM ${NODE_IMAGE} AS manifest
 WORKDIR /app
@@ -23,8 +24,13 @@ RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=secret,id=ca \
     --mount=type=cache,target=/root/.npm \
     npm ci --omit=dev --omit=optional --ignore-scripts
 
+# Package managers are for the build. Left in, they would bring tools to an intruder and findings to every scan.
+FROM ${NODE_IMAGE} AS runtime
+RUN rm -rf /usr/local/lib/node_modules /opt/yarn-* /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack \
+    /usr/local/bin/yarn /usr/local/bin/yarnpkg
+
 # No RUN from here on: nothing but copies, so the files belong to root and the process cannot change its own code.
-FROM ${NODE_IMAGE}
+FROM runtime
 WORKDIR /app
 ENV NODE_ENV=production
 COPY --from=dependencies /app/node_modules node_modules

@@ -99,11 +99,21 @@ make_base() {
   mkdir -p "$root"/{bin,etc,proc,root,sys,tmp,usr/bin,usr/local/bin,usr/local/lib/node_modules}
   chmod 1777 "$root/tmp"
   cp -L /bin/sh "$root/bin/sh"
+  cp -L /bin/rm "$root/bin/rm"
   cp -L /usr/bin/env "$root/usr/bin/env"
   cp -L "$node" "$root/usr/local/bin/node"
   cp -RL "$npm" "$root/usr/local/lib/node_modules/npm"
   ln -s ../lib/node_modules/npm/bin/npm-cli.js "$root/usr/local/bin/npm"
-  ldd /bin/sh /usr/bin/env "$node" | grep -oE '/[^ ]+\.so[^ :]*' | sort -u | while read -r file; do
+  # Stand-ins for the other package managers of the official image, where it has them.
+  mkdir -p "$root"/usr/local/lib/node_modules/corepack "$root"/opt/yarn-v1.22.22/bin
+  for file in "$root"/usr/local/lib/node_modules/corepack/index.js "$root"/opt/yarn-v1.22.22/bin/yarn; do
+    printf '#!/bin/sh\n' >"$file"
+  done
+  ln -s ../lib/node_modules/corepack/index.js "$root/usr/local/bin/corepack"
+  ln -s ../lib/node_modules/npm/bin/npx-cli.js "$root/usr/local/bin/npx"
+  ln -s /opt/yarn-v1.22.22/bin/yarn "$root/usr/local/bin/yarn"
+  ln -s /opt/yarn-v1.22.22/bin/yarn "$root/usr/local/bin/yarnpkg"
+  ldd /bin/sh /bin/rm /usr/bin/env "$node" | grep -oE '/[^ ]+\.so[^ :]*' | sort -u | while read -r file; do
     cp -L --parents "$file" "$root"
   done
   echo 'hosts: files dns' >"$root/etc/nsswitch.conf"
@@ -210,7 +220,7 @@ for (const path of new Set(installed).difference(new Set(wanted))) console.log('
 for (const path of new Set(wanted).difference(new Set(installed))) console.log('missing:', path)
 
 const own = files.filter((file) => file.startsWith('dist/'))
-for (const file of own) if (!/\.(js|js\.map|d\.ts)$|^dist\/pages\/panel\/panel\.css$/.test(file) || /\/(test|demo)\/|\.test\./.test(file)) console.log('in dist/:', file)
+for (const file of own) if (!/\.(js|js\.map|d\.ts)$|^dist\/panel\/panel\.css$/.test(file) || /\/(test|demo)\/|\.test\./.test(file)) console.log('in dist/:', file)
 for (const file of own.filter((name) => name.endsWith('.map'))) {
   const { sources, sourcesContent } = JSON.parse(readFileSync(`/app/${file}`, 'utf8'))
   const outside = sources.map((name) => posix.join('/app', posix.dirname(file), name)).filter((name) => !name.startsWith('/app/src/'))
@@ -221,6 +231,24 @@ JS
 )" <package-lock.json)
 says "no development package, no test, no source text ($found)" '^[1-9][0-9]* modules, [1-9][0-9]* packages$' \
   "$(head -1 <<<"$found")"
+
+managers=$(podman run --rm "${locked[@]}" --entrypoint node "$image" --input-type=module --eval "$(
+  cat <<'JS'
+import { readdirSync } from 'node:fs'
+const NAMES = /^(npm|npx|corepack|yarn|yarnpkg|pnpm|yarn-.*)$/
+const folders = [...process.env.PATH.split(':'), '/usr/local/lib/node_modules', '/usr/lib/node_modules', '/opt']
+for (const folder of folders) {
+  let names = []
+  try {
+    names = readdirSync(folder)
+  } catch {
+    // Not in this base.
+  }
+  for (const name of names) if (NAMES.test(name)) console.log(`${folder}/${name}`)
+}
+JS
+)")
+is 'no package manager is in it: no npm, no corepack, no yarn' '' "$managers"
 
 # --- how it runs -----------------------------------------------------------------------------------------------------
 
