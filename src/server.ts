@@ -11,7 +11,7 @@ import {
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { ListenAddress, Settings } from './config/config.ts'
-import { codeOf } from './lib/errors.ts'
+import { answerUnparsable } from './http/unparsable-request.ts'
 import type { Connections } from './net/connections.ts'
 import type { Client } from './net/forwarded.ts'
 import { settleHost } from './net/host.ts'
@@ -194,7 +194,7 @@ function followAnswers(server: Server | HttpsServer): Answers {
     // In the middle of an answer, another one would be taken for a part of it.
     const isSpeaking = [...(owed.get(socket) ?? [])].some(({ headersSent }) => headersSent)
     if (!socket.writable || isSpeaking) socket.destroy()
-    else answerBroken(error, socket)
+    else answerUnparsable(error, socket)
   })
   return {
     countUnderWay: (socket) => owed.get(socket)?.size ?? 0,
@@ -213,19 +213,6 @@ function drain(server: Server | HttpsServer, answers: Answers): Promise<void> {
     // Browsers keep connections open and open some in advance. Draining does not wait for those.
     answers.whenNone(() => server.closeAllConnections())
   })
-}
-
-// Invalid HTTP gets the shortest answer possible. It echoes nothing.
-function answerBroken(error: Error, socket: Socket): void {
-  const status: Record<string, string> = {
-    HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
-    ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
-  }
-  socket.on('error', () => socket.destroy())
-  socket.end(
-    `HTTP/1.1 ${status[codeOf(error) ?? ''] ?? '400 Bad Request'}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`,
-  )
-  setTimeout(() => socket.destroy(), 500).unref()
 }
 
 type TlsFiles = NonNullable<Settings['tls']>

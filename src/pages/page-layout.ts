@@ -1,5 +1,5 @@
 // The document and the headers of every page of the gateway. The policy (CSP Level 3, https://www.w3.org/TR/CSP3/) allows
-// no script except the one that waits for the desktop. Other sites cannot frame or read the pages.
+// no script except the page's own, by its hash. Other sites cannot frame or read the pages.
 
 import { createHash } from 'node:crypto'
 import { html, raw } from 'hono/html'
@@ -30,8 +30,8 @@ export interface Layout {
   readonly retryAfter?: number | undefined
   /** Seconds until the page reloads itself. */
   readonly reloadsAfter?: number | undefined
-  /** A script that may send requests to this origin. Without scripting, the page reloads after the given seconds. */
-  readonly script?: { readonly text: string; readonly withoutReloadsAfter: number } | undefined
+  /** A script that may send requests to this origin. Without scripting, the page may reload after the given seconds. */
+  readonly script?: { readonly text: string; readonly withoutReloadsAfter?: number } | undefined
 }
 
 // One string: white space between the tags, such as a formatter adds, would change the hash.
@@ -65,7 +65,7 @@ export function layOut(layout: Layout): Page {
         <link rel="icon" href="${ICON}" />
         ${STYLE_ELEMENT}
         ${
-          script === undefined
+          script?.withoutReloadsAfter === undefined
             ? undefined
             : html`<noscript
                 ><meta http-equiv="refresh" content="${Math.ceil(script.withoutReloadsAfter)}"

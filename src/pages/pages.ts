@@ -7,6 +7,7 @@ import { AFTER_SESSION, AFTER_SIGN_OUT_AT_BOTH, type Message } from '../messages
 import type { FailureMessage, NextStep } from '../messages/failure-message.ts'
 import { FAILURES, type FailureKind } from '../messages/failures.ts'
 import { layOut, type Markup, type Page } from './page-layout.ts'
+import { REMOVE_COOKIES_SCRIPT } from './remove-cookies-script.ts'
 import { WAITING_SCRIPT } from './waiting-script.ts'
 
 export type { FailureKind } from '../messages/failures.ts'
@@ -134,6 +135,36 @@ export function failurePage(about: {
   ${forAdministrator === undefined ? undefined : administratorNote(forAdministrator)}
   ${requestNote(requestId)}`
   return layOut({ status, title, body, retryAfter, reloadsAfter, script })
+}
+
+/**
+ * For a browser that sends more in headers than the gateway reads. Nothing is known of such a request, so the page is the same
+ * for everybody. Not `Clear-Site-Data: "cookies"`: it would remove the cookies of all hosts of the organisation's domain
+ * (W3C Clear Site Data, "Clear cookies for origin"), and so anybody who fills the cookie jar could sign people out everywhere.
+ */
+export function tooManyCookiesPage(): Page {
+  const body = html`<p>
+      Your browser keeps more cookies for this address than the gateway reads. Other applications,
+      or a page on the desktop, have set them.
+    </p>
+    <p>
+      Remove them to continue. You stay signed in to the desktop, but other applications of your
+      organisation may ask you to sign in again.
+    </p>
+    ${steps(html`<button class="button" type="button">Remove these cookies</button>`)}
+    <p class="small">
+      If this page stays, delete the cookies of this site in the settings of your browser.
+    </p>
+    ${administratorNote([
+      html`The headers of the request are larger than 16 KiB. Give the desktop a host name for which
+      other applications set no cookies.`,
+    ])}`
+  return layOut({
+    status: 431,
+    title: 'Too many cookies',
+    body,
+    script: { text: REMOVE_COOKIES_SCRIPT },
+  })
 }
 
 function pathOf(next: NextStep, returnTo: string): string {

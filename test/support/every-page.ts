@@ -7,6 +7,7 @@ import {
   signedOutHerePage,
   signInPage,
   signOutPage,
+  tooManyCookiesPage,
   type Page,
 } from '../../src/pages/pages.ts'
 import { END_REASONS } from '../../src/session/session.ts'
@@ -34,6 +35,7 @@ export const EVERY_PAGE: ReadonlyMap<string, Page> = new Map([
   ['sign-out-nameless', signOutPage({ who: undefined })],
   ['sign-out-long', signOutPage({ who: LONG_NAME })],
   ['signed-out-here', signedOutHerePage()],
+  ['too-many-cookies', tooManyCookiesPage()],
   [
     'denied',
     deniedPage({

@@ -9,6 +9,7 @@ import {
   signOutPage,
   type Page,
 } from '../../../src/pages/pages.ts'
+import { REMOVE_COOKIES_SCRIPT } from '../../../src/pages/remove-cookies-script.ts'
 import { WAITING_SCRIPT } from '../../../src/pages/waiting-script.ts'
 import { END_REASONS } from '../../../src/session/session.ts'
 import { EVERY_PAGE, FAILURE_KINDS } from '../../support/every-page.ts'
@@ -16,6 +17,10 @@ import { EVERY_PAGE, FAILURE_KINDS } from '../../support/every-page.ts'
 const EVIL = `"><script>alert('x')</script>&amp;`
 const requestId = 'abc123'
 const pages = [...EVERY_PAGE]
+const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
+  'failure-desktop-unreachable': [WAITING_SCRIPT],
+  'too-many-cookies': [REMOVE_COOKIES_SCRIPT],
+}
 
 /** The targets of the links and forms of a page, in order. */
 function targetsOf({ html }: Page): string[] {
@@ -59,7 +64,7 @@ describe.each(pages)('the page %s', (name, page) => {
     expect(policyOf(page).filter((directive) => /^(?:script|connect)-/.test(directive))).toEqual(
       hashes.length === 0 ? [] : [`script-src 'sha256-${hashes[0] ?? ''}'`, "connect-src 'self'"],
     )
-    expect(scripts).toEqual(name === 'failure-desktop-unreachable' ? [WAITING_SCRIPT] : [])
+    expect(scripts).toEqual(SCRIPTS[name] ?? [])
     expect(page.html.replaceAll(/<script>.*?<\/script>/gs, '')).not.toMatch(
       /<script|javascript:|\sstyle=|\son\w+=|@import|url\(/i,
     )
