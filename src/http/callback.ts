@@ -211,11 +211,15 @@ export function createCallback(parts: HttpParts): Handle {
   }
 }
 
-/** A session of the same person that began after this sign-in did. */
+/**
+ * A session of the same person that this browser did not have when the sign-in began: another tab has opened it since. Times
+ * cannot tell that, because a tab can begin a sign-in after the other tab's session was opened and before the browser has its
+ * cookie.
+ */
 function isSessionOfOverlap(session: Session, identity: Identity, login: LoginState): boolean {
   return (
     session.identity.iss === identity.iss &&
     session.identity.sub === identity.sub &&
-    session.createdAt > login.createdAt
+    session.id !== login.sessionBefore
   )
 }

@@ -4,6 +4,7 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { createSealer, type Sealer } from '../lib/seal.ts'
 import { eachCookie, type Cookies } from './cookie.ts'
+import { sessionId } from './session-records.ts'
 
 const LIFETIME_S = 600
 const MAX_PENDING = 5
@@ -19,6 +20,8 @@ export interface LoginState {
   readonly returnTo: string
   /** The person must have authenticated since then (ms since the epoch); undefined: at any time. */
   readonly authenticatedAfter: number | undefined
+  /** Id of the session whose cookie the browser sent when the attempt began. */
+  readonly sessionBefore: string | undefined
   readonly createdAt: number
 }
 
@@ -32,7 +35,7 @@ export interface LoginStates {
   /** A new attempt and the `Set-Cookie` values that start it (and drop the oldest beyond five). */
   begin(
     cookieHeader: string | undefined,
-    attempt: Omit<LoginState, 'state' | 'createdAt'>,
+    attempt: Omit<LoginState, 'state' | 'sessionBefore' | 'createdAt'>,
   ): Promise<{ login: LoginState; setCookies: string[] }>
   /** Takes the attempt that `state` names. It is used up, whatever happens next. */
   take(cookieHeader: string | undefined, state: string): Promise<TakenLogin>
@@ -65,7 +68,13 @@ export function createLoginStates(
   return {
     async begin(cookieHeader, attempt) {
       const createdAt = now()
-      const login: LoginState = { ...attempt, state: newState(createdAt), createdAt }
+      const sessionCookie = cookies.read(cookieHeader, cookies.sessionName)
+      const login: LoginState = {
+        ...attempt,
+        state: newState(createdAt),
+        sessionBefore: sessionCookie === undefined ? undefined : sessionId(sessionCookie),
+        createdAt,
+      }
       const setCookies = surplus(cookieHeader, cookies).map((name) => cookies.clear(name))
       setCookies.push(cookies.set(cookieName(login.state), await sealer.seal(login), LIFETIME_S))
       return { login, setCookies }
