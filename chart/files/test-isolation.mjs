@@ -1,5 +1,5 @@
-// A pod that is not the gateway must not reach the desktop. Its name has to resolve, which it does only while the desktop is
-// ready: a desktop that is not there would be out of reach as well.
+// A pod that is not the gateway must not reach the desktop. The desktop's name must resolve, which it does only while the desktop
+// is ready: a desktop that does not run is unreachable for everybody, and that would prove nothing.
 import { lookup } from 'node:dns/promises'
 import { connect } from 'node:net'
 
@@ -7,7 +7,7 @@ const { DESKTOP_HOST, DESKTOP_PORT } = process.env
 
 const addresses = await lookup(DESKTOP_HOST, { all: true }).catch((error) => {
   process.stdout.write(
-    `${DESKTOP_HOST} does not resolve (${error.code}): the desktop is not ready, so nothing is shown\n`,
+    `${DESKTOP_HOST} does not resolve (${error.code}): the desktop is not ready, so this test proves nothing\n`,
   )
   process.exit(1)
 })

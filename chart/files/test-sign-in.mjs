@@ -1,5 +1,5 @@
-// A stranger's browser is sent to sign in, and a stranger's stream is refused. Until the provider is found there is nobody to
-// send people to, so it is asked for a minute.
+// A browser without a session is redirected to the provider, and a stream without a session is refused. The gateway cannot redirect
+// until it has found the provider, so the test repeats for a minute.
 import http from 'node:http'
 import https from 'node:https'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -13,7 +13,7 @@ function ask(path, headers) {
   const options = {
     headers: { Host: publicUrl.host, ...headers },
     servername: publicUrl.hostname,
-    // Who the gateway is to strangers is its certificate's business; here only what it answers counts.
+    // The certificate may be issued for the public name by a private CA. This test checks only the answers.
     rejectUnauthorized: false,
     timeout: 5_000,
   }

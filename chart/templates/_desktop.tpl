@@ -1,10 +1,10 @@
 {{/*
-Environment of the desktop as a map. kasmweb's start script hands VNCOPTIONS to KasmVNC behind its own arguments, so that
-ours win; it makes its users anew at each start, both with VNC_PW.
+Environment of the desktop, as a map. The start script of kasmweb images passes VNCOPTIONS to KasmVNC after its own
+arguments, so the chart's options take precedence. It creates its users again at each start, all with the password VNC_PW.
 */}}
 {{- define "ghostwire.desktop.env" -}}
 {{- $desktop := .Values.desktop -}}
-{{- /* Each helper of kasmweb's is a port of its own, some without a password, and the web client uses none of them. */ -}}
+{{- /* Each helper service of kasmweb images listens on a port, some without a password. The web client uses none of them. */ -}}
 {{- $env := dict
   "KASM_SVC_AUDIO" "0"
   "KASM_SVC_AUDIO_INPUT" "0"
@@ -15,8 +15,8 @@ ours win; it makes its users anew at each start, both with VNC_PW.
   "VNC_RESOLUTION" $desktop.resolution
 -}}
 {{- /*
-One address, the gateway's, stands for all people: no blacklist. Whoever comes does not throw the others out. And KasmVNC
-would ask public STUN servers for its address, for a transport that goes past the gateway.
+All people share one address, the gateway's, so the blacklist must be off. A new client must not disconnect the others.
+And KasmVNC would ask public STUN servers for its address, for a transport that bypasses the gateway.
 */ -}}
 {{- $options := list $desktop.vncOptions "-BlacklistThreshold=0" "-AlwaysShared" "-publicIP 127.0.0.1" -}}
 {{- if eq $desktop.tls.mode "off" -}}

@@ -1,4 +1,4 @@
-{{/* Environment of the gateway as a map. The store's address is here and no file, for it may hold a password. */}}
+{{/* Environment of the gateway, as a map. The store's URL is here and not in the ConfigMap, because it may contain a password. */}}
 {{- define "ghostwire.gateway.env" -}}
 {{- $env := dict "GATEWAY_CONFIG" "/etc/ghostwire/gateway.yaml" -}}
 {{- with .Values.sessionStore -}}
@@ -11,7 +11,7 @@
 {{- toYaml (merge $env .Values.gateway.env) -}}
 {{- end }}
 
-{{/* `ws` tells implementations of the Gateway API that upgrades come along; Service and routes agree on it. */}}
+{{/* `ws` tells implementations of the Gateway API to allow upgrades. Service and routes use the same value. */}}
 {{- define "ghostwire.gateway.appProtocol" -}}
 {{- .Values.gateway.service.appProtocol | default (.Values.gateway.tls.existingSecret | empty | ternary "kubernetes.io/ws" "kubernetes.io/wss") -}}
 {{- end }}

@@ -1,6 +1,6 @@
 {{/*
-The IngressClass: the one given; else, where there is a cluster to ask, the only one there is. A default class needs no
-name. Empty: the cluster's default, whichever that is.
+The IngressClass: the one from the values; else the cluster's only one, if the cluster can be asked. Empty: the cluster's
+default class, which needs no name.
 */}}
 {{- define "ghostwire.ingress.className" -}}
 {{- if .Values.ingress.className -}}
@@ -20,8 +20,8 @@ name. Empty: the cluster's default, whichever that is.
 {{- end }}
 
 {{/*
-The preset: the one given; else that of the class which was found in the cluster. A class that is named is not looked up:
-not everybody who installs may read classes, and naming theirs is the way out.
+The preset: the one from the values; else that of the class found in the cluster. The chart does not look up a class that
+the values name, because not everybody who installs the chart may read ingress classes.
 */}}
 {{- define "ghostwire.ingress.controller" -}}
 {{- if or .Values.ingress.controller .Values.ingress.className -}}
@@ -41,8 +41,8 @@ not everybody who installs may read classes, and naming theirs is the way out.
 {{- end }}
 
 {{/*
-What each controller needs to be told so that a stream lives and an upload passes: long time-outs, no buffering, no limit of its own. The gateway pings browsers
-every 30 seconds, so an hour is a wide margin.
+Annotations for each controller, so that streams stay open and uploads pass: long timeouts, no buffering, no size limit.
+The gateway pings browsers every 30 seconds, so a timeout of an hour is more than enough.
 */}}
 {{- define "ghostwire.ingress.annotations" -}}
 {{- $controller := include "ghostwire.ingress.controller" . -}}
@@ -75,7 +75,7 @@ every 30 seconds, so an hour is a wide margin.
 -}}
 {{- if $hasTls -}}{{- $_ := set $preset "nginx.org/ssl-services" $service -}}{{- end -}}
 {{- else if eq $controller "traefik" -}}
-{{- /* Time-outs are the entry point's there, and none of them counts for an upgraded connection. */ -}}
+{{- /* Traefik sets timeouts for each entry point, and none of them applies to upgraded connections. */ -}}
 {{- $preset = dict
   "traefik.ingress.kubernetes.io/router.entrypoints" "websecure"
   "traefik.ingress.kubernetes.io/router.tls" "true"
@@ -95,7 +95,7 @@ every 30 seconds, so an hour is a wide margin.
 {{- toYaml (merge (dict) .Values.ingress.annotations $preset) -}}
 {{- end }}
 
-{{/* Hosts of the ingress: those given, else the public one. A list of {host, paths}. */}}
+{{/* Hosts of the ingress: those from the values, else the public host. A list of {host, paths}. */}}
 {{- define "ghostwire.ingress.hosts" -}}
 {{- $hosts := list -}}
 {{- range .Values.ingress.hosts | default (list (dict "host" (include "ghostwire.publicHost" .))) -}}
@@ -108,7 +108,7 @@ every 30 seconds, so an hour is a wide margin.
 {{- .Values.certificate.secretName | default (printf "%s-tls" (include "ghostwire.fullname" .)) -}}
 {{- end }}
 
-{{/* `tls` of the ingress: as given; else, when cert-manager is asked for a certificate, the Secret it writes. */}}
+{{/* `tls` of the ingress: from the values; else the Secret that cert-manager writes, if it issues a certificate. */}}
 {{- define "ghostwire.ingress.tls" -}}
 {{- $certManager := .Values.ingress.certManager -}}
 {{- if .Values.ingress.tls -}}

@@ -1,4 +1,4 @@
-{{/* What a selector asks for. Always with the component: a test pod must never be taken for the desktop. */}}
+{{/* Labels for selectors. They always contain the component, so that no selector of the desktop matches a test pod. */}}
 {{- define "ghostwire.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "ghostwire.name" .ctx }}
 app.kubernetes.io/instance: {{ .ctx.Release.Name }}
@@ -16,7 +16,7 @@ app.kubernetes.io/component: {{ .component }}
 {{- toYaml (merge $own $chart (.labels | default dict) .ctx.Values.commonLabels) -}}
 {{- end }}
 
-{{/* name, namespace, labels, annotations of an object. .suffix: what follows the release's name; .labels, .annotations: more. */}}
+{{/* Name, namespace, labels and annotations of an object. .suffix: follows the release's name; .labels, .annotations: additional ones. */}}
 {{- define "ghostwire.metadata" -}}
 name: {{ .name | default (printf "%s%s" (include "ghostwire.fullname" .ctx) (.suffix | default "")) }}
 namespace: {{ .namespace | default .ctx.Release.Namespace }}

@@ -1,6 +1,6 @@
-{{/* Names of DNS, whatever the release and the alias of a parent are called. */}}
+{{/* Valid DNS names for every name of the release and every alias in a parent chart. */}}
 
-{{/* .text, or its beginning and a hash of all of it where it is longer than .length: two long names stay two. */}}
+{{/* .text; if it is longer than .length, its beginning and a hash of the whole, so that two long names stay different. */}}
 {{- define "ghostwire.shortened" -}}
 {{- if gt (len .text) (int .length) -}}
 {{- printf "%s-%s" (.text | trunc (sub .length 7 | int) | trimSuffix "-") (sha256sum .text | trunc 6) -}}
@@ -14,9 +14,9 @@
 {{- end }}
 
 {{/*
-What the names of all objects begin with. 40 characters leave room for `-namespace-labels` and what controllers append.
-Only at the root does a release's name that contains the chart's stand for both: under a parent `sig` and `signal` would
-become one.
+Prefix of all object names. 40 characters leave room for `-namespace-labels` and for what controllers append. A release
+name that contains the chart's name is used alone only if this is the root chart: in a parent chart, the aliases `sig` and
+`signal` would get the same names.
 */}}
 {{- define "ghostwire.fullname" -}}
 {{- $name := include "ghostwire.name" . -}}
@@ -38,7 +38,7 @@ become one.
 {{- include "ghostwire.fullname" . }}-desktop
 {{- end }}
 
-{{/* The account of the pods of .component. Without `create` there is one for all, and somebody else has made it. */}}
+{{/* Service account of the pods of .component. Without `create`, all pods share one existing account. */}}
 {{- define "ghostwire.serviceAccountName" -}}
 {{- $account := .ctx.Values.serviceAccount -}}
 {{- if not $account.create -}}
@@ -50,7 +50,7 @@ become one.
 {{- end -}}
 {{- end }}
 
-{{/* Host of `gateway.publicUrl`, without a port; empty while that is no origin, which requirements.yaml tells. */}}
+{{/* Host of `gateway.publicUrl`, without a port. Empty if that is not an origin; requirements.yaml reports that. */}}
 {{- define "ghostwire.publicHost" -}}
 {{- if include "ghostwire.isOrigin" .Values.gateway.publicUrl -}}
 {{- (urlParse .Values.gateway.publicUrl).hostname -}}

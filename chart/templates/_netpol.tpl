@@ -1,4 +1,4 @@
-{{/* Pieces of network policies. */}}
+{{/* Parts of network policies. */}}
 
 {{- define "ghostwire.netpol.policyTypes" -}}
 policyTypes:
@@ -24,7 +24,7 @@ policyTypes:
     {{- end }}
 {{- end }}
 
-{{/* Where clouds hand out credentials, and IPv6 forms of the same addresses. Nobody of a release has business there. */}}
+{{/* Addresses where clouds serve credentials, and their IPv6 forms. No pod of a release needs them. */}}
 {{- define "ghostwire.netpol.metadata" -}}
 v4:
   - 169.254.0.0/16
@@ -41,7 +41,7 @@ v6:
   - 64:ff9b::c000:c0/128
 {{- end }}
 
-{{/* What is not the internet, with the ways to wrap an IPv4 address into an IPv6 one. */}}
+{{/* Networks that are not the internet, including the IPv6 ranges that embed IPv4 addresses. */}}
 {{- define "ghostwire.netpol.private" -}}
 v4:
   - 0.0.0.0/8
@@ -65,7 +65,7 @@ v6:
   - ff00::/8
 {{- end }}
 
-{{/* All addresses but .but ({v4, v6}) and .also (a list of both kinds). */}}
+{{/* All addresses except .but ({v4, v6}) and .also (a list of both kinds). */}}
 {{- define "ghostwire.netpol.anywhereBut" -}}
 {{- $v4 := .but.v4 -}}
 {{- $v6 := .but.v6 -}}
@@ -86,7 +86,7 @@ v6:
       {{- end }}
 {{- end }}
 
-{{/* Ports on which a mesh's proxies take connections for each other, whatever the port inside. */}}
+{{/* Ports on which the proxies of a mesh accept connections from each other, for all ports of the pod. */}}
 {{- define "ghostwire.netpol.meshPorts" -}}
 {{- with .Values.serviceMesh -}}
 {{- if and .enabled .inject -}}
@@ -101,7 +101,7 @@ v6:
 {{- end -}}
 {{- end }}
 
-{{/* In ambient mode the node asks as these addresses whether a pod lives, and not as itself. `ports`: what is probed. */}}
+{{/* In ambient mode, probes come from these addresses and not from the node's. `ports`: the probed ports. */}}
 {{- define "ghostwire.netpol.ambientProbes" -}}
 {{- with .ctx.Values.serviceMesh -}}
 {{- if and .enabled .inject (eq .name "istio") (eq .mode "ambient") -}}
@@ -117,7 +117,7 @@ v6:
 {{- end -}}
 {{- end }}
 
-{{/* Where a sidecar gets its identity and its routes; in ambient mode the node does that. */}}
+{{/* The control plane, from which a sidecar gets its identity and routes. In ambient mode, the node connects to it. */}}
 {{- define "ghostwire.netpol.meshControlPlane" -}}
 {{- with .Values.serviceMesh -}}
 {{- if and .enabled .inject (or (eq .name "linkerd") (eq .mode "sidecar")) -}}
@@ -135,7 +135,7 @@ v6:
 {{- end -}}
 {{- end }}
 
-{{/* The API server: its Service says 443, the packet on the wire often another port of a node. */}}
+{{/* The API server. Its Service has port 443, but after address translation packets often go to another port of a node. */}}
 {{- define "ghostwire.netpol.apiServer" -}}
 {{- $apiServer := .Values.networkPolicy.apiServer -}}
 - to:
@@ -154,7 +154,7 @@ v6:
     {{- end }}
 {{- end }}
 
-{{/* Ports of the desktop: KasmVNC's own, and those that `desktop.extraPorts` adds. */}}
+{{/* Ports of the desktop: that of KasmVNC, and those in `desktop.extraPorts`. */}}
 {{- define "ghostwire.netpol.desktopPorts" -}}
 - port: {{ .Values.desktop.port }}
   protocol: TCP
@@ -171,7 +171,7 @@ v6:
 {{- include "ghostwire.netpol.meshPorts" . }}
 {{- end }}
 
-{{/* Rules for a front door: peers as they were given; without ports of their own they get .ports. */}}
+{{/* Ingress rules from the values. A rule without ports gets .ports. */}}
 {{- define "ghostwire.netpol.frontDoor" -}}
 {{- $ports := .ports -}}
 {{- range .rules }}
@@ -186,7 +186,7 @@ v6:
 {{- end }}
 {{- end }}
 
-{{/* Who may ask the admin listener: those given; else, with a ServiceMonitor, the Prometheus of kube-prometheus-stack. */}}
+{{/* Who may reach the admin port: the peers from the values; else, with a ServiceMonitor, the Prometheus of kube-prometheus-stack. */}}
 {{- define "ghostwire.netpol.metricsPeers" -}}
 {{- if .Values.networkPolicy.metrics -}}
 {{- toYaml .Values.networkPolicy.metrics -}}

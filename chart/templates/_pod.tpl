@@ -1,8 +1,8 @@
-{{/* Every pod goes through these two, so that none is forgotten: what holds for pods is here and nowhere else. */}}
+{{/* All pods use these two templates. What applies to all pods is only here, so that no pod is left out. */}}
 
 {{/*
-Metadata of a pod. No version among the labels: the desktop must not restart because the chart did.
-.component; .labels, .annotations: more; .mesh: whether the pod is one of the mesh's.
+Metadata of a pod. The labels contain no version, so that a new chart version does not restart the desktop.
+.component; .labels, .annotations: additional ones; .mesh: whether the pod belongs to the mesh.
 */}}
 {{- define "ghostwire.podMetadata" -}}
 {{- $mesh := .ctx.Values.serviceMesh -}}
@@ -27,8 +27,8 @@ annotations:
 {{- end }}
 
 {{/*
-What a pod's spec begins with. .values: the block of the component in values.yaml; .account: name of its service account;
-.token: whether it talks to the API server.
+The beginning of a pod's spec. .values: the component's section of values.yaml; .account: name of its service account;
+.token: whether the pod uses the API server.
 */}}
 {{- define "ghostwire.podSpec" -}}
 serviceAccountName: {{ .account }}
@@ -56,7 +56,7 @@ runtimeClassName: {{ . }}
 {{- end }}
 {{- end }}
 
-{{/* Image, rights and resources of a container. .values: as above. */}}
+{{/* Image, security context and resources of a container. .values: as above. */}}
 {{- define "ghostwire.container" -}}
 image: {{ include "ghostwire.image" (dict "ctx" .ctx "image" .values.image) }}
 imagePullPolicy: {{ .values.image.pullPolicy }}
@@ -66,14 +66,14 @@ resources:
   {{- toYaml .values.resources | nindent 2 }}
 {{- end }}
 
-{{/* A digest wins over the tag, and the parent's registry over ours. */}}
+{{/* A digest takes precedence over the tag, and the global registry over the image's. */}}
 {{- define "ghostwire.image" -}}
 {{- $registry := .ctx.Values.global.imageRegistry | default .image.registry | trimSuffix "/" -}}
 {{- $tag := .image.digest | empty | ternary (printf ":%s" (.image.tag | default .ctx.Chart.AppVersion)) (printf "@%s" .image.digest) -}}
 {{- printf "%s%s%s" (empty $registry | ternary "" (printf "%s/" $registry)) .image.repository $tag | quote -}}
 {{- end }}
 
-{{/* Environment from a map, in the order of its keys: no name can be there twice. */}}
+{{/* Environment from a map, sorted by key. So no name can occur twice. */}}
 {{- define "ghostwire.env" -}}
 {{- range $name, $value := . }}
 - name: {{ $name }}
@@ -85,7 +85,7 @@ resources:
 {{- end }}
 {{- end }}
 
-{{/* Tests and jobs: a script in the gateway's image, with the gateway's rights and little else. .script: in files/; .env: a map. */}}
+{{/* Tests and jobs: a script in the gateway's image, with the gateway's security context. .script: a file in files/; .env: a map. */}}
 {{- define "ghostwire.scriptContainer" -}}
 {{- $gateway := .ctx.Values.gateway -}}
 name: {{ .name }}
@@ -97,7 +97,7 @@ name: {{ .name }}
 command: [node, --input-type=module, --eval]
 args:
   - |
-    {{- /* Without its empty lines, on which indentation would leave blanks. */}}
+    {{- /* Empty lines are removed, because indentation would leave spaces on them. */}}
     {{- regexReplaceAllLiteral "\n\n+" (.ctx.Files.Get (printf "files/%s" .script) | trim) "\n" | nindent 4 }}
 env:
   {{- include "ghostwire.env" .env | trim | nindent 2 }}

@@ -1,4 +1,4 @@
-{{/* What providers.yaml knows of `oauth2proxy.provider`, under what the values say themselves. As YAML. */}}
+{{/* The preset of `oauth2proxy.provider` in providers.yaml, overridden by the values. As YAML. */}}
 {{- define "ghostwire.provider" -}}
 {{- $given := .Values.oauth2proxy -}}
 {{- $known := get (.Files.Get "providers.yaml" | fromYaml) $given.provider | default dict -}}
@@ -21,7 +21,7 @@
 {{- toYaml $result -}}
 {{- end }}
 
-{{/* Where the provider listens, by its issuer. */}}
+{{/* The provider's port, taken from the issuer. */}}
 {{- define "ghostwire.issuerPort" -}}
 {{- $issuer := (include "ghostwire.provider" . | fromYaml).issuer -}}
 {{- regexFind ":[0-9]+$" (urlParse $issuer).host | trimPrefix ":" | default "443" -}}

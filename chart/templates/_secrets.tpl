@@ -1,8 +1,8 @@
-{{/* The only place where anything is random. */}}
+{{/* The only template that generates random values. */}}
 
 {{/*
-Base64 of a secret's value: the given one; else the one a former install has left in the cluster; else a new one.
-.secret: name of the Secret; .key; .given; .length of a new one.
+Base64 of a secret's value: the one from the values; else the one in the cluster from an earlier install; else a new one.
+.secret: name of the Secret; .key; .given: the value from the values; .length of a new one.
 */}}
 {{- define "ghostwire.secretValue" -}}
 {{- $found := lookup "v1" "Secret" .ctx.Release.Namespace .secret -}}

@@ -1,6 +1,6 @@
-{{/* The gateway's settings: docs/configuration.md of the project. Secrets are files, named here and mounted by the Deployment. */}}
+{{/* Settings of the gateway (docs/configuration.md of the project). Secrets are files that these settings name and the Deployment mounts. */}}
 
-{{/* Which files of which Secrets the gateway reads: name of the file → {secret, key}. As YAML. */}}
+{{/* Files from Secrets that the gateway reads: file name → {secret, key}. As YAML. */}}
 {{- define "ghostwire.gateway.secretFiles" -}}
 {{- $gateway := .Values.gateway -}}
 {{- $own := include "ghostwire.gateway.fullname" . -}}
@@ -39,7 +39,7 @@
 {{- toYaml $files -}}
 {{- end }}
 
-{{/* The same for certificates in ConfigMaps: name of the file → {configMap, key}. */}}
+{{/* Files from ConfigMaps that the gateway reads: file name → {configMap, key}. */}}
 {{- define "ghostwire.gateway.caFiles" -}}
 {{- $files := dict -}}
 {{- with .Values.oauth2proxy.caConfigMap -}}
@@ -59,7 +59,7 @@
 {{- .Values.desktop.auth.existingSecret | empty | ternary "password" .Values.desktop.auth.existingSecretKey -}}
 {{- end }}
 
-{{/* gateway.yaml: `gateway.config` as it was given, and beside it what other objects have to agree with. */}}
+{{/* gateway.yaml: `gateway.config`, and the settings that other objects must agree with. */}}
 {{- define "ghostwire.gateway.settings" -}}
 {{- $gateway := .Values.gateway -}}
 {{- $access := .Values.oauth2proxy -}}
@@ -128,7 +128,7 @@
 {{- end }}
 
 {{/*
-The names of the admin Service, and those in `gateway.config`. Probes and Prometheus need none: they ask a pod by its address.
+Host names of the admin Service, and those in `gateway.config`. Probes and Prometheus need none, because they use the pod's address.
 */}}
 {{- define "ghostwire.gateway.adminHosts" -}}
 {{- $hosts := .Values.gateway.config.adminHosts | default list -}}
@@ -141,14 +141,14 @@ The names of the admin Service, and those in `gateway.config`. Probes and Promet
 {{- toYaml $hosts -}}
 {{- end }}
 
-{{/* With the namespace, so that a certificate can be made out to it and a search domain cannot lead elsewhere. */}}
+{{/* With the namespace, so that certificates can contain the name, and DNS search domains cannot resolve it to another service. */}}
 {{- define "ghostwire.desktop.url" -}}
 {{- $scheme := eq .Values.desktop.tls.mode "off" | ternary "http" "https" -}}
 {{- printf "%s://%s.%s.svc:%d" $scheme (include "ghostwire.desktop.fullname" .) .Release.Namespace (int .Values.desktop.port) -}}
 {{- end }}
 
 {{/*
-Settings that the chart writes itself: path in `gateway.config` → the value to use instead. Whatever is below counts too.
+Settings that the chart writes itself: path in `gateway.config` → the value to use instead. This includes everything below a path.
 */}}
 {{- define "ghostwire.gateway.ownedSettings" -}}
 publicUrl: gateway.publicUrl

@@ -12,7 +12,7 @@ import {
 } from '../../scripts/write-chart-docs.ts'
 import { checkConfig } from './support/check-config.ts'
 import { CHART, helm, ROOT } from './support/helm.ts'
-import { ofKind, parseObjects, type KubernetesObject } from './support/objects.ts'
+import { isMap, ofKind, parseObjects, type KubernetesObject } from './support/objects.ts'
 
 describe('chart/README.md', () => {
   it('is what `npm run docs` writes', async () => {
@@ -30,6 +30,29 @@ describe('chart/README.md', () => {
     }
   })
 })
+
+describe('chart/values.schema.json', () => {
+  it('describes each value in the words of values.yaml', () => {
+    const values = readFileSync(join(CHART, 'values.yaml'), 'utf8')
+    const schema: unknown = JSON.parse(readFileSync(join(CHART, 'values.schema.json'), 'utf8'))
+    const described = [...values.matchAll(/## @param (\S+) (?:\[\w+\] )?(.*)/g)]
+    const other = described.filter(([, path = '', text]) => {
+      const description = descriptionIn(schema, path.split('.'))
+      return description !== undefined && description !== text
+    })
+    expect(other.map(([, path]) => path)).toEqual([])
+    expect(described.length).toBeGreaterThan(200)
+  })
+})
+
+/** Undefined for a value that the schema describes by a reference. */
+function descriptionIn(schema: unknown, path: readonly string[]): unknown {
+  const found = path.reduce<unknown>((at, key) => {
+    const properties = isMap(at) ? at['properties'] : undefined
+    return isMap(properties) ? properties[key] : undefined
+  }, schema)
+  return isMap(found) ? found['description'] : undefined
+}
 
 describe('docs/security-hardening.md', () => {
   it('has the table that `npm run docs` writes', async () => {
