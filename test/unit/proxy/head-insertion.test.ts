@@ -38,6 +38,7 @@ const DOCUMENTS: Readonly<Record<string, string>> = {
   'a header, which is no head': '<html>[here]<header>x</header>',
   'an element like html': '[here]<html-page>',
   'text alone': '[here]Hello <head>',
+  'text that is shorter than a byte order mark': '[here]Hi',
   'text after white space': ' \n\t[here]Hello',
   'a bracket that opens nothing': '<html>[here]< head>',
   'an end tag': '<html>[here]</head><body>',
