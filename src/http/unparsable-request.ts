@@ -8,28 +8,20 @@ import { tooManyCookiesPage, type Page } from '../pages/pages.ts'
 /** Time in ms for the answer to leave. */
 const ANSWER_TIMEOUT_MS = 500
 
-const TOO_MANY_COOKIES = serialize(tooManyCookiesPage())
-const TOO_SLOW = emptyAnswer(408)
+/** By the code of Node's error. */
+const ANSWERS: ReadonlyMap<string | undefined, string> = new Map([
+  ['HPE_HEADER_OVERFLOW', serialize(tooManyCookiesPage())],
+  ['ERR_HTTP_REQUEST_TIMEOUT', emptyAnswer(408)],
+])
 const INVALID = emptyAnswer(400)
 
 /** `error` is that of the server's `clientError` event. The answer repeats nothing of the request. */
 export function answerUnparsable(error: Error, socket: Socket): void {
   socket.on('error', () => socket.destroy())
-  socket.end(answerFor(codeOf(error)))
+  socket.end(ANSWERS.get(codeOf(error)) ?? INVALID)
   // What still arrives is read and dropped: a connection closed with unread bytes is reset, and a reset may overtake the answer.
   socket.resume()
   setTimeout(() => socket.destroy(), ANSWER_TIMEOUT_MS).unref()
-}
-
-function answerFor(code: string | undefined): string {
-  switch (code) {
-    case 'HPE_HEADER_OVERFLOW':
-      return TOO_MANY_COOKIES
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return TOO_SLOW
-    default:
-      return INVALID
-  }
 }
 
 function emptyAnswer(status: number): string {
