@@ -107,8 +107,8 @@ end
 ${PUT}`
 
 /**
- * KEYS: server. ARGV: for how many ms after its arrival a server may be given back what it lost. How many are left.
- * What counts is when the first replica found it, as others find it then: it may have been up before anyone reached it.
+ * KEYS: server. ARGV: for how many ms after a server was first seen replicas may restore what it lost. Returns the ms that are left.
+ * The time counts from the first replica that saw the server, because the server may have started earlier.
  */
 export const ARRIVE: string = `${NOW}
 local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') or ''

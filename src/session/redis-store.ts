@@ -76,7 +76,7 @@ export async function openRedisStore(
     trouble.reset()
     if (isDown) onRecovered()
     isDown = false
-    // Whoever comes for the first time has nothing to give back. Others' last writes may be on their way for a moment.
+    // At its first connection a replica has nothing to restore. The last writes of other replicas may still be on their way.
     if (wasHereBefore) for (const tell of returned) tell(left > 0 ? left + DEADLINE_MS : 0)
     wasHereBefore = true
   }

@@ -52,5 +52,8 @@ export class SessionReader {
 }
 
 export function recovering(): GatewayError {
-  return new GatewayError('store-unavailable', 'the session store is being given back what it lost')
+  return new GatewayError(
+    'store-unavailable',
+    'the replicas are restoring what the session store lost',
+  )
 }

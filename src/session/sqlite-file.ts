@@ -83,8 +83,8 @@ function makePrivate(file: string): void {
 
 function takeAlone(database: DatabaseSync): void {
   // The mode comes before the first access, so that the write-ahead log needs no shared memory; the empty transaction
-  // takes the lock, which the system gives back however this process ends. With FULL a commit is on the disk before
-  // it is answered: a session that was ended stays ended after a power cut. Sessions are written rarely enough.
+  // takes the lock, which the system releases when this process ends. With FULL, a commit is on the disk before it is
+  // confirmed: an ended session stays ended after a power cut. Sessions are written rarely, so this costs little.
   database.exec(`
     PRAGMA locking_mode = EXCLUSIVE;
     PRAGMA journal_mode = WAL;

@@ -77,7 +77,7 @@ export class StoreRecovery {
   async restore(ms: number): Promise<void> {
     const { now } = this.#parts
     const until = now() + ms
-    const restoring = Symbol('giving back')
+    const restoring = Symbol('restoring')
     this.#restoring = restoring
     this.#recoveringUntil = until
     while (this.#restoring === restoring && now() < until) {
