@@ -139,6 +139,7 @@ export function createCallback(parts: HttpParts): Handle {
       requestId: signIn.requestId,
       returnTo: signIn.login.returnTo,
       hasSession: false,
+      isEmailUnverified: reason === 'email-not-verified',
     })
     return sendPage(page, [...signIn.done, cookies.clear(cookies.sessionName)])
   }

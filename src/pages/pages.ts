@@ -88,21 +88,48 @@ export function deniedPage(about: {
   readonly returnTo: string
   /** The person has a session at the gateway that can be signed out. */
   readonly hasSession: boolean
+  /** A rule would match if the provider had verified the address. */
+  readonly isEmailUnverified?: boolean
 }): Page {
-  const { who, email, requestId, returnTo, hasSession } = about
+  const { who, email, requestId, returnTo, hasSession, isEmailUnverified = false } = about
   const address =
     email === undefined || email === who ? undefined : html` (<bdi>${visible(email)}</bdi>)`
-  const body = html`<p>
-      You are signed in as ${person(who)}${address}. This account is not allowed to use this
-      desktop.
-    </p>
-    <p>Ask your administrator for access, or use another account.</p>
-    ${steps(
-      link(startPath(returnTo, 'select_account'), 'Use another account'),
-      ...(hasSession ? [quietLink('/oauth2/sign_out', 'Sign out')] : []),
-    )}
-    ${requestNote(requestId)}`
-  return layOut({ status: 403, title: 'No access to this desktop', body })
+  const reason = isEmailUnverified
+    ? html`<p>
+          You are signed in as ${person(who)}${address}, but the sign-in service has not verified
+          your e-mail address.
+        </p>
+        <p>
+          Verify the address there, usually with a link in a message to you. Then sign in again with
+          the button.
+        </p>`
+    : html`<p>
+          You are signed in as ${person(who)}${address}. This account is not allowed to use this
+          desktop.
+        </p>
+        <p>Ask your administrator for access, or use another account.</p>`
+  const body = html`${reason}
+  ${steps(
+    isEmailUnverified
+      ? link(startPath(returnTo, 'login'), 'Sign in again')
+      : link(startPath(returnTo, 'select_account'), 'Use another account'),
+    ...(hasSession ? [quietLink('/oauth2/sign_out', 'Sign out')] : []),
+  )}
+  ${
+    isEmailUnverified
+      ? administratorNote([
+          html`A rule matches this address, but the provider does not send
+            <code>email_verified: true</code>. If it verifies addresses and sends no such claim, set
+            <code>oidc.emailVerified: assumed</code>.`,
+        ])
+      : undefined
+  }
+  ${requestNote(requestId)}`
+  return layOut({
+    status: 403,
+    title: isEmailUnverified ? 'Verify your e-mail address' : 'No access to this desktop',
+    body,
+  })
 }
 
 export function failurePage(about: {

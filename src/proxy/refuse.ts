@@ -148,7 +148,14 @@ export function createRefuse(parts: RefuseParts): Refuse {
           const who = name ?? preferredUsername ?? email ?? sub
           return sendPage(
             response,
-            deniedPage({ who, email, requestId, returnTo: wantedPath(request), hasSession: true }),
+            deniedPage({
+              who,
+              email,
+              requestId,
+              returnTo: wantedPath(request),
+              hasSession: true,
+              isEmailUnverified: reason === 'email-not-verified',
+            }),
           )
         }
         return sendJson(response, 403, { error: 'forbidden', reason, request: requestId })

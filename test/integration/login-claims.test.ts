@@ -260,6 +260,16 @@ describe('an e-mail address', () => {
     },
   )
 
+  it('that is not verified gets a page that says what to do', async () => {
+    const script = { claims: { email_verified: false } }
+    await withScriptedStack({ environment: BY_EMAIL, op: { script } }, async (stack) => {
+      const answer = await signIn(stack)
+      expect(answer.status).toBe(403)
+      expect(answer.body).toContain('Verify your e-mail address')
+      expect(answer.body).toContain('oidc.emailVerified: assumed')
+    })
+  })
+
   it('that is none matches no rule, and the log says so once, in print and shortened', async () => {
     const email = `attacker@evil.example"\u202e\n@${'x'.repeat(200)}@example.com`
     const script = { claims: { email } }

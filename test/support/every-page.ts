@@ -47,6 +47,17 @@ export const EVERY_PAGE: ReadonlyMap<string, Page> = new Map([
     }),
   ],
   [
+    'denied-unverified',
+    deniedPage({
+      who: 'Bob Example',
+      email: 'bob@example.com',
+      requestId,
+      returnTo,
+      hasSession: false,
+      isEmailUnverified: true,
+    }),
+  ],
+  [
     'denied-long',
     deniedPage({
       who: LONG_NAME,

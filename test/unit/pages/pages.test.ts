@@ -158,6 +158,15 @@ describe('signedOutHerePage', () => {
 describe('deniedPage', () => {
   const about = { who: 'Bob', requestId, returnTo: '/a b', hasSession: true }
 
+  it('says what to do about an address that the provider has not verified', () => {
+    const page = deniedPage({ ...about, email: 'bob@example.com', isEmailUnverified: true })
+    expect(page.status).toBe(403)
+    expect(titleOf(page)).toBe('Verify your e-mail address')
+    expect(textOf(page)).toContain('oidc.emailVerified: assumed')
+    expect(textOf(page)).not.toContain('not allowed')
+    expect(targetsOf(page)[0]).toBe('/oauth2/start?prompt=login&rd=%2Fa+b')
+  })
+
   it('says who is signed in and offers another account', () => {
     const page = deniedPage({ ...about, email: 'bob@example.com' })
     expect(page.status).toBe(403)
