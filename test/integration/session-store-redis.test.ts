@@ -58,7 +58,7 @@ describe('what is kept in Redis', () => {
       expect(await redis.command('PTTL', key)).toMatch(/^:\d{5}\r/)
   })
 
-  it('is given back in the first seconds only: who comes later must not undo what was done since', async () => {
+  it('can be restored in the first seconds only, so that a late replica does not undo newer writes', async () => {
     const { store } = await open(redis.url)
     expect(await store.restore('a', newRecord())).toBe(true)
     await redis.command('HSET', 'ghostwire:gateway:server', 'since', String(Date.now() - 10_000))

@@ -88,7 +88,7 @@ export function describeStoreContract(name: string, start: () => Promise<StoreUn
         }
       })
 
-      it('are given back where they are missing or older, and an end always, but nothing over an end', async () => {
+      it('are restored if they are missing or older, and ends always, but nothing replaces an end', async () => {
         expect(await one.restore('a', record({ generation: 5, indexes: ['i'] }))).toBe(true)
         expect(await two.find('i')).toEqual(['a'])
         for (const generation of [4, 5])
@@ -122,7 +122,7 @@ export function describeStoreContract(name: string, start: () => Promise<StoreUn
         expect(await two.restore('b', record({ generation: 9 }))).toBe(false)
       })
 
-      it('are given back by the newest of many who race', async () => {
+      it('are restored from the newest of many concurrent writes', async () => {
         const racers = [3, 1, 4, 2].map((generation, racer) =>
           (racer % 2 === 0 ? one : two).restore('a', record({ generation })),
         )
@@ -175,7 +175,7 @@ export function describeStoreContract(name: string, start: () => Promise<StoreUn
     })
 
     describe('a lease', () => {
-      it('has one holder, who may renew it, until it is given back', async () => {
+      it('has one holder, who may renew it, until it is released', async () => {
         expect(await one.hold('refresh', 'replica 1', HOUR)).toBe(true)
         expect(await two.hold('refresh', 'replica 2', HOUR)).toBe(false)
         expect(await one.hold('refresh', 'replica 1', HOUR)).toBe(true)

@@ -212,7 +212,7 @@ describe('the provider', () => {
     expect(refresh).toHaveBeenCalledTimes(1)
     asked.resolve(refreshed)
     await first
-    // The lease is given back at once.
+    // The lease is released at once.
     expect(await store.hold(LEASE, 'somebody else', 1_000)).toBe(true)
   })
 
@@ -233,7 +233,7 @@ describe('the provider', () => {
     expect(await store.hold(LEASE, 'a third', 1_000)).toBe(true)
   })
 
-  it('is not asked while a restarted store is given back what it forgot', async () => {
+  it('is not asked while replicas restore a restarted store', async () => {
     const { revalidation, sessions, refresh, store } = setUp()
     sessions.isRecovering = true
     expect(await revalidation.revalidate(COOKIE, session)).toEqual({ state: 'live', session })

@@ -117,7 +117,7 @@ async function open({ sessions }: Replica): Promise<{ session: Session; cookie: 
 }
 
 describe('a store that lost everything', () => {
-  it('is given back the sessions in use, with their tokens', async () => {
+  it('gets back the sessions in use, with their tokens', async () => {
     const { replica, empty } = setUp()
     const [here, there] = [replica(), replica()]
     const { session, cookie } = await open(here)
@@ -229,7 +229,7 @@ describe('nobody comes back who', () => {
         expect(await sessions.find(cookie)).toMatchObject({ state: 'ended', reason: 'signed-out' })
         expect(await sessions.lookUp([session.id])).toMatchObject([{ state: 'ended' }])
       }
-      // The picture goes at once where it was missed and given back.
+      // The stream ends at once, although the session was missing and then restored.
       if (first === 'who missed it')
         await vi.waitFor(() => expect(there.heard).toContain(`${session.id} signed-out`))
     },
