@@ -1,7 +1,6 @@
-// The files that the desktop's web client is made of, fetched from the desktop once and given out from memory: KasmVNC takes
-// few requests at a time, hashes a password for each (websocket.c:2077), compresses nothing and knows no conditions.
-// They are the same for everybody: its server looks at the user for `/api/` alone. Who may have them the gate decides each
-// time, as for anything else.
+// The files of the desktop's web client, fetched from the desktop once and served from memory. KasmVNC handles few requests at a
+// time, hashes a password for each (websocket.c:2077), compresses nothing and supports no conditional requests. The files are the
+// same for everybody, because KasmVNC checks the user for `/api/` only. The gate decides about each request, as for any other.
 
 import { createHash } from 'node:crypto'
 import {
@@ -25,13 +24,13 @@ import { ANSWER_TIMEOUT_MS, restrain, turnedAway } from './upstream-request.ts'
 
 const gzip = promisify(gzipWithCallback)
 
-/** A longer file is nobody's part of a client. */
+/** No web client has a longer file. */
 const MAX_FILE = 4_194_304
-/** The desktop's words for a file that it does not have; a longer answer is not kept. */
+/** Maximum size of the desktop's answer for a missing file. A longer answer is not kept. */
 const MAX_NOT_FOUND_BYTES = 2_048
-/** From the first byte of the answer to the last. */
+/** Time from the first byte of the answer to the last. */
 const BODY_TIMEOUT_MS = 60_000
-/** A packet: less does not get there any faster. */
+/** The size of one packet. Compressing a smaller file makes it no faster. */
 const MIN_COMPRESSED_BYTES = 1_024
 const COMPRESSIBLE = /^(?:text\/|application\/(?:json|wasm|manifest)|image\/svg)/
 /** `app.3f9c01ab.js`: hexadecimal, with a digit and a letter in it, so that neither a word nor a date passes for a hash. */
@@ -39,9 +38,9 @@ const CONTENT_HASH = /[.-](?=[a-f]*\d)(?=\d*[a-f])[\da-f]{8,64}\.\w+$/
 
 interface StaticFile {
   readonly body: Buffer
-  /** Undefined where it would not be shorter. */
+  /** Undefined if compression does not make it shorter. */
   readonly zipped: Buffer | undefined
-  /** Undefined: there is no such file, and `body` says so. */
+  /** Undefined: the file does not exist, and `body` is the desktop's answer. */
   readonly etag: string | undefined
   readonly headers: OutgoingHttpHeaders
 }
@@ -62,12 +61,12 @@ export interface Wanted {
   readonly clientAddress: string
   /** Who asks (session/person.ts): a fetch takes one of this person's places at the desktop. */
   readonly person: string
-  /** Is given what to call when the person no longer waits for a place. */
+  /** Receives a function to call when the person no longer waits for a place. */
   readonly onWait: (giveUp: () => void) => void
 }
 
 export interface StaticFiles {
-  /** Undefined: it is no file to be kept, and is asked for like anything else. Rejects where the desktop fails. */
+  /** Undefined: the file cannot be cached; forward the request like any other. Rejects when the desktop fails. */
   find(wanted: Wanted): Promise<StaticFile | undefined>
   flush(): void
 }
@@ -81,8 +80,8 @@ export function createStaticFiles(parts: StaticFilesParts): StaticFiles {
     const { path, person, onWait } = wanted
     const known = cache.find(path)
     if (known !== undefined) return known
-    // A fetch counts as under way only once it has its place: one that waits behind its own person's flood would have
-    // everybody who asks for that file wait with it.
+    // A fetch is shared only once it has its place. Otherwise everybody who asks for this file would wait behind the flood of the
+    // person who asked first.
     const place = desktop.requests.acquire(person, onWait)
     if (place !== true && !(await place)) {
       throw new GatewayError('desktop-busy', 'too many wait for the desktop')
@@ -98,14 +97,14 @@ export function createStaticFiles(parts: StaticFilesParts): StaticFiles {
     const answer = await ask(wanted)
     const { statusCode, headers } = answer
     const isGood = statusCode === 200
-    // Without a length a file that was cut off could not be told from a whole one.
+    // Without a length, a truncated file would look complete.
     const isFile = isGood && Number(headers['content-length']) <= MAX_FILE
     const isMissing = statusCode === 404
     if ((!isFile && !isMissing) || !isForEverybody(headers)) {
       answer.destroy()
       return { value: undefined, bytes: isGood ? 0 : undefined }
     }
-    // KasmVNC gives a 404 no length.
+    // KasmVNC sends no length with a 404.
     const body = await readWhole(answer, isMissing ? MAX_NOT_FOUND_BYTES : MAX_FILE)
     if (body === undefined) return { value: undefined, bytes: undefined }
     const file = isMissing ? notFound(answer, body) : await keepable(wanted, answer, body)
@@ -130,7 +129,7 @@ export function createStaticFiles(parts: StaticFilesParts): StaticFiles {
       upstreamRequest.on('error', reject)
       upstreamRequest.once('response', (answer: IncomingMessage) => {
         stopTimer()
-        // Reported by whoever reads; one that nobody reads must not end the process.
+        // The reader reports the error. Without a reader, it must not end the process.
         answer.on('error', () => {})
         const { statusCode = 0 } = answer
         if (statusCode !== 401 && statusCode >= 200) return resolve(answer)
@@ -189,7 +188,7 @@ export function createStaticFiles(parts: StaticFilesParts): StaticFiles {
   }
 }
 
-/** Answers GET or HEAD with a file, or says that there is none, or that the browser has it already (RFC 9110 13.1.2). */
+/** Answers GET or HEAD with the file, with 404, or with 304 if the browser already has it (RFC 9110 13.1.2). */
 export function sendFile(
   { method, headers }: Pick<IncomingMessage, 'method' | 'headers'>,
   response: ServerResponse,
@@ -202,7 +201,7 @@ export function sendFile(
   }
   const isZipped = file.zipped !== undefined && takesGzip(headers['accept-encoding'])
   const body = isZipped ? file.zipped : file.body
-  // Strong: of these very bytes, so that compressed ones have another.
+  // A strong tag identifies the exact bytes, so the compressed file has a different one.
   const etag = `"${file.etag}${isZipped ? '-gzip' : ''}"`
   const fields = { ...file.headers, etag }
   if (names(headers['if-none-match'], etag)) {
@@ -227,14 +226,14 @@ const GATEWAY_OWNED_HEADERS = [
   'last-modified',
 ]
 
-/** Nothing in the answer says that another person would get another one. */
+/** Nothing in the answer suggests that it depends on the person. */
 function isForEverybody(headers: IncomingHttpHeaders): boolean {
   const { vary, 'set-cookie': cookies, 'content-encoding': encoding } = headers
   const isPrivate = /no-store|private/i.test(headers['cache-control'] ?? '')
   return vary === undefined && cookies === undefined && encoding === undefined && !isPrivate
 }
 
-/** Undefined where it is longer than `max` bytes. Rejects where it ends before its length does. */
+/** Undefined if it is longer than `max` bytes. Rejects if it ends before its length is reached. */
 async function readWhole(answer: IncomingMessage, max: number): Promise<Buffer | undefined> {
   const deadline = setTimeout(() => answer.destroy(), BODY_TIMEOUT_MS)
   try {
@@ -253,7 +252,7 @@ async function readWhole(answer: IncomingMessage, max: number): Promise<Buffer |
   }
 }
 
-/** RFC 9110 12.5.3; without the field a client may take anything, but a person's browser always sends it. */
+/** RFC 9110 12.5.3. Without the field a client accepts any encoding, but browsers always send it. */
 function takesGzip(acceptEncoding: string | string[] | undefined): boolean {
   const offers = String(acceptEncoding ?? '')
     .toLowerCase()
@@ -264,7 +263,7 @@ function takesGzip(acceptEncoding: string | string[] | undefined): boolean {
   return Number(weight) > 0
 }
 
-/** By weak comparison: a proxy in between that compresses by itself makes a strong one weak. */
+/** Weak comparison, because a proxy in between that compresses turns a strong tag into a weak one. */
 function names(ifNoneMatch: string | undefined, etag: string): boolean {
   if (ifNoneMatch === undefined) return false
   if (ifNoneMatch.trim() === '*') return true

@@ -1,5 +1,5 @@
-// Everything that is no upgrade and not the gateway's own: through the gate, cleaned, to the desktop, and its answer
-// cleaned on the way back. The carrying is httpxy's; what is carried is decided here.
+// Handles requests that are neither upgrades nor for the gateway's own endpoints. The gate decides, the request is built anew for
+// the desktop, and the answer is cleaned. httpxy transports both; this file decides what they contain.
 
 import { ServerResponse, type ClientRequest, type IncomingMessage } from 'node:http'
 import { createProxyServer } from 'http-proxy'
@@ -26,7 +26,7 @@ import { createStaticFiles, sendFile } from './static-files.ts'
 import type { Tunnels } from './tunnels.ts'
 import { ANSWER_TIMEOUT_MS, failureOf, restrain, turnedAway } from './upstream-request.ts'
 
-/** KasmVNC takes 16,383 bytes, the header included. */
+/** KasmVNC accepts 16,383 bytes, including the header. */
 const MAX_BODY_BYTES = 12_288
 
 export interface WebParts {
@@ -50,15 +50,15 @@ export type HandleWeb = (
   client: Client,
 ) => Promise<void>
 
-/** What the answer's handling needs to know of its request. */
+/** What the code that handles the answer needs from the request. */
 interface Exchange {
   readonly asked: Asked
   readonly place: Place
   readonly meaning: PathMeaning
-  /** Where we know better than the desktop. */
+  /** Set where the desktop's own content type is wrong. */
   readonly type: string | undefined
   readonly headOnly: boolean
-  /** Of a POST: taken in whole. */
+  /** The whole body of a POST. */
   readonly body: Buffer | undefined
   readonly wantsPanel: boolean
   readonly stopTimer: () => void
@@ -104,7 +104,8 @@ export function createWeb(parts: WebParts): HandleWeb {
     if (exchange === undefined) return void upstreamRequest.destroy()
     restrain(upstreamRequest, exchange.place.upstream, (error) => fail(response, error))
     if (upstreamRequest.destroyed) return undefined
-    // As text Node joins it to the header: KasmVNC answers 400 to a body that is not in the same read (websocket.c:1137).
+    // As text, because Node then sends it together with the header. KasmVNC answers 400 to a body that is not in the same read
+    // (websocket.c:1137).
     const { body } = exchange
     if (body !== undefined) upstreamRequest.end(body.toString('latin1'), 'latin1')
     return undefined
@@ -144,12 +145,12 @@ export function createWeb(parts: WebParts): HandleWeb {
     const panel = exchange.wantsPanel ? insertPanel(statusCode, headers) : undefined
     response.writeHead(statusCode, panel?.headers ?? headers)
     if (exchange.headOnly) {
-      // Perhaps asked as GET, for a server that knows no HEAD: its body is nobody's.
+      // The request may have been sent as GET, for a server without HEAD. Its body is dropped.
       response.end()
       answer.destroy()
       return
     }
-    // httpxy ends each side when the other breaks off; an error here has been dealt with there.
+    // httpxy ends each side when the other one breaks, so an error here has already been handled.
     if (panel === undefined) answer.pipe(response)
     else answer.pipe(panel.through).pipe(response)
   })
@@ -158,7 +159,7 @@ export function createWeb(parts: WebParts): HandleWeb {
     if (response instanceof ServerResponse) fail(response, error)
   })
 
-  /** False: it is to be asked for like anything else. */
+  /** False: forward the request like any other. */
   async function answerFromMemory(
     request: IncomingMessage,
     response: ServerResponse,
@@ -168,7 +169,7 @@ export function createWeb(parts: WebParts): HandleWeb {
     session: Session,
     client: Client,
   ): Promise<boolean> {
-    // Gone while the gate looked: no 'close' will come to give up its place in the queue.
+    // If the browser left during the gate's decision, no 'close' event will release the place in the queue.
     if (response.destroyed) return true
     try {
       const file = await staticFiles.find({
@@ -193,7 +194,7 @@ export function createWeb(parts: WebParts): HandleWeb {
       return refuse.unauthorized(request, response, authorization, client)
     }
     connections.keep(request.socket, authorization.session.identity)
-    // A person went here by hand: not a script, not a reload by the page itself (Fetch Metadata, Sec-Fetch-User).
+    // A person navigated here, not a script or a reload by the page itself (Fetch Metadata, Sec-Fetch-User).
     if (request.headers['sec-fetch-user'] === '?1') presence.noteInput(authorization.session.id)
     const { place, role, session } = authorization
     const { upstream, path } = place
@@ -201,7 +202,7 @@ export function createWeb(parts: WebParts): HandleWeb {
     const { method = '' } = request
     const mode = bodyModeOf(method, kind, path)
     const stop = (problem: FailureKind): void => {
-      // What is left of a body must not be read as the next request.
+      // The rest of a body must not be parsed as the next request.
       response.setHeader('connection', 'close')
       refuse.failed(request, response, problem)
     }
@@ -222,7 +223,7 @@ export function createWeb(parts: WebParts): HandleWeb {
       }
     }
     const leave = tunnels.enterRequest(session, authorization.cookie, () => response.destroy())
-    // Gone while the gate looked: no 'close' will come.
+    // If the browser left during the gate's decision, no 'close' event will come.
     if (response.destroyed) return leave()
     response.once('close', leave)
     const person = personOf(session)
@@ -249,7 +250,7 @@ export function createWeb(parts: WebParts): HandleWeb {
       wantsPanel: forPanel,
       stopTimer: metrics.desktopRequestDuration.startTimer(),
     })
-    // From here on the request is the one that was decided on: nothing of the client's but what is listed.
+    // From here on, the request contains only what the gate decided on and the headers on the list.
     if (kind.headAsGet && method === 'HEAD') request.method = 'GET'
     request.url = path + target.query
     request.headers = requestHeaders(kind, forPanel ? askForWholePage(headers) : headers, {
@@ -258,11 +259,11 @@ export function createWeb(parts: WebParts): HandleWeb {
       host: upstream.url.host,
     })
     if (body !== undefined) request.headers['Content-Length'] = String(body.length)
-    // In lower case, as httpxy looks for it: to a DELETE in which it finds neither it gives a length of 0 beside the body.
+    // In lower case, as httpxy looks for it. Without either field, httpxy adds a length of 0 to a DELETE with a body.
     else if (mode === 'streamed' && headers['transfer-encoding'] !== undefined) {
       request.headers['transfer-encoding'] = 'chunked'
     } else if (mode === 'streamed') {
-      // As one number is written: some read leading zeros as octal.
+      // In canonical form, because some servers read leading zeros as octal.
       request.headers['content-length'] = String(Number(headers['content-length'] ?? 0))
     }
     await proxy
@@ -277,7 +278,7 @@ export function createWeb(parts: WebParts): HandleWeb {
   }
 }
 
-/** The credentials were right, and the rights behind them too few; wrong ones are `Forbidden` or come with a challenge. */
+/** The credentials are valid, but their user lacks a right. Wrong credentials get `Forbidden`, or an answer with a challenge. */
 function lacksRights({ statusMessage, headers }: IncomingMessage): boolean {
   return statusMessage === 'Unauthorized' && headers['www-authenticate'] === undefined
 }
