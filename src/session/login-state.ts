@@ -7,7 +7,11 @@ import { eachCookie, type Cookies } from './cookie.ts'
 import { sessionId } from './session-records.ts'
 
 const LIFETIME_S = 600
-const MAX_PENDING = 5
+/**
+ * Size of the cookies of all attempts that are under way: a dozen with short addresses, so that tabs restored together all
+ * arrive. Many proxies refuse a `Cookie` field of more than 8 KiB, and other applications have cookies too.
+ */
+const MAX_PENDING_BYTES = 6_144
 const ROUNDS_WINDOW_MS = 60_000
 const MAX_ROUNDS = 3
 /** How many finished attempts this replica remembers, so that a reload does not redeem a code twice. */
@@ -32,7 +36,7 @@ export type TakenLogin =
   | { readonly outcome: 'missing' | 'forged' | 'used' }
 
 export interface LoginStates {
-  /** A new attempt and the `Set-Cookie` values that start it (and drop the oldest beyond five). */
+  /** A new attempt and the `Set-Cookie` values that start it (and drop the oldest beyond the size limit). */
   begin(
     cookieHeader: string | undefined,
     attempt: Omit<LoginState, 'state' | 'sessionBefore' | 'createdAt'>,
@@ -75,8 +79,10 @@ export function createLoginStates(
         sessionBefore: sessionCookie === undefined ? undefined : sessionId(sessionCookie),
         createdAt,
       }
-      const setCookies = surplus(cookieHeader, cookies).map((name) => cookies.clear(name))
-      setCookies.push(cookies.set(cookieName(login.state), await sealer.seal(login), LIFETIME_S))
+      const [name, value] = [cookieName(login.state), await sealer.seal(login)]
+      const room = MAX_PENDING_BYTES - name.length - value.length
+      const setCookies = surplus(cookieHeader, cookies, room).map((old) => cookies.clear(old))
+      setCookies.push(cookies.set(name, value, LIFETIME_S))
       return { login, setCookies }
     },
 
@@ -141,14 +147,22 @@ function hasExpired(createdAt: number, now: number): boolean {
   return createdAt + LIFETIME_S * 1_000 <= now
 }
 
-function surplus(cookieHeader: string | undefined, { loginPrefix }: Cookies): string[] {
-  const pending: string[] = []
-  for (const [name] of eachCookie(cookieHeader)) {
+/** Names of the oldest attempts, which must go so that the others fit into `room` bytes. */
+function surplus(
+  cookieHeader: string | undefined,
+  { loginPrefix }: Cookies,
+  room: number,
+): string[] {
+  const pending: (readonly [name: string, size: number])[] = []
+  for (const [name, value] of eachCookie(cookieHeader)) {
     if (name.startsWith(loginPrefix) && ATTEMPT_ID.test(name.slice(loginPrefix.length))) {
-      pending.push(name)
+      pending.push([name, name.length + value.length])
     }
   }
-  return pending.sort().slice(0, Math.max(0, pending.length - MAX_PENDING + 1))
+  let left = room
+  return pending
+    .toSorted(([a], [b]) => (a < b ? 1 : -1))
+    .flatMap(([name, size]) => ((left -= size) < 0 ? [name] : []))
 }
 
 function remember(used: Map<string, number>, state: string, until: number, now: number): void {
