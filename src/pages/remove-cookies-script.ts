@@ -2,7 +2,7 @@
 // (page-layout.ts).
 
 /**
- * Removes the cookies that scripts can read, then reloads the page. The session's cookie is HttpOnly, so it stays. A cookie is
+ * Removes the cookies that scripts can read, then reloads the page if there were any. The session's cookie is HttpOnly, so it stays. A cookie is
  * removed only with the path and the domain that it was set with (RFC 6265, section 5.3, step 11), and a script cannot read
  * those: the script tries each path above this one, and each domain that this host may set cookies for.
  */
@@ -17,14 +17,14 @@ export const REMOVE_COOKIES_SCRIPT: string = `
   const labels = location.hostname.split('.')
   const domains = ['', ...labels.map((_, i) => '; Domain=' + labels.slice(i).join('.'))]
   document.querySelector('button').addEventListener('click', () => {
-    for (const pair of document.cookie.split('; ')) {
+    const before = document.cookie
+    for (const pair of before.split('; ')) {
       const name = pair.slice(0, Math.max(0, pair.indexOf('=')))
       for (const path of paths)
         for (const domain of domains)
           document.cookie = name + '=; Max-Age=0; Path=' + path + domain + secure
     }
-    // Browsers may write cookies later than they return. A read waits for the writes, so that the reload sends none of them.
-    if (document.cookie.length < 12000) location.reload()
+    if (document.cookie !== before) location.reload()
   })
 })()
 `

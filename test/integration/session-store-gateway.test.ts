@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
-import { freePort, startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { alice as demoAlice } from '../../demo/people.ts'
+import {
+  freePort,
+  startTestGateway,
+  type Environment,
+  type TestGateway,
+} from '../support/gateway.ts'
+import type { TestProviderOptions } from '../support/op.ts'
 import { Person, type Answer } from '../support/person.ts'
 import { openWebSocket } from '../support/raw-client.ts'
 import { startRedis, type RedisServer } from '../support/redis-server.ts'
@@ -38,16 +45,19 @@ async function startGuardedRedis(): Promise<{ redis: RedisServer; store: string 
   return { redis, store: redis.url.replace('://', `://:${PASSWORD}@`) }
 }
 
-async function start(store: string): Promise<Stack> {
-  const stack = await startStack({ environment: { GATEWAY_SESSION_STORE: store } })
+async function start(store: string, provider: TestProviderOptions = {}): Promise<Stack> {
+  const stack = await startStack({ environment: { GATEWAY_SESSION_STORE: store }, provider })
   endings.push(() => stack.stop())
   return stack
 }
 
-/** Another replica of the stack's gateway: the same settings, another port behind the same public URL. */
-async function startReplica({ environment }: Stack): Promise<TestGateway> {
+/** Another replica of the stack's gateway: the same settings but for `changed`, another port behind the same public URL. */
+async function startReplica(
+  { environment }: Stack,
+  changed: Environment = {},
+): Promise<TestGateway> {
   const listen = `127.0.0.1:${await freePort()}`
-  const replica = await startTestGateway({ ...environment, GATEWAY_LISTEN: listen })
+  const replica = await startTestGateway({ ...environment, ...changed, GATEWAY_LISTEN: listen })
   endings.push(() => replica.stop())
   await replica.ready()
   return replica
@@ -83,6 +93,22 @@ describe('replicas that share a Redis', () => {
     })
     expect(replay.status).toBe(401)
     expect(await statusOf(stack.gateway, other)).toBe(200)
+  })
+
+  it('apply their own rules, and say when only the e-mail address is not verified', async () => {
+    const { store } = await startGuardedRedis()
+    const stack = await start(store, { people: [{ ...demoAlice, emailVerified: false }] })
+    const replica = await startReplica(stack, {
+      GATEWAY_ALLOW_GROUPS: undefined,
+      GATEWAY_ALLOW_EMAILS: 'alice@example.com',
+    })
+    const person = new Person()
+    await person.signIn(`${stack.gateway.origin}/`)
+    const { host } = new URL(replica.origin)
+    const page = await person.visit(`http://localhost:${replica.publicPort}/`, { host })
+    expect(page.status).toBe(403)
+    expect(page.body).toContain('Verify your e-mail address')
+    expect(page.body).toContain('href="/oauth2/sign_out"')
   })
 
   it('answer 503 while it is away, sign nobody out, and tell the log without its password', async () => {
