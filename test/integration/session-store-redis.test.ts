@@ -198,6 +198,20 @@ describe('a connection', () => {
     await until(() => client.status === 'ready')
     await close()
   })
+
+  it('has no connection from the moment in which its stream ends', async () => {
+    const parsed = parseStoreAddress(redis.url)
+    if (!parsed.ok || parsed.address.kind !== 'redis') throw new Error('no address')
+    const options = redisOptions(parsed.address, undefined)
+    const { client, check, close } = connectRedis(options, { onReady() {}, onFailure() {} })
+    await until(() => client.status === 'ready')
+    expect(check).not.toThrow()
+    client.stream.end()
+    // The client has not noticed yet.
+    expect(client.status).toBe('ready')
+    expect(check).toThrow('the connection was closed')
+    await close()
+  })
 })
 
 describe('a listener', () => {

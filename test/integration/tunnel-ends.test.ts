@@ -165,6 +165,14 @@ describe('the first cause', () => {
     expect(await closed).toBe(reason)
     for (const far of [browser, desktop]) far.destroy()
   })
+
+  it('is a desktop that ends its stream while it takes nothing from the browser', async () => {
+    const { browser, desktop, closed } = await open()
+    desktop.pause()
+    await writeUntilBlocked(browser, PONGS)
+    desktop.end()
+    expect(await closed).toBe('desktop-gone')
+  })
 })
 
 it('a tunnel has no idle time-out of its connection, which is for requests', async () => {
@@ -224,15 +232,10 @@ describe('a side that vanished', () => {
       browser.removeAllListeners('data')
       const [reader, writer] = side === 'browser' ? [browser, desktop] : [desktop, browser]
       reader.pause()
-      const data = side === 'browser' ? encodeFrame(Buffer.alloc(60_000)) : PONGS
-      let isStuck = false
-      while (!isStuck) {
-        if (writer.write(data)) continue
-        isStuck = await Promise.race([
-          new Promise<boolean>((resolve) => writer.once('drain', () => resolve(false))),
-          pause(300).then(() => true),
-        ])
-      }
+      await writeUntilBlocked(
+        writer,
+        side === 'browser' ? encodeFrame(Buffer.alloc(60_000)) : PONGS,
+      )
       tunnel.checkLife(performance.now() + STALLED - 5_000, STALLED, 10 * SILENT)
       await pause(20)
       expect(browser.destroyed || browser.readableEnded).toBe(false)
@@ -259,6 +262,17 @@ const PONGS = Buffer.concat(
     encodeFrame(Buffer.alloc(120), { opcode: OPCODE.pong, masked: true }),
   ),
 )
+
+async function writeUntilBlocked(writer: Socket, data: Buffer): Promise<void> {
+  let isBlocked = false
+  while (!isBlocked) {
+    if (writer.write(data)) continue
+    isBlocked = await Promise.race([
+      new Promise<boolean>((resolve) => writer.once('drain', () => resolve(false))),
+      pause(300).then(() => true),
+    ])
+  }
+}
 
 /** Of the gateway's socket at the other end of `far`: until its keep-alive timer runs out, as the kernel has it (proc(5)). */
 function keepAliveSeconds(far: Socket): number | undefined {

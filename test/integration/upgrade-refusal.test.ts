@@ -295,6 +295,7 @@ describe('an upgrade that is let through', () => {
         metric(stack.gateway, 'ghostwire_authorizations_total', { decision: 'granted' })
       const before = await granted()
       const socket = connect(stack.gateway.publicPort, '127.0.0.1').resume()
+      const closed = new Promise((resolve) => socket.once('close', resolve))
       socket.write(upgrade())
       await eventually(() => expect(finding).toHaveBeenCalled())
       if (how === 'FIN') socket.end()
@@ -303,6 +304,7 @@ describe('an upgrade that is let through', () => {
       await granted()
       look()
       await eventually(async () => expect(await granted()).toBe(before + 1))
+      await closed
       // Whatever else was to reach it would have done so by then.
       await alice.ask('GET /vnc.html')
       const reached = stack.desktop.requests.slice(requests)

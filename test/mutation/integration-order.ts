@@ -51,6 +51,8 @@ export const INTEGRATION_FILES: Readonly<Record<string, readonly string[]>> = {
     'session-store-restart',
     'session-store-crash',
     'session-store-sentinel',
+    'session-store-attacks',
+    'repeated-cookies',
     'replicas',
     'outage',
   ],
@@ -60,6 +62,7 @@ export const INTEGRATION_FILES: Readonly<Record<string, readonly string[]>> = {
     'desktop-requests',
     'desktop-routes',
     'desktop-static-files',
+    'tunnel-ends',
     'tunnel',
     'tunnel-over-tls',
     'restrictions',
@@ -69,6 +72,8 @@ export const INTEGRATION_FILES: Readonly<Record<string, readonly string[]>> = {
     'hostile-upstream',
     'reused-reads',
     'listener-limits',
+    'flooding-tunnels',
+    'fairness',
   ],
 }
 
