@@ -8,11 +8,12 @@ import { checkRequired, checkTogether, warningsAbout } from './check/check-toget
 import type { Settings } from './config.ts'
 import { readConfigFile } from './read/config-file.ts'
 import { readEnvironment, type Environment } from './read/environment.ts'
-import { unlessReported, type Problem } from './read/problem.ts'
+import { layPresetUnder } from './presets.ts'
+import { problem, unlessReported, type Problem } from './read/problem.ts'
 import { readWritten } from './read/read-written.ts'
 import { SETTINGS } from './schema/schema.ts'
 import { readSecretFiles } from './read/secret-files.ts'
-import { removeAt, setAt, valueAt, type Tree } from './read/tree.ts'
+import { isTree, removeAt, sectionsAt, setAt, valueAt, type Tree } from './read/tree.ts'
 
 export interface SettingsSource {
   readonly env: Environment
@@ -29,10 +30,12 @@ export function loadSettings({ env, configFile }: SettingsSource): SettingsResul
   const file = readConfigFile(configFile ?? environment.configFile)
   if (!file.ok) return refused([...environment.problems, ...file.problems])
 
+  const listProblems = checkNotBesideList(file.tree, environment.tree)
   const tree = overlay(file.tree, environment.tree)
+  for (const { section } of sectionsAt(tree, 'oidc')) layPresetUnder(section)
   const secretProblems = readSecretFiles(tree)
   const { written, problems: invalid } = readWritten(tree, file.locate)
-  const reported = [...environment.problems, ...secretProblems, ...invalid]
+  const reported = [...environment.problems, ...listProblems, ...secretProblems, ...invalid]
   if (written === undefined) return refused(reported)
 
   const rules = compileRules(written)
@@ -48,6 +51,17 @@ export function loadSettings({ env, configFile }: SettingsSource): SettingsResul
   const settings = assembleSettings(written, rules)
   if (problems.length > 0 || settings === undefined) return refused(problems)
   return { ok: true, settings, warnings: warningsAbout(written) }
+}
+
+/** With several providers, a variable such as GATEWAY_OIDC_CLIENT_ID does not say which of them it is for. */
+function checkNotBesideList(file: Tree, environment: Tree): readonly Problem[] {
+  if (!Array.isArray(file['oidc']) || !isTree(environment['oidc'])) return []
+  return Object.keys(environment['oidc']).map((key) =>
+    problem(
+      `oidc.${key}`,
+      'must not be given together with a list of providers in the YAML file; write it there',
+    ),
+  )
 }
 
 function refused(problems: readonly Problem[]): SettingsResult {

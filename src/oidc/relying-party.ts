@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 import { rootCertificates } from 'node:tls'
 import * as oidc from 'openid-client'
 import type { Agent, fetch as undiciFetch } from 'undici'
-import type { ClientAuth, SettingsHolder } from '../config/config.ts'
+import type { ClientAuth, ProviderSettings } from '../config/config.ts'
 import { GatewayError } from '../lib/errors.ts'
 import { printable } from '../lib/printable.ts'
 import type { Log } from '../observability/log.ts'
@@ -29,6 +29,7 @@ const MAX_BYTES = 1_048_576
 const ACCEPT_ENCODING = { 'accept-encoding': 'identity' }
 
 export interface RelyingParty {
+  readonly provider: ProviderSettings
   /** Undefined until the first successful discovery. During a later outage the last known configuration stays. */
   readonly configuration: oidc.Configuration | undefined
   /** The provider answered the last request. */
@@ -50,11 +51,11 @@ export interface RelyingParty {
 
 /** Rejects when the settings are wrong, never because the provider is down. */
 export async function createRelyingParty(
-  settings: SettingsHolder,
+  wanted: ProviderSettings,
   log: Log,
   metrics: Metrics,
 ): Promise<RelyingParty> {
-  const { oidc: wanted } = settings.current
+  const { name: provider } = wanted
   const agentOptions: Agent.Options = {
     connect: { timeout: DEADLINE_S * 1_000, ...trust(wanted.caFile) },
     // Except for a refresh, the signal of the request ends earlier.
@@ -80,7 +81,7 @@ export async function createRelyingParty(
   // oauth4webapi passes a URL, a headers object and a body, as undici's fetch expects them.
   const customFetch: oidc.CustomFetch = async (url, options) => {
     const operation = operationOf(url, configuration)
-    const stopTimer = metrics.oidcRequestDuration.startTimer({ operation })
+    const stopTimer = metrics.oidcRequestDuration.startTimer({ provider, operation })
     const isRefreshRequest = isRefresh(options.body)
     let response: ProviderResponse
     try {
@@ -112,7 +113,7 @@ export async function createRelyingParty(
   function setUp(up: boolean): void {
     const fell = isUp && !up
     isUp = up
-    metrics.providerUp.set(up ? 1 : 0)
+    metrics.providerUp.set({ provider }, up ? 1 : 0)
     if (fell) scheduleDiscovery(INITIAL_RETRY_MS)
   }
 
@@ -129,7 +130,7 @@ export async function createRelyingParty(
         [oidc.customFetch]: async (url, options) =>
           withoutMistyped(await customFetch(url, options), protocols, (fields) =>
             log.warn(
-              { fields },
+              { provider, fields },
               'the discovery document has fields that cannot be used; ignoring them',
             ),
           ),
@@ -145,20 +146,25 @@ export async function createRelyingParty(
           `multi-tenant issuer ${issuer} names no one tenant`,
         )
       }
-      if (configuration === undefined) log.info({ issuer }, 'provider discovered')
+      if (configuration === undefined) log.info({ provider, issuer }, 'provider discovered')
       configuration = found
       retryMs = INITIAL_RETRY_MS
       answered.resolve()
       scheduleDiscovery(REDISCOVER_MS)
     } catch (error) {
       if (isStopped) return
-      log.warn({ cause: error, issuer: wanted.issuer.href, retryMs }, 'provider discovery failed')
+      log.warn(
+        { cause: error, provider, issuer: wanted.issuer.href, retryMs },
+        'provider discovery failed',
+      )
       scheduleDiscovery(retryMs)
       retryMs = Math.min(retryMs * 2, MAX_RETRY_MS)
     }
   }
 
+  metrics.providerUp.set({ provider }, 0)
   return {
+    provider: wanted,
     get configuration() {
       return configuration
     },
@@ -223,5 +229,6 @@ function operationOf(url: string, configuration: oidc.Configuration | undefined)
   if (url === metadata.jwks_uri) return 'jwks'
   if (url === metadata.userinfo_endpoint) return 'userinfo'
   if (url === metadata.pushed_authorization_request_endpoint) return 'par'
+  if (url.endsWith('/getMemberObjects')) return 'graph'
   return 'other'
 }
