@@ -9,6 +9,7 @@ import {
   type Role,
   type Settings,
 } from './config.ts'
+import { chooseProxy, type ProxyVariables } from './forward-proxy.ts'
 import { graphFor, nameOfProvider, PRESETS } from './presets.ts'
 import type { WrittenCredentials, WrittenSettings, WrittenTls } from './schema/written-settings.ts'
 
@@ -16,10 +17,13 @@ import type { WrittenCredentials, WrittenSettings, WrittenTls } from './schema/w
 export function assembleSettings(
   written: WrittenSettings,
   access: readonly AccessRule[],
+  proxyVariables: ProxyVariables,
 ): Settings | undefined {
   const { publicUrl, tls, session, desktop } = written
   const { secret: secrets, ...lifetimes } = session
-  const providers = written.oidc.flatMap((provider) => completeProvider(provider) ?? [])
+  const providers = written.oidc.flatMap(
+    (provider) => completeProvider(provider, proxyVariables) ?? [],
+  )
   if (providers.length < written.oidc.length || publicUrl === undefined) return undefined
   if (secrets === undefined || desktop.url === undefined) return undefined
   return deepFreeze({
@@ -66,7 +70,10 @@ export function assembleSettings(
   })
 }
 
-function completeProvider(written: WrittenSettings['oidc'][number]): ProviderSettings | undefined {
+function completeProvider(
+  written: WrittenSettings['oidc'][number],
+  proxyVariables: ProxyVariables,
+): ProviderSettings | undefined {
   const { issuer, clientId, preset, path } = written
   if (issuer === undefined || clientId === undefined) return undefined
   const name = nameOfProvider(written)
@@ -93,6 +100,16 @@ function completeProvider(written: WrittenSettings['oidc'][number]): ProviderSet
       written.groupsFromGraph === true ? graphFor(issuer) : written.groupsFromGraph || undefined,
     emailVerified: written.emailVerified,
     caFile: written.caFile,
+    endpoints: {
+      discovery: undefined,
+      authorization: undefined,
+      token: undefined,
+      userinfo: undefined,
+      jwks: undefined,
+      endSession: undefined,
+      ...written.endpoints,
+    },
+    proxy: chooseProxy(written.proxy, issuer, proxyVariables),
   }
 }
 

@@ -70,6 +70,23 @@ export type DesktopKind = 'kasmvnc' | 'rfb'
 /** Path of the redirect address at the provider. In a list of providers, the name follows. */
 export const CALLBACK_PATH = '/oauth2/callback'
 
+/** Addresses that replace those of the discovery document, because the provider is reached from inside by other ones. */
+export interface ProviderEndpoints {
+  /** Of the discovery document itself. */
+  readonly discovery: URL | undefined
+  readonly authorization: URL | undefined
+  readonly token: URL | undefined
+  readonly userinfo: URL | undefined
+  readonly jwks: URL | undefined
+  readonly endSession: URL | undefined
+}
+
+/** A forward proxy, and the hosts that are reached without it (as in NO_PROXY). */
+export interface ForwardProxy {
+  readonly url: string
+  readonly exceptions: string
+}
+
 /** A provider, and the client that the gateway is registered as there. */
 export interface ProviderSettings {
   /** Identifies it in rules, metrics, the log and the address of its sign-in. */
@@ -98,6 +115,8 @@ export interface ProviderSettings {
   readonly groupsFromGraph: URL | undefined
   readonly emailVerified: 'required' | 'assumed'
   readonly caFile: string | undefined
+  readonly endpoints: ProviderEndpoints
+  readonly proxy: ForwardProxy | undefined
 }
 
 /** All durations are milliseconds. */

@@ -32,6 +32,13 @@ function asWritten(settings: Settings): Tree {
     ...omit(provider, 'callbackPath'),
     issuer: provider.issuer.href,
     clientSecret: provider.clientSecret && HIDDEN,
+    endpoints: Object.fromEntries(
+      Object.entries(provider.endpoints).map(([name, url]) => [
+        name,
+        (url as URL | undefined)?.href,
+      ]),
+    ),
+    proxy: provider.proxy && HIDDEN,
     groupsFromGraph: provider.groupsFromGraph?.origin ?? false,
   }))
   const isList = settings.providers.some(({ callbackPath }) => callbackPath !== CALLBACK_PATH)

@@ -8,6 +8,7 @@ import { checkRequired, checkTogether, warningsAbout } from './check/check-toget
 import type { Settings } from './config.ts'
 import { readConfigFile } from './read/config-file.ts'
 import { readEnvironment, type Environment } from './read/environment.ts'
+import { readProxyVariables } from './forward-proxy.ts'
 import { layPresetUnder } from './presets.ts'
 import { problem, unlessReported, type Problem } from './read/problem.ts'
 import { readWritten } from './read/read-written.ts'
@@ -38,6 +39,8 @@ export function loadSettings({ env, configFile }: SettingsSource): SettingsResul
   const reported = [...environment.problems, ...listProblems, ...secretProblems, ...invalid]
   if (written === undefined) return refused(reported)
 
+  const proxyVariables = readProxyVariables(env)
+  const usesVariables = written.oidc.some((provider) => provider.proxy === undefined)
   const rules = compileRules(written)
   const problems = [
     ...reported,
@@ -46,9 +49,10 @@ export function loadSettings({ env, configFile }: SettingsSource): SettingsResul
       ...checkTogether(written, rules),
       ...checkAccess(written, tree),
       ...checkFiles(written),
+      ...(usesVariables ? proxyVariables.problems : []),
     ]),
   ]
-  const settings = assembleSettings(written, rules)
+  const settings = assembleSettings(written, rules, proxyVariables)
   if (problems.length > 0 || settings === undefined) return refused(problems)
   return { ok: true, settings, warnings: warningsAbout(written) }
 }

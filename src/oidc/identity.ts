@@ -42,7 +42,7 @@ export function toIdentity(claims: Claims, options: IdentityOptions): Identity {
  * Entra sends a link in place of more than 200 groups: a distributed claim (OpenID Connect Core 5.6.2), or `hasgroups` where
  * a link would be too long.
  */
-export function omitsGroups(claims: Claims, groupsClaim: string): boolean {
+function omitsGroups(claims: Claims, groupsClaim: string): boolean {
   if (claimAt(claims, groupsClaim) !== undefined) return false
   const { _claim_names: names, hasgroups } = claims
   const isLinked = typeof names === 'object' && names !== null && Object.hasOwn(names, groupsClaim)

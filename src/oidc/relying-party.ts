@@ -5,18 +5,19 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { readFileSync } from 'node:fs'
 import { rootCertificates } from 'node:tls'
 import * as oidc from 'openid-client'
-import type { Agent, fetch as undiciFetch } from 'undici'
-import type { ClientAuth, ProviderSettings } from '../config/config.ts'
+import type { Agent, Dispatcher, fetch as undiciFetch } from 'undici'
+import type { ClientAuth, ForwardProxy, ProviderSettings } from '../config/config.ts'
 import { GatewayError } from '../lib/errors.ts'
 import { printable } from '../lib/printable.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { createClientAuthentication } from './client-auth.ts'
-import { withoutMistyped } from './metadata.ts'
+import { cleanMetadata } from './metadata.ts'
 import { createProviderKeys, type ProviderKeys } from './provider-keys.ts'
 
-/** Time-out in seconds of a request to the provider. */
-const DEADLINE_S = 10
+/** Time-out in seconds of a request to the provider. Some answer only after a dozen seconds, through proxies and directories. */
+const DEADLINE_S = 30
+const CONNECT_DEADLINE_S = 10
 /** Time-out in seconds of a refresh. If the provider has rotated the token, an abandoned answer loses it. */
 const REFRESH_DEADLINE_S = 60
 const CLOCK_TOLERANCE_S = 60
@@ -55,9 +56,9 @@ export async function createRelyingParty(
   log: Log,
   metrics: Metrics,
 ): Promise<RelyingParty> {
-  const { name: provider } = wanted
+  const { name: provider, endpoints } = wanted
   const agentOptions: Agent.Options = {
-    connect: { timeout: DEADLINE_S * 1_000, ...trust(wanted.caFile) },
+    connect: { timeout: CONNECT_DEADLINE_S * 1_000, ...trust(wanted.caFile) },
     // Except for a refresh, the signal of the request ends earlier.
     headersTimeout: REFRESH_DEADLINE_S * 1_000,
     bodyTimeout: DEADLINE_S * 1_000,
@@ -66,7 +67,10 @@ export async function createRelyingParty(
   const { authenticate, method } = await createClientAuthentication(wanted)
   // Clocks may differ a little.
   const client = { [oidc.clockTolerance]: CLOCK_TOLERANCE_S }
-  const isPlainHttp = wanted.issuer.protocol === 'http:'
+  // On loopback only; the settings refuse it elsewhere.
+  const isPlainHttp = [wanted.issuer, ...Object.values(endpoints)].some(
+    (url: URL | undefined) => url?.protocol === 'http:',
+  )
   const protocols = isPlainHttp ? ['https:', 'http:'] : ['https:']
   const answered = Promise.withResolvers<void>()
 
@@ -106,7 +110,7 @@ export async function createRelyingParty(
   }
 
   function httpClient(): Promise<HttpClient> {
-    loading ??= loadHttpClient(agentOptions)
+    loading ??= loadHttpClient(agentOptions, wanted.proxy)
     return loading
   }
 
@@ -124,11 +128,15 @@ export async function createRelyingParty(
     timer.unref()
   }
 
+  /** From the operator's address, if there is one. The document must name the issuer of the settings all the same. */
+  const fetchMetadata: oidc.CustomFetch = (url, options) =>
+    customFetch(endpoints.discovery?.href ?? url, options)
+
   async function discover(): Promise<void> {
     try {
       const found = await oidc.discovery(wanted.issuer, wanted.clientId, client, authenticate, {
         [oidc.customFetch]: async (url, options) =>
-          withoutMistyped(await customFetch(url, options), protocols, (fields) =>
+          cleanMetadata(await fetchMetadata(url, options), protocols, endpoints, (fields) =>
             log.warn(
               { provider, fields },
               'the discovery document has fields that cannot be used; ignoring them',
@@ -189,7 +197,7 @@ export async function createRelyingParty(
 }
 
 interface HttpClient {
-  readonly agent: Agent
+  readonly agent: Dispatcher
   readonly fetch: typeof undiciFetch
 }
 
@@ -207,9 +215,25 @@ async function refuseEncoded(response: ProviderResponse): Promise<void> {
 }
 
 /** Loaded on first use: loading takes a fifth of the start-up time. */
-async function loadHttpClient(options: Agent.Options): Promise<HttpClient> {
-  const { Agent, fetch } = await import('undici')
-  return { agent: new Agent(options), fetch }
+async function loadHttpClient(
+  options: Agent.Options,
+  proxy: ForwardProxy | undefined,
+): Promise<HttpClient> {
+  const { Agent, EnvHttpProxyAgent, fetch } = await import('undici')
+  if (proxy === undefined) return { agent: new Agent(options), fetch }
+  const { url, exceptions } = proxy
+  const tls = options.connect as object
+  const agent = new EnvHttpProxyAgent({
+    ...options,
+    httpProxy: url,
+    httpsProxy: url,
+    noProxy: exceptions,
+    // Also for plain http on loopback, so that the proxy never sees a request.
+    proxyTunnel: true,
+    requestTls: tls,
+    proxyTls: tls,
+  })
+  return { agent, fetch }
 }
 
 function trust(caFile: string | undefined): { ca?: string[] } {

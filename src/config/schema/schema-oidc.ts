@@ -6,8 +6,15 @@ import { choice, line, map } from './leaf.ts'
 import { byDefault, optional, required } from './setting.ts'
 import { PRESET_NAMES } from '../presets.ts'
 import { authorizationParams, graph, providerName, scopes } from './sign-in-leaves.ts'
-import { issuer } from './web-leaves.ts'
+import { issuer, providerUrl, proxy } from './web-leaves.ts'
 import type { WrittenProvider } from './written-settings.ts'
+
+function endpoint(what: string): z.ZodOptional<z.ZodType<URL>> {
+  return optional(providerUrl, 'as in the discovery document', {
+    env: undefined,
+    meaning: `Address of ${what}. It replaces the one in the discovery document; \`oidc.issuer\` stays what tokens name.`,
+  })
+}
 
 export const oidcSchema: z.ZodType<WrittenProvider> = map({
   preset: optional(choice(...PRESET_NAMES), 'none', {
@@ -96,5 +103,21 @@ export const oidcSchema: z.ZodType<WrittenProvider> = map({
     env: 'GATEWAY_OIDC_CA_FILE',
     meaning:
       'File with PEM certificates that are trusted for the provider, in addition to the system roots.',
+  }),
+  endpoints: map({
+    discovery: endpoint(
+      'the discovery document, if the issuer itself cannot be reached from the gateway',
+    ),
+    authorization: endpoint('the page where people sign in, as their browsers reach it'),
+    token: endpoint('the token endpoint'),
+    userinfo: endpoint('the userinfo endpoint'),
+    jwks: endpoint('the signing keys'),
+    endSession: endpoint('the sign-out page, as browsers reach it'),
+  }).prefault({}),
+  proxy: optional(proxy, '`HTTPS_PROXY` and `NO_PROXY`', {
+    env: 'GATEWAY_OIDC_PROXY',
+    secret: true,
+    meaning:
+      'Forward proxy for requests to the provider, such as `http://proxy.example.com:3128`, with user name and password if it needs them; `none` for no proxy. Without this setting, the variables `HTTPS_PROXY` and `NO_PROXY` count for issuers with https. The desktop and the store are never reached through a proxy.',
   }),
 })

@@ -41,8 +41,11 @@ type Unchanged = 'listen' | 'adminListen' | 'loginLimit' | 'ui' | 'drain' | 'log
 
 /** The map `oidc`, or an entry of that list. */
 export type WrittenProvider = WithOptional<
-  Omit<ProviderSettings, 'callbackPath' | 'groupsFromGraph'> & {
+  Omit<ProviderSettings, 'callbackPath' | 'groupsFromGraph' | 'endpoints' | 'proxy'> & {
     readonly groupsFromGraph: boolean | URL
+    readonly endpoints: Partial<ProviderSettings['endpoints']>
+    /** A URL, or `none`. */
+    readonly proxy?: string | undefined
   },
   | 'name'
   | 'label'

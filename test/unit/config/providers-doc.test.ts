@@ -18,7 +18,9 @@ const pages = readdirSync(FOLDER)
 const overview = readFileSync(`${FOLDER}/README.md`, 'utf8')
 
 const examplesIn = (text: string): string[] =>
-  [...text.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, yaml = '']) => yaml)
+  [...text.matchAll(/^( *)```yaml\n(.*?)^ *```$/gms)].map(([, indent = '', yaml = '']) =>
+    yaml.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
+  )
 
 function loadExample(yaml: string) {
   const file = writeFile('secret', SECRET)
@@ -55,7 +57,7 @@ describe.each(pages)('the page of $preset', ({ preset, text }) => {
   })
 })
 
-it('the example with several providers loads', () => {
+it('the examples of the overview load', () => {
   const examples = examplesIn(overview)
   expect(examples.length).toBeGreaterThan(0)
   for (const yaml of examples) expect(loadExample(yaml)).toMatchObject({ ok: true, warnings: [] })

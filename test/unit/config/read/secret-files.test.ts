@@ -21,6 +21,7 @@ describe('a secret in a file', () => {
     expect(secrets.map(({ path }) => path)).toEqual([
       'adminToken',
       'oidc.clientSecret',
+      'oidc.proxy',
       'session.secret',
       'desktop.password',
       'desktop.viewer.password',
