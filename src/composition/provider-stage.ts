@@ -3,6 +3,7 @@
 import { createLoginLimiter } from '../net/limits.ts'
 import { createReportFailedLogin, type ReportFailedLogin } from '../oidc/failure.ts'
 import { createBeginLogin, type BeginLogin } from '../oidc/login.ts'
+import { createOauth2Provider } from '../oidc/oauth2-provider.ts'
 import { createProvider } from '../oidc/provider.ts'
 import { createRelyingParty } from '../oidc/relying-party.ts'
 import { createProviders, type Providers } from '../oidc/providers.ts'
@@ -24,7 +25,9 @@ export async function buildProvider(
   const providers = createProviders(
     await Promise.all(
       wanted.map(async (one) =>
-        createProvider(await createRelyingParty(one, log, metrics), { settings, now }),
+        one.kind === 'oauth2'
+          ? createOauth2Provider(one, { settings, log, metrics, now })
+          : createProvider(await createRelyingParty(one, log, metrics), { settings, now }),
       ),
     ),
   )

@@ -82,6 +82,8 @@ function completeProvider(
     label: written.label ?? (preset === undefined ? issuer.host : PRESETS[preset].label),
     callbackPath: path === 'oidc' ? CALLBACK_PATH : `${CALLBACK_PATH}/${name}`,
     preset,
+    kind: written.kind,
+    claims: written.claims,
     issuer,
     clientId,
     clientSecret: written.clientSecret,

@@ -81,6 +81,14 @@ export interface ProviderEndpoints {
   readonly endSession: URL | undefined
 }
 
+export interface ClaimPaths {
+  readonly sub: string
+  readonly email: string
+  readonly emailVerified: string
+  readonly name: string
+  readonly preferredUsername: string
+}
+
 /** A forward proxy, and the hosts that are reached without it (as in NO_PROXY). */
 export interface ForwardProxy {
   readonly url: string
@@ -96,6 +104,10 @@ export interface ProviderSettings {
   /** Path of the redirect address. Each entry of a list has its own (RFC 9700 4.4.2.2). */
   readonly callbackPath: string
   readonly preset: PresetName | undefined
+  /** `oauth2`: no ID token; the person is known by an answer of `endpoints.userinfo`. */
+  readonly kind: 'oidc' | 'oauth2'
+  /** Of an `oauth2` provider: at which paths of that answer the claims are. */
+  readonly claims: ClaimPaths
   readonly issuer: URL
   readonly clientId: string
   readonly clientSecret: string | undefined

@@ -6,7 +6,8 @@ import { formatDuration } from '../lib/duration.ts'
 import { CALLBACK_PATH, type Credentials, type ListenAddress, type Settings } from './config.ts'
 import { formatRateLimit } from './schema/network-leaves.ts'
 import { SETTINGS } from './schema/schema.ts'
-import { setAt, valueAt, type Tree } from './read/tree.ts'
+import type { Tree } from '../lib/tree.ts'
+import { setAt, valueAt } from './read/tree.ts'
 
 const HIDDEN = '(hidden)'
 

@@ -4,6 +4,7 @@
 import { checkAccess, compileRules } from './check/access-rules.ts'
 import { assembleSettings } from './assemble-settings.ts'
 import { checkFiles } from './check/check-files.ts'
+import { checkReauthentication } from './check/check-providers.ts'
 import { checkRequired, checkTogether, warningsAbout } from './check/check-together.ts'
 import type { Settings } from './config.ts'
 import { readConfigFile } from './read/config-file.ts'
@@ -14,7 +15,8 @@ import { problem, unlessReported, type Problem } from './read/problem.ts'
 import { readWritten } from './read/read-written.ts'
 import { SETTINGS } from './schema/schema.ts'
 import { readSecretFiles } from './read/secret-files.ts'
-import { isTree, removeAt, sectionsAt, setAt, valueAt, type Tree } from './read/tree.ts'
+import { isTree, type Tree } from '../lib/tree.ts'
+import { removeAt, sectionsAt, setAt, valueAt } from './read/tree.ts'
 
 export interface SettingsSource {
   readonly env: Environment
@@ -49,6 +51,7 @@ export function loadSettings({ env, configFile }: SettingsSource): SettingsResul
       ...checkTogether(written, rules),
       ...checkAccess(written, tree),
       ...checkFiles(written),
+      ...checkReauthentication(written, valueAt(tree, 'session.idleReauth') !== undefined),
       ...(usesVariables ? proxyVariables.problems : []),
     ]),
   ]

@@ -1,7 +1,7 @@
 // What is known of providers (`oidc.preset`): the settings that each of them needs. A setting that is given wins over the
 // preset's. docs/providers/ has what to register there.
 
-import { isTree, type Tree } from './read/tree.ts'
+import { isTree, type Tree } from '../lib/tree.ts'
 
 export const PRESET_NAMES = [
   'keycloak',
@@ -15,6 +15,7 @@ export const PRESET_NAMES = [
   'authelia',
   'dex',
   'hydra',
+  'github',
 ] as const
 
 export type PresetName = (typeof PRESET_NAMES)[number]
@@ -99,17 +100,42 @@ export const PRESETS: Readonly<Record<PresetName, Preset>> = {
   authelia: { label: 'Authelia', settings: always({ scopes: WITH_GROUPS_AND_REFRESH }) },
   dex: { label: 'Dex', settings: always({ scopes: WITH_GROUPS_AND_REFRESH }) },
   hydra: { label: 'Ory Hydra', settings: always({ scopes: WITH_REFRESH }) },
+  github: {
+    label: 'GitHub',
+    issuerForm: { pattern: /^https?:\/\/[^/]+\/$/, words: 'https://github.com or https://HOST' },
+    settings: ({ issuer = 'https://github.com' }) => ({
+      kind: 'oauth2',
+      issuer,
+      scopes: 'read:user user:email read:org',
+      // GitHub documents no other authentication at its token endpoint.
+      clientAuth: 'client_secret_post',
+      endpoints: githubEndpoints(String(issuer)),
+    }),
+  },
+}
+
+/** GitHub.com, GitHub with data residency (SUBDOMAIN.ghe.com), and GitHub Enterprise Server have their API in three places. */
+function githubEndpoints(issuer: string): Tree {
+  const { origin = '', host = '' } = URL.parse(issuer) ?? {}
+  const isCloud = host === 'github.com' || host.endsWith('.ghe.com')
+  return {
+    authorization: `${origin}/login/oauth/authorize`,
+    token: `${origin}/login/oauth/access_token`,
+    userinfo: isCloud ? `https://api.${host}/user` : `${origin}/api/v3/user`,
+  }
 }
 
 /** Adds what the preset of a map of `oidc` settings knows and the map does not say. Changes `section`. */
 export function layPresetUnder(section: Tree): void {
-  const { preset, authorizationParams: params } = section
+  const { preset, kind } = section
+  // The default scopes are those of OpenID Connect. Without any, a provider grants its own default (RFC 6749 3.3).
+  if (kind === 'oauth2' && preset === undefined) section['scopes'] ??= ''
   if (typeof preset !== 'string' || !isPresetName(preset)) return
   const known = PRESETS[preset].settings(section)
-  for (const [key, value] of Object.entries(known)) section[key] ??= value
-  // Parameters are set one by one: adding `hd` must not remove `access_type`.
-  if (isTree(params) && isTree(known['authorizationParams'])) {
-    section['authorizationParams'] = { ...known['authorizationParams'], ...params }
+  for (const [key, value] of Object.entries(known)) {
+    const given = section[key]
+    // Maps are filled in key by key: adding the parameter `hd` must not remove `access_type`.
+    section[key] = isTree(value) && isTree(given) ? { ...value, ...given } : (given ?? value)
   }
 }
 
@@ -143,6 +169,7 @@ export function graphFor(issuer: URL): URL {
  */
 const PUBLIC_PROVIDERS: Readonly<Record<string, string>> = {
   'accounts.google.com': 'google',
+  'github.com': 'github',
   'gitlab.com': 'gitlab',
   'gitea.com': 'gitea',
   'codeberg.org': 'codeberg',

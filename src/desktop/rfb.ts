@@ -99,7 +99,7 @@ export class RfbClientReader {
     to: number,
     mask: Uint8Array,
     phase: number,
-    maxNumbers = UNBOUNDED,
+    maxNumbers: number = UNBOUNDED,
   ): number {
     let numbersLeft = maxNumbers
     const shift = phase - from

@@ -11,7 +11,7 @@ import type { Providers } from '../oidc/providers.ts'
 import type { RefreshOutcome } from '../oidc/refresh.ts'
 import { decide } from '../policy/policy.ts'
 import type { Sessions } from '../session/sessions.ts'
-import type { Lookup, Session, Vault } from '../session/session.ts'
+import { isRefreshable, type Lookup, type Session, type Vault } from '../session/session.ts'
 import type { SessionStore } from '../session/session-store.ts'
 
 /** The provider's time-out plus five seconds. When the holder dies, another replica can take over after this time. */
@@ -100,7 +100,7 @@ export function createRevalidation(parts: RevalidateParts): Revalidation {
       const current = await sessions.find(cookie)
       if (current.state !== 'live' || !isDue(current.session)) return current
       const vault = await sessions.openVault(cookie)
-      if (vault?.refreshToken === undefined) return current
+      if (vault === undefined || !isRefreshable(vault)) return current
       const provider = providers.of(current.session.identity)
       // The gate ends such a session.
       if (provider === undefined) return current

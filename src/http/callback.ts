@@ -144,7 +144,8 @@ export function createCallback(parts: HttpParts): Handle {
   }
 
   function warnOfOmittedGroups({ requestId: request }: SignIn, identity: Identity): void {
-    if (identity.areGroupsOmitted !== true || !needsOf(settings.current.access).groups) return
+    if (identity.groupsOmitted !== 'too-many') return
+    if (!needsOf(settings.current.access).groups) return
     log.warn(
       { request, provider: identity.provider, sub: identity.sub },
       'the provider sends a link in place of the groups, because there are too many: send only groups that are assigned to the application, or use application roles with oidc.groupsClaim, or set oidc.groupsFromGraph',

@@ -5,6 +5,8 @@ export type GatewayErrorCode =
   | 'settings-invalid'
   | 'provider-unavailable'
   | 'provider-refused'
+  | 'provider-busy'
+  | 'token-refused'
   | 'store-unavailable'
   | 'desktop-unreachable'
   | 'desktop-refused'

@@ -15,6 +15,11 @@ export interface AuthorizationRequest {
   readonly redirectUri: string
 }
 
+/** RFC 7636 4.2, `S256`. */
+export function calculateChallenge(codeVerifier: string): Promise<string> {
+  return oidc.calculatePKCECodeChallenge(codeVerifier)
+}
+
 /** The address that the browser is sent to. Rejects when the provider refuses a pushed request. */
 export async function buildAuthorizationRequest(
   configuration: oidc.Configuration,
@@ -32,7 +37,7 @@ export async function buildAuthorizationRequest(
     scope: scopes,
     state: login.state,
     nonce: login.nonce,
-    code_challenge: await oidc.calculatePKCECodeChallenge(login.codeVerifier),
+    code_challenge: await calculateChallenge(login.codeVerifier),
     code_challenge_method: 'S256',
   }
   const pushes = configuration.serverMetadata().pushed_authorization_request_endpoint !== undefined

@@ -15,7 +15,12 @@ import type { RelyingParty } from './relying-party.ts'
 /** How many seconds an ID token's `iat` may be ahead of the gateway's clock. */
 const MAX_AHEAD_S = 60
 /** Response parameters of the implicit flow, the hybrid flow and JARM. */
-const FOREIGN_PARAMETERS = ['id_token', 'access_token', 'token', 'response']
+export const FOREIGN_PARAMETERS: readonly string[] = [
+  'id_token',
+  'access_token',
+  'token',
+  'response',
+]
 
 export type LoginFinish =
   | {

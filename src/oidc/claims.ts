@@ -59,11 +59,11 @@ export async function identify(
   async function withGroups(claims: Claims): Promise<Identity> {
     const identity = toIdentity(claims, options)
     const { groupsFromGraph } = wanted
-    if (identity.areGroupsOmitted !== true || !needed.groups || groupsFromGraph === undefined) {
+    if (identity.groupsOmitted === undefined || !needed.groups || groupsFromGraph === undefined) {
       return identity
     }
     const groups = await askGraphForGroups(relyingParty, groupsFromGraph, accessToken)
-    return { ...identity, groups, areGroupsOmitted: false }
+    return { ...identity, groups, groupsOmitted: undefined }
   }
 }
 

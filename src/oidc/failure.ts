@@ -54,6 +54,9 @@ const BY_LIBRARY_CODE: ReadonlyMap<string, LoginFailureKind> = new Map([
   ['ERR_JWKS_INVALID', 'provider-error'],
   ['ERR_JOSE_GENERIC', 'provider-error'],
   ['OAUTH_REQUEST_PROTOCOL_FORBIDDEN', 'provider-misconfigured'],
+  // Codes of the gateway.
+  ['provider-busy', 'provider-error'],
+  ['token-refused', 'provider-error'],
   ['OAUTH_MISSING_SERVER_METADATA', 'provider-misconfigured'],
   ['OAUTH_INVALID_SERVER_METADATA', 'provider-misconfigured'],
 ])
@@ -164,7 +167,7 @@ function isTooLongAgo(error: unknown): boolean {
   return 'cause' in error && isTooLongAgo(error.cause)
 }
 
-// An error of relying-party.ts, wrapped by the library.
+// A refusal by the gateway itself, wrapped by the library.
 function isRefusedHere(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   return codeOf(error) === 'provider-refused' || isRefusedHere(error.cause)

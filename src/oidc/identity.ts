@@ -31,7 +31,7 @@ export function toIdentity(claims: Claims, options: IdentityOptions): Identity {
     name: text(claims['name']),
     preferredUsername: text(claims['preferred_username']),
     groups: groupNames(claimAt(claims, options.groupsClaim), options.groupsSeparator),
-    ...(omitsGroups(claims, options.groupsClaim) ? { areGroupsOmitted: true } : {}),
+    ...(omitsGroups(claims, options.groupsClaim) ? { groupsOmitted: 'too-many' as const } : {}),
     claims: Object.fromEntries(
       [...options.claimNames].map((name) => [name, list(claimAt(claims, name))]),
     ),

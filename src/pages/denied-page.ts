@@ -14,8 +14,19 @@ import {
   type Prompt,
 } from './page-parts.ts'
 
-/** `email-not-verified`, `groups-omitted`: a rule might match if the provider told more about the person. */
-export type DeniedReason = 'no-rule-matches' | 'email-not-verified' | 'groups-omitted'
+/** All but the first: a rule might match if the provider told more about the person. */
+export type DeniedReason =
+  | 'no-rule-matches'
+  | 'email-not-verified'
+  | 'groups-omitted'
+  | 'organisation-sso'
+
+export const DENIED_REASONS: readonly DeniedReason[] = [
+  'no-rule-matches',
+  'email-not-verified',
+  'groups-omitted',
+  'organisation-sso',
+]
 
 interface DeniedMessage {
   readonly title: string
@@ -56,6 +67,17 @@ const MESSAGES: Readonly<Record<DeniedReason, DeniedMessage>> = {
       At Microsoft Entra ID, send only the groups that are assigned to the application, or use
       application roles with <code>oidc.groupsClaim: roles</code>, or set
       <code>oidc.groupsFromGraph: true</code>.`,
+  },
+  'organisation-sso': {
+    title: 'Your organisation wants its own sign-on',
+    but: '. Organisations with a single sign-on of their own are not shown to this application yet.',
+    advice:
+      'At GitHub, open Settings, Applications, Authorized OAuth Apps, and grant this application access to your organisation. Then sign in again with the button.',
+    prompt: 'login',
+    button: 'Sign in again',
+    forAdministrator: html`GitHub leaves organisations with SAML single sign-on out of its answers
+    (<code>X-GitHub-SSO</code>) until the person has authorised this application for them. An owner
+    of the organisation can approve the application for everybody.`,
   },
 }
 

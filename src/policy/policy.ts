@@ -16,10 +16,14 @@ export type Decision =
   | { readonly allowed: false; readonly reason: RefusalReason }
 
 /**
- * `email-not-verified`: a rule would match if the provider had verified the address. `groups-omitted`: a rule might match if
- * the provider had told the groups.
+ * `email-not-verified`: a rule would match if the provider had verified the address. `groups-omitted`,
+ * `organisation-sso`: a rule might match if the provider had told all groups.
  */
-export type RefusalReason = 'no-rule-matches' | 'email-not-verified' | 'groups-omitted'
+export type RefusalReason =
+  | 'no-rule-matches'
+  | 'email-not-verified'
+  | 'groups-omitted'
+  | 'organisation-sso'
 
 export function decide(identity: Identity, rules: readonly AccessRule[]): Decision {
   for (const { id, match, role, clipboardIn, downloads } of rules) {
@@ -30,8 +34,11 @@ export function decide(identity: Identity, rules: readonly AccessRule[]): Decisi
   const vouchedFor = { ...identity, emailCounts: true }
   const wouldMatch = rules.some(({ match }) => match !== undefined && matches(match, vouchedFor))
   if (wouldMatch) return { allowed: false, reason: 'email-not-verified' }
-  const mightMatch = identity.areGroupsOmitted === true && needsOf(rules).groups
-  return { allowed: false, reason: mightMatch ? 'groups-omitted' : 'no-rule-matches' }
+  const { groupsOmitted } = identity
+  if (groupsOmitted === undefined || !needsOf(rules).groups) {
+    return { allowed: false, reason: 'no-rule-matches' }
+  }
+  return { allowed: false, reason: groupsOmitted === 'sso' ? 'organisation-sso' : 'groups-omitted' }
 }
 
 /**

@@ -49,7 +49,7 @@ export class ClientFrames {
    * How much may still be gone over: a step is a frame, or a number that the reader has to understand. Where none is
    * left, `check` stops at the next place where it can.
    */
-  stepsLeft = UNBOUNDED
+  stepsLeft: number = UNBOUNDED
   readonly #limit: number
   readonly #reader: PayloadReader
   readonly #header = Buffer.alloc(MAX_HEADER)

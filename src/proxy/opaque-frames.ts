@@ -9,7 +9,7 @@ const UNBOUNDED = 2 ** 30 - 1
 /** Used in place of ClientFrames. */
 export class OpaqueFrames {
   /** As in ClientFrames; a step is a header or a payload. */
-  stepsLeft = UNBOUNDED
+  stepsLeft: number = UNBOUNDED
   readonly #frames = new FrameCounter()
   #checked = 0
 

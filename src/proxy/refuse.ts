@@ -11,7 +11,7 @@ import { returnTo } from '../net/return-to.ts'
 import { subjectOf, type Audit } from '../observability/audit.ts'
 import type { Log } from '../observability/log.ts'
 import type { BeginLogin } from '../oidc/login.ts'
-import { deniedPage, type DeniedReason } from '../pages/denied-page.ts'
+import { deniedPage, DENIED_REASONS } from '../pages/denied-page.ts'
 import { failurePage, type FailureKind, type Page } from '../pages/pages.ts'
 import type { ToPublicHost } from '../session/public-host.ts'
 
@@ -25,8 +25,6 @@ const CLOSED: Readonly<Partial<Record<ForbiddenReason, FailureKind>>> = {
   downloads: 'downloads-denied',
   route: 'route-denied',
 }
-
-const DENIED: readonly DeniedReason[] = ['no-rule-matches', 'email-not-verified', 'groups-omitted']
 
 export type Refused = Exclude<Authorization, { outcome: 'granted' }>
 
@@ -161,7 +159,7 @@ export function createRefuse(parts: RefuseParts): Refuse {
               requestId,
               returnTo: wantedPath(request),
               hasSession: true,
-              reason: DENIED.find((one) => one === reason) ?? 'no-rule-matches',
+              reason: DENIED_REASONS.find((one) => one === reason) ?? 'no-rule-matches',
             }),
           )
         }

@@ -33,8 +33,11 @@ export interface Identity {
   readonly name: string | undefined
   readonly preferredUsername: string | undefined
   readonly groups: readonly string[]
-  /** There are so many groups that the provider did not tell them. */
-  readonly areGroupsOmitted?: boolean
+  /**
+   * Why the provider did not tell all groups: there are too many of them, or an organisation wants a single sign-on that this
+   * client has not been authorised for (GitHub).
+   */
+  readonly groupsOmitted?: 'too-many' | 'sso' | undefined
   /** Only claims that a rule names, each as a list of strings. */
   readonly claims: Readonly<Record<string, readonly string[]>>
 }
@@ -50,7 +53,7 @@ export interface Envelope {
   readonly expiresAt: number
   /** Client address at sign-in. */
   readonly address: string
-  /** The provider gave a refresh token, so the session can be re-validated. */
+  /** The provider gave a token to ask again with, so the session can be re-validated. */
   readonly refreshable: boolean
   /** When the provider last confirmed the identity. */
   readonly validatedAt: number
@@ -63,6 +66,13 @@ export interface Envelope {
 export interface Vault {
   readonly idToken: string | undefined
   readonly refreshToken: string | undefined
+  /** Only of a provider without ID tokens, which is asked about the person with it. */
+  readonly accessToken?: string | undefined
+}
+
+/** Whether the provider can be asked again about a person. */
+export function isRefreshable({ refreshToken, accessToken }: Vault): boolean {
+  return refreshToken !== undefined || accessToken !== undefined
 }
 
 export interface Session extends Envelope {

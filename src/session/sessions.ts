@@ -14,7 +14,14 @@ import { findSuperseded } from './session-limit.ts'
 import { recovering, SessionReader } from './session-reader.ts'
 import { sessionId, SessionRecords } from './session-records.ts'
 import type { SessionStore } from './session-store.ts'
-import type { EndReason, Lookup, Opening, Session, Vault } from './session.ts'
+import {
+  isRefreshable,
+  type EndReason,
+  type Lookup,
+  type Opening,
+  type Session,
+  type Vault,
+} from './session.ts'
 import { StoreRecovery } from './store-recovery.ts'
 
 export class Sessions {
@@ -110,7 +117,7 @@ export class Sessions {
       createdAt,
       expiresAt,
       address,
-      refreshable: vault.refreshToken !== undefined,
+      refreshable: isRefreshable(vault),
       validatedAt: createdAt,
       tokensExpireAt: opening.tokensExpireAt,
       ended: undefined,

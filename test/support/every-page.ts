@@ -59,6 +59,16 @@ export const EVERY_PAGE: ReadonlyMap<string, Page> = new Map([
     }),
   ],
   [
+    'denied-organisation-sso',
+    deniedPage({
+      who: 'Bob Example',
+      requestId,
+      returnTo,
+      hasSession: false,
+      reason: 'organisation-sso',
+    }),
+  ],
+  [
     'sign-in-choices',
     signInPage({
       returnTo,

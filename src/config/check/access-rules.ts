@@ -2,7 +2,8 @@
 
 import type { AccessRule, Role, RuleMatch } from '../config.ts'
 import { nameOf, problem, type Problem } from '../read/problem.ts'
-import { valueAt, type Tree } from '../read/tree.ts'
+import type { Tree } from '../../lib/tree.ts'
+import { valueAt } from '../read/tree.ts'
 import type { WrittenRule, WrittenSettings } from '../schema/written-settings.ts'
 
 const ALLOW_LISTS = ['allowGroups', 'allowEmails', 'allowEmailDomains'] as const

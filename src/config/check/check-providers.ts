@@ -15,6 +15,7 @@ export function checkProviders(
   return [
     ...providers.flatMap(checkClientAuth),
     ...providers.flatMap(checkIssuerForm),
+    ...providers.flatMap(checkKind),
     ...providers.flatMap((provider, index) => checkName(provider, providers.slice(0, index))),
     ...checkAnyone(written),
     ...rules.flatMap((rule) => checkRule(rule, providers)),
@@ -57,6 +58,34 @@ function checkIssuerForm({ path, preset, issuer }: Provider): readonly Problem[]
   if (form === undefined || issuer === undefined || form.pattern.test(issuer.href)) return []
   const words = `must be an issuer of ${preset}, ${form.words}; without ${nameOf(`${path}.preset`)} every issuer is accepted`
   return [problem([`${path}.issuer`, `${path}.preset`], `${words}; got ${issuer.href}`)]
+}
+
+function checkKind({ path, kind, scopes, endpoints }: Provider): readonly Problem[] {
+  if (kind === 'oidc') {
+    // Without `openid` the request is not OpenID Connect (Core 1.0 3.1.2.1).
+    if (scopes.split(' ').includes('openid')) return []
+    const words = `must contain openid; separate scopes by spaces; got ${JSON.stringify(scopes)}`
+    return [problem(`${path}.scopes`, words)]
+  }
+  return (['authorization', 'token', 'userinfo'] as const)
+    .filter((key) => endpoints[key] === undefined)
+    .map((key) =>
+      problem(
+        [`${path}.endpoints.${key}`, `${path}.kind`],
+        `must be set: a provider of kind oauth2 has no discovery document`,
+      ),
+    )
+}
+
+/** Without an ID token nothing proves that somebody has signed in anew (`auth_time`), so `idleReauth` would be empty. */
+export function checkReauthentication(
+  { oidc, session }: WrittenSettings,
+  isGiven: boolean,
+): readonly Problem[] {
+  const provider = oidc.find(({ kind }) => kind === 'oauth2')
+  if (provider === undefined || !isGiven || !session.idleReauth) return []
+  const words = `cannot be enforced for ${nameOfProvider(provider)}, a provider of kind oauth2; set it to false`
+  return [problem(['session.idleReauth', `${provider.path}.kind`], words)]
 }
 
 function checkName(provider: Provider, earlier: readonly Provider[]): readonly Problem[] {

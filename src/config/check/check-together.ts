@@ -3,9 +3,11 @@
 import type { AccessRule } from '../config.ts'
 import { checkProviders } from './check-providers.ts'
 import { parseStoreAddress } from '../../lib/store-address.ts'
+import { nameOfProvider } from '../presets.ts'
 import { nameOf, problem, type Problem } from '../read/problem.ts'
 import { SETTINGS } from '../schema/schema.ts'
-import { sectionsAt, valueAt, type Tree } from '../read/tree.ts'
+import type { Tree } from '../../lib/tree.ts'
+import { sectionsAt, valueAt } from '../read/tree.ts'
 import type {
   WrittenCredentials,
   WrittenRoute,
@@ -196,6 +198,12 @@ export function warningsAbout(written: WrittenSettings): string[] {
   const warnings: string[] = []
   if (written.desktop.tls.insecure) {
     warnings.push(`${nameOf('desktop.tls.insecure')}: any certificate is accepted for the desktop`)
+  }
+  const withoutIdToken = written.oidc.filter(({ kind }) => kind === 'oauth2').map(nameOfProvider)
+  if (withoutIdToken.length > 0 && written.session.idleReauth) {
+    warnings.push(
+      `${nameOf('session.idleReauth')}: after an idle end, ${withoutIdToken.join(', ')} may sign people in without asking who is there, because a provider of kind oauth2 cannot prove a new sign-in`,
+    )
   }
   for (const [index, { path, tls }] of (written.desktop.routes ?? []).entries()) {
     const setting = `desktop.routes[${index}].tls.insecure`

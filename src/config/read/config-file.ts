@@ -16,7 +16,8 @@ import {
 
 import { codeOf } from '../../lib/errors.ts'
 import type { Problem } from './problem.ts'
-import { isTree, withoutNulls, type Path, type Tree } from './tree.ts'
+import { isTree, type Tree } from '../../lib/tree.ts'
+import { withoutNulls, type Path } from './tree.ts'
 
 export type ConfigFileRead =
   | {

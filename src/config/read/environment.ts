@@ -4,7 +4,8 @@
 import { nearestName } from './nearest-name.ts'
 import type { Problem } from './problem.ts'
 import { SETTINGS } from '../schema/schema.ts'
-import { setAt, type Tree } from './tree.ts'
+import type { Tree } from '../../lib/tree.ts'
+import { setAt } from './tree.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 

@@ -7,7 +7,8 @@ import { isWithin, problem, type Problem } from './problem.ts'
 import { ROUTE_PATHS } from '../schema/route-leaf.ts'
 import { RULE_PATHS } from '../schema/rule-leaf.ts'
 import { readSchema, SETTINGS, type SchemaIssue } from '../schema/schema.ts'
-import { formatPath, removeAt, type Path, type Tree } from './tree.ts'
+import type { Tree } from '../../lib/tree.ts'
+import { formatPath, removeAt, type Path } from './tree.ts'
 import type { WrittenSettings } from '../schema/written-settings.ts'
 
 type Locate = Extract<ConfigFileRead, { ok: true }>['locate']

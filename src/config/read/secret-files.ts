@@ -5,7 +5,8 @@ import { readFileSync } from 'node:fs'
 import { codeOf } from '../../lib/errors.ts'
 import { nameOf, problem, type Problem } from './problem.ts'
 import { SETTINGS } from '../schema/schema.ts'
-import { isTree, removeAt, sectionsAt, setAt, valueAt, type Tree } from './tree.ts'
+import { isTree, type Tree } from '../../lib/tree.ts'
+import { removeAt, sectionsAt, setAt, valueAt } from './tree.ts'
 
 /** Replaces each file name in `tree` by the content of the file. */
 export function readSecretFiles(tree: Tree): readonly Problem[] {

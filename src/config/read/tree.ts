@@ -1,14 +1,9 @@
 // The settings as nested plain objects before validation. Paths such as `session.secret` or `access[0].match.groups`
 // address them.
 
-export type Tree = Record<string, unknown>
+import { isTree, type Tree } from '../../lib/tree.ts'
 
 export type Path = readonly PropertyKey[]
-
-/** True for a map; false for a list or a plain value. */
-export function isTree(value: unknown): value is Tree {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
 
 /** The maps at a key that holds one map or a list of maps, with their paths. */
 export function sectionsAt(

@@ -9,6 +9,13 @@ import { authorizationParams, graph, providerName, scopes } from './sign-in-leav
 import { issuer, providerUrl, proxy } from './web-leaves.ts'
 import type { WrittenProvider } from './written-settings.ts'
 
+function claimPath(name: string, what: string): z.ZodPrefault<z.ZodType<string>> {
+  return byDefault(line, name, {
+    env: undefined,
+    meaning: `For \`oidc.kind: oauth2\`: path of ${what} in the answer of the userinfo endpoint.`,
+  })
+}
+
 function endpoint(what: string): z.ZodOptional<z.ZodType<URL>> {
   return optional(providerUrl, 'as in the discovery document', {
     env: undefined,
@@ -20,7 +27,7 @@ export const oidcSchema: z.ZodType<WrittenProvider> = map({
   preset: optional(choice(...PRESET_NAMES), 'none', {
     env: 'GATEWAY_OIDC_PRESET',
     meaning:
-      'Provider whose particular settings are filled in: `keycloak`, `entra`, `google`, `okta`, `auth0`, `gitlab`, `gitea`, `authentik`, `authelia`, `dex` or `hydra` ([providers](providers/README.md)). A setting that you give wins over the preset.',
+      'Provider whose particular settings are filled in: `keycloak`, `entra`, `google`, `okta`, `auth0`, `gitlab`, `gitea`, `authentik`, `authelia`, `dex`, `hydra` or `github` ([providers](providers/README.md)). A setting that you give wins over the preset.',
   }),
   name: optional(providerName, 'the preset, else `oidc`', {
     env: undefined,
@@ -30,6 +37,11 @@ export const oidcSchema: z.ZodType<WrittenProvider> = map({
   label: optional(line, "the preset's, else the host of the issuer", {
     env: undefined,
     meaning: 'What the sign-in page calls this provider, when there are several.',
+  }),
+  kind: byDefault(choice('oidc', 'oauth2'), 'oidc', {
+    env: 'GATEWAY_OIDC_KIND',
+    meaning:
+      '`oauth2` for a provider without OpenID Connect: there is no ID token, so the person is known by what `oidc.endpoints.userinfo` answers ([github.md](providers/github.md#without-an-id-token) says what that costs). `oidc.issuer` then is only a name for the provider, such as its address.',
   }),
   issuer: required(issuer, {
     env: 'GATEWAY_OIDC_ISSUER',
@@ -79,6 +91,13 @@ export const oidcSchema: z.ZodType<WrittenProvider> = map({
     meaning:
       'Map of parameters added to the authorization request, such as `access_type`, `prompt`, `acr_values`, `hd`, `max_age`. An empty text removes a parameter of the preset. Parameters that the gateway sets itself are refused. With `hd`, only people of that Google organisation can sign in.',
   }),
+  claims: map({
+    sub: claimPath('sub', 'the identifier of the person, which must never change'),
+    email: claimPath('email', 'the e-mail address'),
+    emailVerified: claimPath('email_verified', 'the mark that the address is verified'),
+    name: claimPath('name', 'the name'),
+    preferredUsername: claimPath('preferred_username', 'the user name'),
+  }).prefault({}),
   groupsClaim: byDefault(line, 'groups', {
     env: 'GATEWAY_OIDC_GROUPS_CLAIM',
     meaning:

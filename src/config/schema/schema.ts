@@ -13,7 +13,8 @@ import { oidcSchema } from './schema-oidc.ts'
 import { sessionSchema } from './schema-session.ts'
 import { byDefault, oneOrMore, optional, required, settingsOf, type Setting } from './setting.ts'
 import { anyone, email, emailDomain } from './sign-in-leaves.ts'
-import type { Path, Tree } from '../read/tree.ts'
+import type { Tree } from '../../lib/tree.ts'
+import type { Path } from '../read/tree.ts'
 import { publicOrigin } from './web-leaves.ts'
 import type { WrittenSettings } from './written-settings.ts'
 
@@ -83,7 +84,7 @@ const schema: z.ZodType<WrittenSettings> = map({
   allowAnyone: byDefault(anyone, 'false', {
     env: 'GATEWAY_ALLOW_ANYONE',
     meaning:
-      '`true` lets any signed-in person control the desktop. At a provider where anybody can open an account, `true` is not enough: write `everyone-at-google` (`-gitlab`, `-gitea`, `-codeberg`; several with commas). Without this and without any rule, the gateway does not start.',
+      '`true` lets any signed-in person control the desktop. At a provider where anybody can open an account, `true` is not enough: write `everyone-at-google` (`-github`, `-gitlab`, `-gitea`, `-codeberg`; several with commas). Without this and without any rule, the gateway does not start.',
   }),
   viewGroups: optional(list(line), 'none', {
     env: 'GATEWAY_VIEW_GROUPS',

@@ -6,13 +6,13 @@ import { parseDomain, parseEmailAddress } from '../../lib/email-address.ts'
 import { text } from './leaf.ts'
 import { publicOrigin } from './web-leaves.ts'
 
-/** Scopes, normalised to single spaces. Without `openid` the request is not OpenID Connect (Core 1.0 3.1.2.1). */
-export const scopes: z.ZodType<string> = text('must be text', (written, refuse) => {
-  const all = written.split(/\s+/).filter((scope) => scope !== '')
-  return all.includes('openid')
-    ? all.join(' ')
-    : refuse('must contain openid; separate scopes by spaces')
-})
+/** Scopes, normalised to single spaces. */
+export const scopes: z.ZodType<string> = text('must be text', (written) =>
+  written
+    .split(/\s+/)
+    .filter((scope) => scope !== '')
+    .join(' '),
+)
 
 /** The gateway sets these for each login or depends on them, so settings must not override them. */
 const RESERVED: ReadonlySet<string> = new Set([

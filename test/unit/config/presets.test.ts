@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { PRESET_NAMES, PRESETS } from '../../../src/config/presets.ts'
 import type { ProviderSettings } from '../../../src/config/config.ts'
-import { COMPLETE, NO_RULES, problemsFrom, settingsFrom } from './loading.ts'
+import { COMPLETE, NO_RULES, problemsFrom, settingsFrom, warningsFrom } from './loading.ts'
 
 const ISSUERS: Readonly<Record<string, string>> = {
   keycloak: 'https://login.example.com/realms/staff',
@@ -17,9 +17,14 @@ const ISSUERS: Readonly<Record<string, string>> = {
   authelia: 'https://login.example.com',
   dex: 'https://dex.example.com/dex',
   hydra: 'https://hydra.example.com/',
+  github: 'https://github.com',
 }
 /** Google sends no groups. */
-const BY_EMAIL = { ...NO_RULES, GATEWAY_ALLOW_EMAILS: 'anna@example.com' }
+const BY_EMAIL = {
+  ...NO_RULES,
+  GATEWAY_ALLOW_EMAILS: 'anna@example.com',
+  GATEWAY_OIDC_CLIENT_SECRET: 'client-secret',
+}
 
 function providerFor(preset: string, more: Readonly<Record<string, string>> = {}, yaml?: string) {
   const env = {
@@ -47,6 +52,7 @@ it.each([
   ['authelia', 'openid profile email groups offline_access'],
   ['dex', 'openid profile email groups offline_access'],
   ['hydra', 'openid profile email offline_access'],
+  ['github', 'read:user user:email read:org'],
 ])('%s is asked for the scopes %s', (preset, scopes) => {
   expect(providerFor(preset)).toMatchObject({ scopes, name: preset, preset })
 })
@@ -63,10 +69,61 @@ it('only Entra’s addresses count without `email_verified`', () => {
   expect(assumed).toEqual(['entra'])
 })
 
-it.each(['google', 'gitlab'])('%s has an issuer of its own', (preset) => {
+it.each(['google', 'gitlab', 'github'])('%s has an issuer of its own', (preset) => {
   const env = { ...BY_EMAIL, GATEWAY_OIDC_ISSUER: undefined, GATEWAY_OIDC_PRESET: preset }
   const [provider] = settingsFrom(env).providers
   expect(provider?.issuer.href).toBe(new URL(ISSUERS[preset] ?? '').href)
+})
+
+it.each([
+  ['https://github.com', 'https://api.github.com/user', 'https://github.com/login/oauth/authorize'],
+  [
+    'https://octo.ghe.com',
+    'https://api.octo.ghe.com/user',
+    'https://octo.ghe.com/login/oauth/authorize',
+  ],
+  [
+    'https://git.example.com',
+    'https://git.example.com/api/v3/user',
+    'https://git.example.com/login/oauth/authorize',
+  ],
+])('GitHub at %s has its API at %s', (issuer, userinfo, authorization) => {
+  const { endpoints, kind } = providerFor('github', { GATEWAY_OIDC_ISSUER: issuer })
+  expect(kind).toBe('oauth2')
+  expect(endpoints.userinfo?.href).toBe(userinfo)
+  expect(endpoints.authorization?.href).toBe(authorization)
+})
+
+describe('a provider of kind oauth2', () => {
+  const PLAIN = { ...BY_EMAIL, GATEWAY_OIDC_KIND: 'oauth2' }
+  const at = (path: string): string => `https://login.example.com/${path}`
+  const COMPLETE_YAML = `oidc: { endpoints: { authorization: '${at('a')}', token: '${at('t')}', userinfo: '${at('u')}' } }`
+
+  it('needs three endpoints, as it has no discovery', () => {
+    expect(problemsFrom(PLAIN)).toEqual(
+      ['authorization', 'token', 'userinfo'].map(
+        (key) =>
+          `oidc.endpoints.${key}: must be set: a provider of kind oauth2 has no discovery document`,
+      ),
+    )
+    expect(settingsFrom(PLAIN, COMPLETE_YAML).providers).toMatchObject([
+      { kind: 'oauth2', scopes: '', claims: { sub: 'sub', emailVerified: 'email_verified' } },
+    ])
+  })
+
+  it('cannot ask who is there after an idle end: a warning, or a problem if that was asked for', () => {
+    expect(warningsFrom(PLAIN, COMPLETE_YAML)).toEqual([
+      expect.stringContaining(
+        'GATEWAY_SESSION_IDLE_REAUTH (session.idleReauth): after an idle end',
+      ),
+    ])
+    const off = { ...PLAIN, GATEWAY_SESSION_IDLE_REAUTH: 'false' }
+    expect(warningsFrom(off, COMPLETE_YAML)).toEqual([])
+    const on = { ...PLAIN, GATEWAY_SESSION_IDLE_REAUTH: 'true' }
+    expect(problemsFrom(on, COMPLETE_YAML)).toEqual([
+      'GATEWAY_SESSION_IDLE_REAUTH (session.idleReauth): cannot be enforced for oidc, a provider of kind oauth2; set it to false',
+    ])
+  })
 })
 
 describe('a setting that is given', () => {
@@ -126,6 +183,7 @@ describe('everybody', () => {
     ['https://accounts.google.com', 'everyone-at-google'],
     ['https://gitlab.com', 'everyone-at-gitlab'],
     ['https://gitea.com/', 'everyone-at-gitea'],
+    ['https://github.com', 'everyone-at-github'],
     ['https://codeberg.org/', 'everyone-at-codeberg'],
   ])('at %s is let in by its own word only', (issuer, word) => {
     expect(anyoneAt(issuer, 'true')).toEqual([

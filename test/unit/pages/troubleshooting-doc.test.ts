@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
+import { DENIED_REASONS } from '../../../src/pages/denied-page.ts'
 import { FAILURES } from '../../../src/messages/failures.ts'
 
 const page = readFileSync('docs/troubleshooting.md', 'utf8')
@@ -13,10 +14,7 @@ const rows = [...page.matchAll(/^\| (`[^|]*`) \| ([\d, ]+) \|/gm)].flatMap(
 )
 
 it('docs/troubleshooting.md lists each reason once, with its status', () => {
-  const policy = ['no-rule-matches', 'email-not-verified', 'groups-omitted'].map((reason) => [
-    reason,
-    403,
-  ])
+  const policy = DENIED_REASONS.map((reason) => [reason, 403])
   const pages = Object.entries(FAILURES).map(([kind, { status }]) => [kind, status])
   expect(rows.toSorted()).toEqual([...policy, ...pages].toSorted())
 })
