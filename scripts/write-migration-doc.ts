@@ -73,11 +73,14 @@ the ingress send everything to the gateway's Service and to remove the annotatio
 | a second Ingress for \`/oauth2\` | remove; \`/oauth2/\` is the gateway's on the same host |
 
 To keep external authentication for another service, see [forward-auth.md](forward-auth.md): \`/oauth2/auth\` answers as in
-oauth2-proxy, but only for the host of the gateway, and it cannot end streams that another proxy carries.
+oauth2-proxy, but only for the host of the gateway, and it cannot end streams that another proxy carries. To keep oauth2-proxy and
+take only the chart, see [production-setup.md](production-setup.md#with-an-existing-oauth2-proxy).
 
 ## Steps
 
 1. Import the configuration. Work through the report.
+   With the chart, \`publicUrl\` and \`trustedProxies\` are values below \`gateway\`, the provider is below \`oauth2proxy\`, the desktop below
+   \`desktop\`, and all other settings are \`gateway.config\` ([chart/README.md](../chart/README.md)).
 2. Make a new session secret (\`openssl rand -base64 32\`), and put the client secret into the file that the settings name.
 3. Complete \`desktop\`: the address and the user of KasmVNC.
 4. Check: \`npm start -- --check-config --config gateway.yaml\`.

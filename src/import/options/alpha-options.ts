@@ -36,6 +36,12 @@ export const ALPHA_OPTIONS: readonly Option[] = [
     builtIn: ['false'],
     key: 'providers.ADFSConfig.skipScope',
   }),
+  none(
+    'server.tls.value',
+    'text',
+    'A certificate or a key in the configuration or in a variable. Put it into a file, and set `tls.certFile` and `tls.keyFile`.',
+    { isSecret: true, restricts: true },
+  ),
   none('injectRequestHeaders', 'text', IDENTITY_HEADERS),
   none('injectResponseHeaders', 'text', IDENTITY_HEADERS),
   none(

@@ -15,7 +15,7 @@ export const LOG_OPTIONS: readonly Option[] = [
   none(
     'request-logging',
     'flag',
-    'Requests are counted in the metrics and not logged one by one.',
+    'Requests are not logged one by one, except those that fail. The audit has the decisions.',
     {
       builtIn: ['true', 'false'],
     },

@@ -67,7 +67,7 @@ export const PROVIDER_OPTIONS: readonly Option[] = [
   none(
     'oidc-enabled-signing-alg',
     'list',
-    'The gateway takes the algorithms from the discovery document and never accepts `none`. Restrict them at the provider.',
+    'The gateway takes the asymmetric algorithms of the discovery document; it never accepts `none` or `HS256`. Restrict them at the provider.',
     { restricts: true },
   ),
   none(

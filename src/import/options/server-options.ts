@@ -89,12 +89,9 @@ export const SERVER_OPTIONS: readonly Option[] = [
     'list',
     'After a sign-in the gateway returns to a path of its own origin only.',
   ),
-  none(
-    'allow-query-semicolons',
-    'flag',
-    'The query goes to the desktop as it came; the gateway does not parse it.',
-    { builtIn: ['true', 'false'] },
-  ),
+  none('allow-query-semicolons', 'flag', 'Semicolons in a query go to the desktop as they are.', {
+    builtIn: ['true', 'false'],
+  }),
   none(
     'force-json-errors',
     'flag',

@@ -35,8 +35,8 @@ export const UPSTREAM_OPTIONS: readonly Option[] = [
     'duration',
     'Time-outs towards the desktop are built in, and a stream has none.',
   ),
-  none('disable-keep-alives', 'flag', 'The gateway manages its connections to the desktop.', {
-    builtIn: ['false'],
+  none('disable-keep-alives', 'flag', 'Each request to the desktop has a connection of its own.', {
+    builtIn: ['true'],
   }),
   none(
     'basic-auth-password',

@@ -84,13 +84,15 @@ const UPSTREAM: Fields = {
   disableKeepAlives: 'disable_keep_alives',
 }
 
+const SOURCES_OF_TLS = { value: 'server.tls.value', fromEnv: 'server.tls.value' }
+
 const ROOT: Fields = {
   server: {
     bindAddress: 'http_address',
     secureBindAddress: 'https_address',
     tls: {
-      cert: { fromFile: 'tls_cert_file' },
-      key: { fromFile: 'tls_key_file' },
+      cert: { fromFile: 'tls_cert_file', ...SOURCES_OF_TLS },
+      key: { fromFile: 'tls_key_file', ...SOURCES_OF_TLS },
       minVersion: 'tls_min_version',
       cipherSuites: 'tls_cipher_suites',
     },
@@ -99,8 +101,8 @@ const ROOT: Fields = {
     bindAddress: 'metrics_address',
     secureBindAddress: 'metrics_secure_address',
     tls: {
-      cert: { fromFile: 'metrics_tls_cert_file' },
-      key: { fromFile: 'metrics_tls_key_file' },
+      cert: { fromFile: 'metrics_tls_cert_file', ...SOURCES_OF_TLS },
+      key: { fromFile: 'metrics_tls_key_file', ...SOURCES_OF_TLS },
     },
   },
 }

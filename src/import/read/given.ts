@@ -27,7 +27,7 @@ export interface Raw {
   readonly raw: unknown
 }
 
-/** Values that are empty count as not given, as in oauth2-proxy. `known` are all names of this form. */
+/** Empty texts and lists count as not given, as in oauth2-proxy; a list with an empty entry does not: it matches nobody. `known` are all names of this form. */
 export function toGiven(entries: readonly Raw[], known: readonly string[]): FileRead {
   const given: Given[] = []
   const problems: string[] = []
@@ -75,7 +75,7 @@ function isScalar(raw: unknown): raw is string | number | bigint | boolean {
 }
 
 function isEmpty(value: Value): boolean {
-  return value === '' || (Array.isArray(value) && value.every((entry) => entry === ''))
+  return value === '' || (Array.isArray(value) && value.length === 0)
 }
 
 /** The words of Go's strconv.ParseBool. */

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 
-import { fileOf, importWith, importWithout, type Imported } from './importing.ts'
+import { fileOf, importWith, importWithout, problemsOf, type Imported } from './importing.ts'
 
 const RULES = ['allowAnyone', 'allowGroups', 'allowEmails', 'allowEmailDomains', 'access']
 
@@ -113,6 +113,13 @@ describe('addresses', () => {
 describe('groups', () => {
   it('become a list if every address is allowed', () => {
     expect(rules('allowed_groups = "ops,support"')).toEqual({ allowGroups: ['ops', 'support'] })
+  })
+
+  it('with an empty name let nobody in, here too', () => {
+    const imported = importWith('allowed_groups = [""]')
+    expect(rulesOf(imported)).toEqual({ allowGroups: [''] })
+    expect(problemsOf(imported.stdout)).toEqual([expect.stringContaining('allowGroups')])
+    expect(rules('allowed_groups = ""')).toEqual({ allowAnyone: true })
   })
 
   it('are required in addition to the addresses', () => {

@@ -337,6 +337,14 @@ describe('the desktop', () => {
   })
 })
 
+it('reports a key that the alpha configuration contains, and does not print it', () => {
+  const key = 'server: { tls: { key: { value: FAKE }, cert: { fromEnv: CERT } } }'
+  const { exitCode, stdout, stderr } = importTexts([key])
+  expect(exitCode).toBe(2)
+  expect(stderr).toContain('server.tls.cert.fromEnv: ')
+  expect(stdout + stderr).not.toContain('FAKE')
+})
+
 it('points at variables that the gateway does not replace', () => {
   expect(importWith('client_id = "${CLIENT_ID}"').stderr).toContain('does not replace')
   expect(importWith().stderr).not.toContain('does not replace')
