@@ -43,7 +43,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
           client_secret: clientSecret,
           grant_types: ['authorization_code', 'refresh_token'],
           redirect_uris: [`${publicUrl}/oauth2/callback`],
-          post_logout_redirect_uris: [`${publicUrl}/oauth2/sign_in?reason=signed-out`],
+          post_logout_redirect_uris: [`${publicUrl}/oauth2/signed_out`],
           backchannel_logout_uri: `${publicUrl}/oauth2/backchannel_logout`,
           backchannel_logout_session_required: true,
           require_auth_time: true,

@@ -85,7 +85,7 @@ take only the chart, see [production-setup.md](production-setup.md#with-an-exist
 3. Complete \`desktop\`: the address and the user of KasmVNC.
 4. Check: \`npm start -- --check-config --config gateway.yaml\`.
 5. At the provider, add the addresses of the gateway to the client: the redirect address (\`/oauth2/callback\`, as before if the host
-   stays), the post-logout redirect address, and the back-channel logout address ([providers.md](providers.md#the-client)).
+   stays), the post-logout redirect address, and the back-channel logout address ([providers](providers/README.md#the-client)).
 6. Start the gateway beside oauth2-proxy, as below, and try it: somebody who may control, somebody who may not.
 7. Move the host to the gateway. Everybody signs in once.
 8. Close the direct way to the desktop: only the gateway may reach it ([security-hardening.md](security-hardening.md)).

@@ -48,11 +48,11 @@ export async function startGateway(
   const provider = await buildProvider(foundation, session)
   const desktop = buildDesktop(foundation, session, provider)
   const stages: Stages = { ...foundation, ...session, ...provider, ...desktop }
-  const { relyingParty, log, maxConnections } = stages
+  const { providers, log, maxConnections } = stages
 
   let isStarted = false
   let stopping: Promise<void> | undefined
-  relyingParty.ready.then(
+  providers.ready.then(
     () => (isStarted = true),
     () => {},
   )
@@ -62,12 +62,12 @@ export async function startGateway(
   const { port: adminPort } = adminServer
   const publicUrl = settings.publicUrl.origin
   log.info({ version: VERSION, publicUrl, port, adminPort, maxConnections }, 'listening')
-  relyingParty.start()
+  for (const provider of providers.all) provider.start()
 
   return {
     publicPort: port,
     adminPort,
-    ready: () => relyingParty.ready,
+    ready: () => providers.ready,
     stop: () => (stopping ??= stopGateway(stages, publicServer, adminServer)),
   }
 }
@@ -78,7 +78,7 @@ async function stopGateway(
   adminServer: RunningServer,
 ): Promise<void> {
   const { settings, log, audit, tunnels, sessionMonitor, revalidation } = stages
-  const { desktop, presence, relyingParty, store } = stages
+  const { desktop, presence, providers, store } = stages
   const { delay, timeout } = settings.current.drain
   log.info({ delay, timeout, tunnels: tunnels.size }, 'draining')
   // Unready first: load balancers send new people elsewhere while this replica still answers those that come.
@@ -97,7 +97,7 @@ async function stopGateway(
   desktop.close()
   presence.stop()
   await presence.flush().catch(() => {})
-  await relyingParty.stop()
+  await Promise.all(providers.all.map((provider) => provider.stop()))
   await store.close()
   const adminEnded = adminServer.drain()
   adminServer.close()

@@ -68,14 +68,12 @@
 {{- $secretFiles := include "ghostwire.gateway.secretFiles" . | fromYaml -}}
 {{- $caFiles := include "ghostwire.gateway.caFiles" . | fromYaml -}}
 
-{{- $oidc := dict
-  "issuer" $provider.issuer
-  "clientId" $access.clientId
-  "scopes" $provider.scopes
-  "groupsClaim" $provider.groupsClaim
-  "emailVerified" $provider.emailVerified
--}}
-{{- with $provider.authorizationParams -}}{{- $_ := set $oidc "authorizationParams" . -}}{{- end -}}
+{{- $oidc := dict "issuer" $provider.issuer "clientId" $access.clientId -}}
+{{- if ne $access.provider "oidc" -}}{{- $_ := set $oidc "preset" $access.provider -}}{{- end -}}
+{{- with $access.scopes -}}{{- $_ := set $oidc "scopes" . -}}{{- end -}}
+{{- with $access.groupsClaim -}}{{- $_ := set $oidc "groupsClaim" . -}}{{- end -}}
+{{- with $access.emailVerified -}}{{- $_ := set $oidc "emailVerified" . -}}{{- end -}}
+{{- with $access.authorizationParams -}}{{- $_ := set $oidc "authorizationParams" . -}}{{- end -}}
 {{- with $access.clientAuth -}}{{- $_ := set $oidc "clientAuth" . -}}{{- end -}}
 {{- if hasKey $secretFiles "client-secret" -}}{{- $_ := set $oidc "clientSecretFile" (printf "%s/client-secret" $secrets) -}}{{- end -}}
 {{- if hasKey $secretFiles "client.pem" -}}{{- $_ := set $oidc "privateKeyFile" (printf "%s/client.pem" $secrets) -}}{{- end -}}
@@ -117,7 +115,7 @@
 {{- with .groups -}}{{- $_ := set $settings "allowGroups" . -}}{{- end -}}
 {{- with .emails -}}{{- $_ := set $settings "allowEmails" . -}}{{- end -}}
 {{- with .emailDomains -}}{{- $_ := set $settings "allowEmailDomains" . -}}{{- end -}}
-{{- if .anyone -}}{{- $_ := set $settings "allowAnyone" true -}}{{- end -}}
+{{- with .anyone -}}{{- $_ := set $settings "allowAnyone" . -}}{{- end -}}
 {{- end -}}
 {{- with $access.viewers -}}
 {{- with .groups -}}{{- $_ := set $settings "viewGroups" . -}}{{- end -}}
@@ -165,7 +163,18 @@ allowEmailDomains: oauth2proxy.allowed.emailDomains
 allowAnyone: oauth2proxy.allowed.anyone
 viewGroups: oauth2proxy.viewers.groups
 viewEmails: oauth2proxy.viewers.emails
-oidc: oauth2proxy
+oidc.preset: oauth2proxy.provider
+oidc.issuer: oauth2proxy.issuer
+oidc.clientId: oauth2proxy.clientId
+oidc.clientSecret: oauth2proxy.existingSecret
+oidc.clientSecretFile: oauth2proxy.existingSecret
+oidc.clientAuth: oauth2proxy.clientAuth
+oidc.privateKeyFile: oauth2proxy.privateKeySecret
+oidc.scopes: oauth2proxy.scopes
+oidc.authorizationParams: oauth2proxy.authorizationParams
+oidc.groupsClaim: oauth2proxy.groupsClaim
+oidc.emailVerified: oauth2proxy.emailVerified
+oidc.caFile: oauth2proxy.caConfigMap
 session.secret: gateway.session
 session.secretFile: gateway.session
 session.store: sessionStore

@@ -28,7 +28,7 @@ interface StreamEvents {
 export function buildDesktop(
   foundation: Foundation,
   { cookies, store, presence, sessions }: SessionStage,
-  { refresh }: ProviderStage,
+  { providers }: ProviderStage,
 ): DesktopStage {
   const { settings, now, log, metrics, audit } = foundation
   const streams = new EventEmitter<StreamEvents>()
@@ -38,7 +38,7 @@ export function buildDesktop(
     settings,
     sessions,
     store,
-    refresh,
+    providers,
     onRenewed,
     metrics,
     log,
@@ -48,6 +48,7 @@ export function buildDesktop(
     settings,
     cookies,
     sessions,
+    providers,
     revalidation,
     desktop,
     metrics,

@@ -4,7 +4,6 @@ import { getRequestListener } from '@hono/node-server'
 import { createAdminApp } from '../http/admin.ts'
 import { createAdminSessions } from '../http/admin-sessions.ts'
 import { createApp } from '../http/app.ts'
-import { endSessionUrl } from '../oidc/logout.ts'
 import { createRefuse } from '../proxy/refuse.ts'
 import { createUpgrade } from '../proxy/upgrade.ts'
 import { createWeb } from '../proxy/web.ts'
@@ -21,7 +20,7 @@ export interface Stages extends Foundation, SessionStage, ProviderStage, Desktop
 const LISTENER_OPTIONS = { overrideGlobalObjects: false }
 
 export function startPublicListener(stages: Stages): Promise<RunningServer> {
-  const { settings, cookies, relyingParty, desktop, sessionMonitor, log } = stages
+  const { settings, cookies, desktop, sessionMonitor, log } = stages
   const toPublicHost = createToPublicHost(settings, cookies, (host) =>
     log.warn({ host }, 'a proxy in front rewrites the Host header; pass it on unchanged'),
   )
@@ -29,11 +28,8 @@ export function startPublicListener(stages: Stages): Promise<RunningServer> {
   const app = createApp({
     ...stages,
     toPublicHost,
-    endSessionUrl: (session, vault, state) =>
-      endSessionUrl(settings, relyingParty, session, vault, state),
     desktopState: () => desktop.state(),
     here: () => sessionMonitor.sessions,
-    issuer: () => relyingParty.configuration?.serverMetadata().issuer,
   })
   const handleOwn = getRequestListener(app.fetch, LISTENER_OPTIONS)
   return startPublicServer(settings.current, {
@@ -47,7 +43,7 @@ export function startPublicListener(stages: Stages): Promise<RunningServer> {
 
 /** `isReady`: start-up is complete, and the gateway is not draining. */
 export function startAdminListener(stages: Stages, isReady: () => boolean): Promise<RunningServer> {
-  const { settings, metrics, sessions, presence, relyingParty, desktop, tunnels } = stages
+  const { settings, metrics, sessions, presence, providers, desktop, tunnels } = stages
   const { connections, sessionMonitor, audit, log } = stages
   const activeSessions = (): Promise<number | undefined> =>
     sessions.countActive().catch(() => undefined)
@@ -72,7 +68,7 @@ export function startAdminListener(stages: Stages, isReady: () => boolean): Prom
     hosts: () => settings.current.adminHosts,
     isReady,
     parts: async () => ({
-      provider: relyingParty.isUp,
+      provider: providers.all.every(({ isUp }) => isUp),
       store: (await activeSessions()) !== undefined,
       desktop: await desktop.isUp(),
     }),

@@ -1,22 +1,18 @@
-// Third stage: the OpenID Provider, and how a sign-in begins and ends.
+// Third stage: the providers, and how a sign-in begins and ends.
 
 import { createLoginLimiter } from '../net/limits.ts'
-import { createFinishLogin, type FinishLogin } from '../oidc/callback.ts'
 import { createReportFailedLogin, type ReportFailedLogin } from '../oidc/failure.ts'
 import { createBeginLogin, type BeginLogin } from '../oidc/login.ts'
-import { createCheckLogoutToken, type CheckLogoutToken } from '../oidc/logout-token.ts'
-import { createRefresh, type Refresh } from '../oidc/refresh.ts'
-import { createRelyingParty, type RelyingParty } from '../oidc/relying-party.ts'
+import { createProvider } from '../oidc/provider.ts'
+import { createRelyingParty } from '../oidc/relying-party.ts'
+import { createProviders, type Providers } from '../oidc/providers.ts'
 import type { Foundation } from './foundation.ts'
 import type { SessionStage } from './session-stage.ts'
 
 export interface ProviderStage {
-  readonly relyingParty: RelyingParty
+  readonly providers: Providers
   readonly beginLogin: BeginLogin
-  readonly finishLogin: FinishLogin
   readonly reportFailedLogin: ReportFailedLogin
-  readonly refresh: Refresh
-  readonly checkLogoutToken: CheckLogoutToken
 }
 
 export async function buildProvider(
@@ -24,29 +20,23 @@ export async function buildProvider(
   { loginStates, reauthenticateSince }: SessionStage,
 ): Promise<ProviderStage> {
   const { settings, now, log, metrics, audit } = foundation
-  const relyingParty = await createRelyingParty(settings, log, metrics)
-  const reportFailedLogin = createReportFailedLogin(settings, {
-    metrics,
-    audit,
-    log,
-    clientAuth: () => relyingParty.clientAuth,
-  })
+  const wanted = settings.current.providers
+  const providers = createProviders(
+    await Promise.all(
+      wanted.map(async (one) =>
+        createProvider(await createRelyingParty(one, log, metrics), { settings, now }),
+      ),
+    ),
+  )
+  const reportFailedLogin = createReportFailedLogin(settings, { metrics, audit, log })
   const beginLogin = createBeginLogin({
     settings,
-    relyingParty,
+    providers,
     loginStates,
     limiter: createLoginLimiter(() => settings.current.loginLimit, now),
     reportFailed: reportFailedLogin,
     reauthenticateSince,
-    now,
     log,
   })
-  return {
-    relyingParty,
-    beginLogin,
-    finishLogin: createFinishLogin(settings, relyingParty, now),
-    reportFailedLogin,
-    refresh: createRefresh(settings, relyingParty, now),
-    checkLogoutToken: createCheckLogoutToken(relyingParty, settings.current.oidc.clientId, now),
-  }
+  return { providers, beginLogin, reportFailedLogin }
 }

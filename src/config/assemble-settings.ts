@@ -1,17 +1,30 @@
 // Turns the settings as written into the `Settings` that the gateway reads.
 
-import type { AccessRule, Credentials, DesktopTls, Role, Settings } from './config.ts'
+import {
+  CALLBACK_PATH,
+  type AccessRule,
+  type Credentials,
+  type DesktopTls,
+  type ProviderSettings,
+  type Role,
+  type Settings,
+} from './config.ts'
+import { chooseProxy, type ProxyVariables } from './forward-proxy.ts'
+import { graphFor, nameOfProvider, PRESETS } from './presets.ts'
 import type { WrittenCredentials, WrittenSettings, WrittenTls } from './schema/written-settings.ts'
 
 /** Returns undefined when a required setting is missing. The result is frozen. */
 export function assembleSettings(
   written: WrittenSettings,
   access: readonly AccessRule[],
+  proxyVariables: ProxyVariables,
 ): Settings | undefined {
-  const { publicUrl, tls, oidc, session, desktop } = written
-  const { issuer, clientId } = oidc
+  const { publicUrl, tls, session, desktop } = written
   const { secret: secrets, ...lifetimes } = session
-  if (publicUrl === undefined || issuer === undefined || clientId === undefined) return undefined
+  const providers = written.oidc.flatMap(
+    (provider) => completeProvider(provider, proxyVariables) ?? [],
+  )
+  if (providers.length < written.oidc.length || publicUrl === undefined) return undefined
   if (secrets === undefined || desktop.url === undefined) return undefined
   return deepFreeze({
     publicUrl,
@@ -25,18 +38,7 @@ export function assembleSettings(
       tls.certFile === undefined || tls.keyFile === undefined
         ? undefined
         : { certFile: tls.certFile, keyFile: tls.keyFile },
-    oidc: {
-      issuer,
-      clientId,
-      clientSecret: oidc.clientSecret,
-      clientAuth: oidc.clientAuth,
-      privateKeyFile: oidc.privateKeyFile,
-      scopes: oidc.scopes,
-      authorizationParams: oidc.authorizationParams ?? {},
-      groupsClaim: oidc.groupsClaim,
-      emailVerified: oidc.emailVerified,
-      caFile: oidc.caFile,
-    },
+    providers,
     session: { ...lifetimes, secrets, storeCaFile: session.storeCaFile },
     access,
     desktop: {
@@ -66,6 +68,49 @@ export function assembleSettings(
     audit: { file: written.audit.file },
     logLevel: written.logLevel,
   })
+}
+
+function completeProvider(
+  written: WrittenSettings['oidc'][number],
+  proxyVariables: ProxyVariables,
+): ProviderSettings | undefined {
+  const { issuer, clientId, preset, path } = written
+  if (issuer === undefined || clientId === undefined) return undefined
+  const name = nameOfProvider(written)
+  return {
+    name,
+    label: written.label ?? (preset === undefined ? issuer.host : PRESETS[preset].label),
+    callbackPath: path === 'oidc' ? CALLBACK_PATH : `${CALLBACK_PATH}/${name}`,
+    preset,
+    issuer,
+    clientId,
+    clientSecret: written.clientSecret,
+    clientAuth: written.clientAuth,
+    privateKeyFile: written.privateKeyFile,
+    privateKeyId: written.privateKeyId,
+    federatedTokenFile: written.federatedTokenFile,
+    scopes: written.scopes,
+    // An empty value removes a parameter of the preset.
+    authorizationParams: Object.fromEntries(
+      Object.entries(written.authorizationParams ?? {}).filter(([, value]) => value !== ''),
+    ),
+    groupsClaim: written.groupsClaim,
+    groupsSeparator: written.groupsSeparator,
+    groupsFromGraph:
+      written.groupsFromGraph === true ? graphFor(issuer) : written.groupsFromGraph || undefined,
+    emailVerified: written.emailVerified,
+    caFile: written.caFile,
+    endpoints: {
+      discovery: undefined,
+      authorization: undefined,
+      token: undefined,
+      userinfo: undefined,
+      jwks: undefined,
+      endSession: undefined,
+      ...written.endpoints,
+    },
+    proxy: chooseProxy(written.proxy, issuer, proxyVariables),
+  }
 }
 
 function credentials(role: Role, written: WrittenCredentials): Partial<Record<Role, Credentials>> {

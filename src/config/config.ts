@@ -1,6 +1,8 @@
 // The settings as the rest of the gateway reads them. The object is complete and frozen; a setting that is not set is
 // `undefined`. load.ts builds it. docs/configuration.md documents names and meanings.
 
+import type { PresetName } from './presets.ts'
+
 /** Where a listener binds. `host` undefined: all addresses, IPv4 and IPv6. */
 export interface ListenAddress {
   readonly host: string | undefined
@@ -20,6 +22,8 @@ export type Permission = 'allow' | 'deny'
 
 /** All non-empty parts must match (AND). A part matches when one of its entries does (OR). */
 export interface RuleMatch {
+  /** Names of providers. */
+  readonly provider: readonly string[]
   readonly groups: readonly string[]
   readonly emails: readonly string[]
   readonly emailDomains: readonly string[]
@@ -63,6 +67,58 @@ export interface DesktopRoute {
 
 export type DesktopKind = 'kasmvnc' | 'rfb'
 
+/** Path of the redirect address at the provider. In a list of providers, the name follows. */
+export const CALLBACK_PATH = '/oauth2/callback'
+
+/** Addresses that replace those of the discovery document, because the provider is reached from inside by other ones. */
+export interface ProviderEndpoints {
+  /** Of the discovery document itself. */
+  readonly discovery: URL | undefined
+  readonly authorization: URL | undefined
+  readonly token: URL | undefined
+  readonly userinfo: URL | undefined
+  readonly jwks: URL | undefined
+  readonly endSession: URL | undefined
+}
+
+/** A forward proxy, and the hosts that are reached without it (as in NO_PROXY). */
+export interface ForwardProxy {
+  readonly url: string
+  readonly exceptions: string
+}
+
+/** A provider, and the client that the gateway is registered as there. */
+export interface ProviderSettings {
+  /** Identifies it in rules, metrics, the log and the address of its sign-in. */
+  readonly name: string
+  /** What people call it, on the sign-in page. */
+  readonly label: string
+  /** Path of the redirect address. Each entry of a list has its own (RFC 9700 4.4.2.2). */
+  readonly callbackPath: string
+  readonly preset: PresetName | undefined
+  readonly issuer: URL
+  readonly clientId: string
+  readonly clientSecret: string | undefined
+  /** Undefined: chosen from the methods in the provider's discovery document. */
+  readonly clientAuth: ClientAuth | undefined
+  readonly privateKeyFile: string | undefined
+  /** `kid` of the assertions (RFC 7515 4.1.4). */
+  readonly privateKeyId: string | undefined
+  /** File with a token that is the client assertion, read at each request. */
+  readonly federatedTokenFile: string | undefined
+  readonly scopes: string
+  readonly authorizationParams: Readonly<Record<string, string>>
+  readonly groupsClaim: string
+  /** Splits a claim that is one text. */
+  readonly groupsSeparator: 'comma' | 'space' | undefined
+  /** Origin of Microsoft Graph, which is asked for groups that a token leaves out. */
+  readonly groupsFromGraph: URL | undefined
+  readonly emailVerified: 'required' | 'assumed'
+  readonly caFile: string | undefined
+  readonly endpoints: ProviderEndpoints
+  readonly proxy: ForwardProxy | undefined
+}
+
 /** All durations are milliseconds. */
 export interface Settings {
   /** Origin that people open in the browser. Its pathname is `/`. */
@@ -77,19 +133,8 @@ export interface Settings {
   /** Undefined: no limit. */
   readonly loginLimit: RateLimit | undefined
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined
-  readonly oidc: {
-    readonly issuer: URL
-    readonly clientId: string
-    readonly clientSecret: string | undefined
-    /** Undefined: chosen from the methods in the provider's discovery document. */
-    readonly clientAuth: ClientAuth | undefined
-    readonly privateKeyFile: string | undefined
-    readonly scopes: string
-    readonly authorizationParams: Readonly<Record<string, string>>
-    readonly groupsClaim: string
-    readonly emailVerified: 'required' | 'assumed'
-    readonly caFile: string | undefined
-  }
+  /** In the order of the sign-in page. */
+  readonly providers: readonly ProviderSettings[]
   readonly session: {
     /** New data is sealed with the first one. All of them can open older data. */
     readonly secrets: readonly [string, ...string[]]

@@ -3,7 +3,7 @@
 import { stringify } from 'yaml'
 
 import { formatDuration } from '../lib/duration.ts'
-import type { Credentials, ListenAddress, Settings } from './config.ts'
+import { CALLBACK_PATH, type Credentials, type ListenAddress, type Settings } from './config.ts'
 import { formatRateLimit } from './schema/network-leaves.ts'
 import { SETTINGS } from './schema/schema.ts'
 import { setAt, valueAt, type Tree } from './read/tree.ts'
@@ -27,7 +27,21 @@ export function describeSettings(settings: Settings): string {
 }
 
 function asWritten(settings: Settings): Tree {
-  const { oidc, session, desktop, drain } = settings
+  const { session, desktop, drain } = settings
+  const providers = settings.providers.map((provider) => ({
+    ...omit(provider, 'callbackPath'),
+    issuer: provider.issuer.href,
+    clientSecret: provider.clientSecret && HIDDEN,
+    endpoints: Object.fromEntries(
+      Object.entries(provider.endpoints).map(([name, url]) => [
+        name,
+        (url as URL | undefined)?.href,
+      ]),
+    ),
+    proxy: provider.proxy && HIDDEN,
+    groupsFromGraph: provider.groupsFromGraph?.origin ?? false,
+  }))
+  const isList = settings.providers.some(({ callbackPath }) => callbackPath !== CALLBACK_PATH)
   return {
     publicUrl: settings.publicUrl.origin,
     listen: formatListen(settings.listen),
@@ -37,7 +51,7 @@ function asWritten(settings: Settings): Tree {
     trustedProxies: settings.trustedProxies,
     loginLimit: formatRateLimit(settings.loginLimit),
     tls: { certFile: settings.tls?.certFile, keyFile: settings.tls?.keyFile },
-    oidc: { ...oidc, issuer: oidc.issuer.href },
+    oidc: isList ? providers : providers[0],
     session: {
       secret: session.secrets,
       store: hidePassword(session.store),
@@ -71,6 +85,12 @@ function asWritten(settings: Settings): Tree {
     audit: settings.audit,
     logLevel: settings.logLevel,
   }
+}
+
+function omit<T extends object, K extends keyof T>(from: T, key: K): Omit<T, K> {
+  const rest = { ...from }
+  delete rest[key]
+  return rest
 }
 
 function formatListen({ host, port }: ListenAddress): string {

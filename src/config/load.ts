@@ -8,11 +8,13 @@ import { checkRequired, checkTogether, warningsAbout } from './check/check-toget
 import type { Settings } from './config.ts'
 import { readConfigFile } from './read/config-file.ts'
 import { readEnvironment, type Environment } from './read/environment.ts'
-import { unlessReported, type Problem } from './read/problem.ts'
+import { readProxyVariables } from './forward-proxy.ts'
+import { layPresetUnder } from './presets.ts'
+import { problem, unlessReported, type Problem } from './read/problem.ts'
 import { readWritten } from './read/read-written.ts'
 import { SETTINGS } from './schema/schema.ts'
 import { readSecretFiles } from './read/secret-files.ts'
-import { removeAt, setAt, valueAt, type Tree } from './read/tree.ts'
+import { isTree, removeAt, sectionsAt, setAt, valueAt, type Tree } from './read/tree.ts'
 
 export interface SettingsSource {
   readonly env: Environment
@@ -29,12 +31,16 @@ export function loadSettings({ env, configFile }: SettingsSource): SettingsResul
   const file = readConfigFile(configFile ?? environment.configFile)
   if (!file.ok) return refused([...environment.problems, ...file.problems])
 
+  const listProblems = checkNotBesideList(file.tree, environment.tree)
   const tree = overlay(file.tree, environment.tree)
+  for (const { section } of sectionsAt(tree, 'oidc')) layPresetUnder(section)
   const secretProblems = readSecretFiles(tree)
   const { written, problems: invalid } = readWritten(tree, file.locate)
-  const reported = [...environment.problems, ...secretProblems, ...invalid]
+  const reported = [...environment.problems, ...listProblems, ...secretProblems, ...invalid]
   if (written === undefined) return refused(reported)
 
+  const proxyVariables = readProxyVariables(env)
+  const usesVariables = written.oidc.some((provider) => provider.proxy === undefined)
   const rules = compileRules(written)
   const problems = [
     ...reported,
@@ -43,11 +49,23 @@ export function loadSettings({ env, configFile }: SettingsSource): SettingsResul
       ...checkTogether(written, rules),
       ...checkAccess(written, tree),
       ...checkFiles(written),
+      ...(usesVariables ? proxyVariables.problems : []),
     ]),
   ]
-  const settings = assembleSettings(written, rules)
+  const settings = assembleSettings(written, rules, proxyVariables)
   if (problems.length > 0 || settings === undefined) return refused(problems)
   return { ok: true, settings, warnings: warningsAbout(written) }
+}
+
+/** With several providers, a variable such as GATEWAY_OIDC_CLIENT_ID does not say which of them it is for. */
+function checkNotBesideList(file: Tree, environment: Tree): readonly Problem[] {
+  if (!Array.isArray(file['oidc']) || !isTree(environment['oidc'])) return []
+  return Object.keys(environment['oidc']).map((key) =>
+    problem(
+      `oidc.${key}`,
+      'must not be given together with a list of providers in the YAML file; write it there',
+    ),
+  )
 }
 
 function refused(problems: readonly Problem[]): SettingsResult {

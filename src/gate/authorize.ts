@@ -7,6 +7,7 @@ import { GatewayError } from '../lib/errors.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { decide, reaches, type RefusalReason } from '../policy/policy.ts'
+import type { Providers } from '../oidc/providers.ts'
 import type { Cookies } from '../session/cookie.ts'
 import type { Revalidation } from './revalidate.ts'
 import type { EndReason, Session } from '../session/session.ts'
@@ -45,6 +46,7 @@ export interface GateParts {
   readonly settings: SettingsHolder
   readonly cookies: Cookies
   readonly sessions: Sessions
+  readonly providers: Pick<Providers, 'of'>
   readonly revalidation: Revalidation
   readonly desktop: Desktop
   readonly metrics: Metrics
@@ -52,7 +54,7 @@ export interface GateParts {
 }
 
 export function createAuthorize(parts: GateParts): Authorize {
-  const { settings, cookies, sessions, revalidation, desktop, metrics, log } = parts
+  const { settings, cookies, sessions, providers, revalidation, desktop, metrics, log } = parts
 
   async function decideRequest(
     cookieHeader: string | undefined,
@@ -67,6 +69,11 @@ export function createAuthorize(parts: GateParts): Authorize {
     if (found.state === 'ended') return { outcome: 'unauthenticated', ended: found.reason }
 
     const { session } = found
+    if (providers.of(session.identity) === undefined) {
+      // Its provider was removed from the settings, so nobody can say that the person still has an account.
+      await sessions.end(session.id, 'access-withdrawn')
+      return { outcome: 'unauthenticated', ended: 'access-withdrawn' }
+    }
     const decision = decide(session.identity, settings.current.access)
     if (!decision.allowed) return { outcome: 'forbidden', session, reason: decision.reason }
     const { role } = decision

@@ -7,7 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { SettingsHolder } from '../config/config.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
-import type { Refresh, RefreshOutcome } from '../oidc/refresh.ts'
+import type { Providers } from '../oidc/providers.ts'
+import type { RefreshOutcome } from '../oidc/refresh.ts'
 import { decide } from '../policy/policy.ts'
 import type { Sessions } from '../session/sessions.ts'
 import type { Lookup, Session, Vault } from '../session/session.ts'
@@ -26,7 +27,7 @@ export interface RevalidateParts {
   readonly settings: SettingsHolder
   readonly sessions: Sessions
   readonly store: SessionStore
-  readonly refresh: Refresh
+  readonly providers: Pick<Providers, 'of'>
   /** Called when a session stays live, possibly with another role. */
   readonly onRenewed: (session: Session) => void
   readonly metrics: Metrics
@@ -44,7 +45,7 @@ export interface Revalidation {
 }
 
 export function createRevalidation(parts: RevalidateParts): Revalidation {
-  const { settings, sessions, store, refresh, onRenewed, metrics, log, now } = parts
+  const { settings, sessions, store, providers, onRenewed, metrics, log, now } = parts
   const replica = randomBytes(8).toString('base64url')
   const running = new Map<
     string,
@@ -100,8 +101,11 @@ export function createRevalidation(parts: RevalidateParts): Revalidation {
       if (current.state !== 'live' || !isDue(current.session)) return current
       const vault = await sessions.openVault(cookie)
       if (vault?.refreshToken === undefined) return current
-      const outcome = await refresh(current.session, vault)
-      metrics.sessionRefreshes.inc({ outcome: outcome.outcome })
+      const provider = providers.of(current.session.identity)
+      // The gate ends such a session.
+      if (provider === undefined) return current
+      const outcome = await provider.refresh(current.session, vault)
+      metrics.sessionRefreshes.inc({ provider: provider.settings.name, outcome: outcome.outcome })
       return await conclude(cookie, current.session, outcome)
     } finally {
       clearInterval(leaseTimer)

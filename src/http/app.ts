@@ -18,7 +18,7 @@ import { createUserinfo } from './userinfo.ts'
 
 export function createApp(parts: HttpParts): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>()
-  const { ask, signOut } = createSignOut(parts)
+  const { ask, signOut, signedOut } = createSignOut(parts)
 
   app.use(async function nameRequest(context, next) {
     context.set('requestId', newRequestId())
@@ -27,9 +27,12 @@ export function createApp(parts: HttpParts): Hono<HttpEnv> {
 
   app.get('/oauth2/sign_in', createSignIn(parts))
   app.get('/oauth2/start', createStart(parts))
-  app.get('/oauth2/callback', createCallback(parts))
+  const callback = createCallback(parts)
+  app.get('/oauth2/callback', callback)
+  app.get('/oauth2/callback/:provider', callback)
   app.get('/oauth2/sign_out', ask)
   app.post('/oauth2/sign_out', signOut)
+  app.get('/oauth2/signed_out', signedOut)
   app.post('/oauth2/backchannel_logout', createBackchannelLogout(parts))
   app.get('/oauth2/frontchannel_logout', createFrontchannelLogout(parts))
   app.post('/oauth2/stay', createStay(parts))

@@ -6,12 +6,7 @@ import type { Handle, HttpContext, HttpParts } from './context.ts'
 /** A logout token is a few hundred bytes of claims plus a signature. */
 const MAX_BODY_BYTES = 16_384
 
-export function createBackchannelLogout({
-  checkLogoutToken,
-  sessions,
-  here,
-  log,
-}: HttpParts): Handle {
+export function createBackchannelLogout({ providers, sessions, here, log }: HttpParts): Handle {
   return async function backchannelLogout(context: HttpContext): Promise<Response> {
     context.header('cache-control', 'no-store')
     const requestId = context.get('requestId')
@@ -30,7 +25,7 @@ export function createBackchannelLogout({
 
     const token = await readToken(context)
     if (token === undefined) return refuse('logout_token is missing')
-    const checked = await checkLogoutToken(token)
+    const checked = await providers.checkLogoutToken(token)
     if (checked.outcome === 'invalid') return refuse(checked.problem)
     if (checked.outcome === 'keys-unavailable') return retry(checked.cause)
     const { iss, sub, sid } = checked.token

@@ -2,12 +2,20 @@
 // the sign-in: the state is compared before the code is redeemed, and the rules decide before a session exists.
 
 import { printable } from '../lib/printable.ts'
-import { decide, hasUnusableEmail, type Decision } from '../policy/policy.ts'
-import { deniedPage, type FailureKind } from '../pages/pages.ts'
+import {
+  decide,
+  hasUnusableEmail,
+  needsOf,
+  type Decision,
+  type RefusalReason,
+} from '../policy/policy.ts'
+import { deniedPage } from '../pages/denied-page.ts'
+import type { FailureKind } from '../pages/pages.ts'
 import { subjectOf } from '../observability/audit.ts'
 import type { LoginState, TakenLogin } from '../session/login-state.ts'
 import type { Identity, Session } from '../session/session.ts'
 import type { LoginFinish } from '../oidc/callback.ts'
+import type { Provider } from '../oidc/provider.ts'
 import {
   sendFailure,
   sendPage,
@@ -32,6 +40,16 @@ interface SignIn {
   readonly done: readonly string[]
 }
 
+/** What a failed sign-in reports, and where its page leads. */
+interface Failed {
+  readonly provider: Provider | undefined
+  readonly returnTo: string
+  readonly setCookies: readonly string[]
+  readonly cause?: unknown
+}
+
+const YEAR_S = 365 * 24 * 60 * 60
+
 /** Characters of an invalid address in the log. */
 const MAX_LOGGED_EMAIL = 60
 
@@ -43,7 +61,7 @@ const UNUSABLE: Readonly<Record<Exclude<TakenLogin['outcome'], 'taken'>, Failure
 }
 
 export function createCallback(parts: HttpParts): Handle {
-  const { settings, cookies, sessions, loginStates, finishLogin, reportFailedLogin } = parts
+  const { settings, cookies, sessions, loginStates, providers, reportFailedLogin } = parts
   const { clientOf, metrics, audit, log } = parts
   const isSignedIn = createIsSignedIn(parts)
   let hasWarnedOfNoRefresh = false
@@ -58,6 +76,7 @@ export function createCallback(parts: HttpParts): Handle {
     if (finished instanceof Response) return finished
     const { identity } = finished
     warnOfUnusableEmail(taken, identity)
+    warnOfOmittedGroups(taken, identity)
     const decision = decide(identity, settings.current.access)
     const overlapping = await leaveOldSession(taken, identity, decision)
     if (overlapping !== undefined) return overlapping
@@ -86,7 +105,11 @@ export function createCallback(parts: HttpParts): Handle {
     const wanted = (taken.outcome === 'expired' ? taken.returnTo : undefined) ?? '/'
     // Back button, bookmark, second click: somebody who is signed in is already where they wanted to be.
     if (taken.outcome !== 'forged' && (await isSignedIn(cookieHeader))) return sendTo(wanted)
-    return fail(context, UNUSABLE[taken.outcome], wanted, [])
+    return fail(context, UNUSABLE[taken.outcome], {
+      provider: undefined,
+      returnTo: wanted,
+      setCookies: [],
+    })
   }
 
   /** Redeems the code and checks the ID token. */
@@ -94,12 +117,19 @@ export function createCallback(parts: HttpParts): Handle {
     { context, login, done }: SignIn,
     query: URLSearchParams,
   ): Promise<SignedIn | Response> {
-    const finished = await finishLogin(query, login)
+    const provider = providers.named(login.provider)
+    const about = { provider, returnTo: login.returnTo, setCookies: done }
+    // A response that another provider sent (mix-up, RFC 9700 4.4). Its code must not reach this provider.
+    if (provider === undefined || provider.settings.callbackPath !== context.req.path) {
+      const cause = 'the response came to the redirect address of another provider'
+      return fail(context, 'login-invalid', { ...about, cause })
+    }
+    const finished = await provider.finishLogin(query, login)
     switch (finished.outcome) {
       case 'failed':
-        return fail(context, finished.failure.kind, login.returnTo, done, finished.failure.cause)
+        return fail(context, finished.failure.kind, { ...about, cause: finished.failure.cause })
       case 'provider-starting':
-        return fail(context, 'provider-starting', login.returnTo, done)
+        return fail(context, 'provider-starting', about)
       case 'signed-in':
         return finished
     }
@@ -110,6 +140,14 @@ export function createCallback(parts: HttpParts): Handle {
     log.warn(
       { request, email: printable(identity.email, MAX_LOGGED_EMAIL) },
       'the provider gives an e-mail address that no rule can match: it must have one @ and a plain domain; correct it at the provider',
+    )
+  }
+
+  function warnOfOmittedGroups({ requestId: request }: SignIn, identity: Identity): void {
+    if (identity.areGroupsOmitted !== true || !needsOf(settings.current.access).groups) return
+    log.warn(
+      { request, provider: identity.provider, sub: identity.sub },
+      'the provider sends a link in place of the groups, because there are too many: send only groups that are assigned to the application, or use application roles with oidc.groupsClaim, or set oidc.groupsFromGraph',
     )
   }
 
@@ -130,7 +168,7 @@ export function createCallback(parts: HttpParts): Handle {
   }
 
   /** No rule matches: the person gets a page and no session. */
-  function refuse(signIn: SignIn, identity: Identity, reason: string): Response {
+  function refuse(signIn: SignIn, identity: Identity, reason: RefusalReason): Response {
     reportRefused(signIn, identity, reason)
     const { sub, email, name, preferredUsername } = identity
     const page = deniedPage({
@@ -139,7 +177,7 @@ export function createCallback(parts: HttpParts): Handle {
       requestId: signIn.requestId,
       returnTo: signIn.login.returnTo,
       hasSession: false,
-      isEmailUnverified: reason === 'email-not-verified',
+      reason,
     })
     return sendPage(page, [...signIn.done, cookies.clear(cookies.sessionName)])
   }
@@ -166,27 +204,33 @@ export function createCallback(parts: HttpParts): Handle {
       return sendTo('/oauth2/sign_in?reason=provider-logout', done)
     }
     if (!opened.session.refreshable) warnOfNoRefresh()
-    metrics.logins.inc({ outcome: 'ok', reason: rule })
+    const { provider } = identity
+    metrics.logins.inc({ provider, outcome: 'ok', reason: rule })
     audit.write({
       event: 'login',
       request: requestId,
+      provider,
       ...subjectOf(opened.session),
       address,
       desktop: settings.current.desktop.url.host,
       reason: rule,
     })
     const round = await loginStates.countRound(cookieHeader)
-    return sendTo(login.returnTo, [...done, round, cookies.set(cookies.sessionName, opened.cookie)])
+    const setCookies = [...done, round, cookies.set(cookies.sessionName, opened.cookie)]
+    // The sign-in page offers the last provider first.
+    if (providers.all.length > 1)
+      setCookies.push(cookies.set(cookies.providerName, provider, YEAR_S))
+    return sendTo(login.returnTo, setCookies)
   }
 
   function reportRefused(
     { requestId: request, address }: SignIn,
-    { sub, email }: Identity,
+    { provider, sub, email }: Identity,
     reason: string,
   ): void {
-    metrics.logins.inc({ outcome: 'refused', reason })
+    metrics.logins.inc({ provider, outcome: 'refused', reason })
     const desktop = settings.current.desktop.url.host
-    audit.write({ event: 'login_refused', request, sub, email, address, desktop, reason })
+    audit.write({ event: 'login_refused', request, provider, sub, email, address, desktop, reason })
   }
 
   /** Warns once: the cause is the provider or the scopes, so the next sign-in is no different. */
@@ -201,13 +245,11 @@ export function createCallback(parts: HttpParts): Handle {
   function fail(
     context: HttpContext,
     kind: FailureKind,
-    returnTo: string,
-    setCookies: readonly string[],
-    cause?: unknown,
+    { provider, returnTo, setCookies, cause }: Failed,
   ): Response {
     const requestId = context.get('requestId')
     const { address } = clientOf(context.env.incoming)
-    reportFailedLogin({ requestId, address, reason: kind, cause })
+    reportFailedLogin({ requestId, address, provider, reason: kind, cause })
     return sendFailure(context, kind, { returnTo, setCookies })
   }
 }

@@ -9,12 +9,11 @@ import type { Client } from '../net/forwarded.ts'
 import type { Audit } from '../observability/audit.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
-import type { FinishLogin } from '../oidc/callback.ts'
 import type { ReportFailedLogin } from '../oidc/failure.ts'
 import type { BeginLogin } from '../oidc/login.ts'
-import type { CheckLogoutToken } from '../oidc/logout-token.ts'
+import type { Providers } from '../oidc/providers.ts'
 import type { PresenceBook } from '../session/presence.ts'
-import type { Session, Vault } from '../session/session.ts'
+import type { Session } from '../session/session.ts'
 import { failurePage, type FailureKind, type Page } from '../pages/pages.ts'
 import type { Cookies } from '../session/cookie.ts'
 import type { ToPublicHost } from '../session/public-host.ts'
@@ -30,21 +29,12 @@ export interface HttpParts {
   readonly authorize: Authorize
   readonly toPublicHost: ToPublicHost
   readonly beginLogin: BeginLogin
-  readonly finishLogin: FinishLogin
   readonly reportFailedLogin: ReportFailedLogin
-  /** The provider's end_session endpoint with its parameters; undefined if it has none. */
-  readonly endSessionUrl: (
-    session: Session,
-    vault: Vault | undefined,
-    state: string,
-  ) => string | undefined
+  readonly providers: Providers
   readonly presence: PresenceBook
   readonly desktopState: () => Promise<'up' | 'starting' | 'refused'>
   /** Sessions with tunnels on this replica, known without the store. */
   readonly here: () => readonly Session[]
-  readonly checkLogoutToken: CheckLogoutToken
-  /** The provider's issuer; undefined before discovery. */
-  readonly issuer: () => string | undefined
   readonly now: () => number
   readonly clientOf: (request: HttpBindings['incoming']) => Client
   readonly metrics: Metrics

@@ -9,7 +9,7 @@ const LIMIT = { count: 60, windowMs: 60_000 }
 const MAX_SID = 255
 
 export function createFrontchannelLogout(parts: HttpParts): Handle {
-  const { sessions, issuer, clientOf, now } = parts
+  const { sessions, providers, clientOf, now } = parts
   const limiter = createAttemptLimiter(() => LIMIT, now)
 
   return async function frontchannelLogout(context: HttpContext): Promise<Response> {
@@ -17,7 +17,7 @@ export function createFrontchannelLogout(parts: HttpParts): Handle {
     const { iss, sid } = context.req.query()
     // Both are required: with one alone, any page could end a session by guessing.
     const isNamed = sid !== undefined && sid !== '' && sid.length <= MAX_SID
-    if (iss === undefined || !isNamed || iss !== issuer()) {
+    if (iss === undefined || !isNamed || !providers.hasIssuer(iss)) {
       return sendFailure(context, 'bad-request')
     }
     const retryAfter = limiter.attempt(clientOf(context.env.incoming).address)

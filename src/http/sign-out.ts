@@ -1,4 +1,4 @@
-// GET and POST /oauth2/sign_out: asks once, then ends the session and its tunnels, then the provider's session
+// GET and POST /oauth2/sign_out, GET /oauth2/signed_out: asks once, then ends the session and its tunnels, then the provider's session
 // (OpenID Connect RP-Initiated Logout 1.0). GET alone never signs out: an image on another site could ask for it.
 
 import { isSameOrigin } from '../net/navigation.ts'
@@ -16,8 +16,12 @@ import {
 /** Seconds that a person may take at the provider, which may ask for confirmation. */
 const AT_PROVIDER_S = 600
 
-export function createSignOut(parts: HttpParts): { ask: Handle; signOut: Handle } {
-  const { settings, cookies, sessions, loginStates, endSessionUrl } = parts
+export function createSignOut(parts: HttpParts): {
+  readonly ask: Handle
+  readonly signOut: Handle
+  readonly signedOut: Handle
+} {
+  const { settings, cookies, sessions, loginStates, providers } = parts
 
   async function ask(context: HttpContext): Promise<Response> {
     const cookie = cookies.read(context.env.incoming.headers.cookie, cookies.sessionName)
@@ -43,10 +47,21 @@ export function createSignOut(parts: HttpParts): { ask: Handle; signOut: Handle 
     const vault = await sessions.openVault(cookie)
     await sessions.end(found.session.id, 'signed-out', context.get('requestId'))
     const state = randomState()
-    const location = endSessionUrl(found.session, vault, state)
+    const provider = providers.of(found.session.identity)
+    const location = provider?.endSessionUrl(found.session, vault, state)
     if (location === undefined) return sendPage(signedOutHerePage(), forget)
     return sendTo(location, [...forget, cookies.set(cookies.logoutName, state, AT_PROVIDER_S)])
   }
 
-  return { ask, signOut }
+  /** Where the provider sends the browser after its own sign-out (RP-Initiated Logout 1.0, 3). */
+  function signedOut(context: HttpContext): Response {
+    const state = context.req.query('state')
+    const query = new URLSearchParams({
+      reason: 'signed-out',
+      ...(state === undefined ? {} : { state }),
+    })
+    return sendTo(`/oauth2/sign_in?${query.toString()}`)
+  }
+
+  return { ask, signOut, signedOut }
 }

@@ -1,7 +1,7 @@
 // GET /oauth2/start: an explicit sign-in, from a button of ours or a link of the operator's.
 
 import { returnTo } from '../net/return-to.ts'
-import type { Prompt } from '../oidc/login.ts'
+import type { Prompt } from '../oidc/authorization-request.ts'
 import { signInAgainPage } from '../pages/pages.ts'
 import {
   sendFailure,
@@ -26,15 +26,19 @@ export function createStart(parts: HttpParts): Handle {
     if (headers['sec-fetch-site'] === 'cross-site' && (await isSignedIn(headers.cookie))) {
       return sendPage(signInAgainPage(wanted))
     }
+    const prompt = promptOf(context.req.query('prompt'))
     const begun = await beginLogin({
+      provider: context.req.query('provider'),
       requestId: context.get('requestId'),
       returnTo: wanted,
-      prompt: promptOf(context.req.query('prompt')),
+      prompt,
       cookieHeader: headers.cookie,
       client: clientOf(context.env.incoming),
       automatic: false,
     })
     switch (begun.outcome) {
+      case 'choose':
+        return sendTo(signInPath(wanted, prompt))
       case 'redirect':
         return sendTo(begun.location, begun.setCookies)
       case 'login-limit':
@@ -51,6 +55,11 @@ export function createStart(parts: HttpParts): Handle {
   }
 }
 
-function promptOf(wanted: string | undefined): Prompt | undefined {
+function signInPath(wanted: string, prompt: Prompt | undefined): string {
+  const query = new URLSearchParams({ rd: wanted, ...(prompt === undefined ? {} : { prompt }) })
+  return `/oauth2/sign_in?${query.toString()}`
+}
+
+export function promptOf(wanted: string | undefined): Prompt | undefined {
   return wanted === 'select_account' || wanted === 'login' ? wanted : undefined
 }

@@ -6,6 +6,7 @@ import type { FailureMessage } from './failure-message.ts'
 export type LoginFailure =
   | 'provider-declined'
   | 'provider-needs-you'
+  | 'other-organisation'
   | 'provider-error'
   | 'provider-unreachable'
   | 'provider-misconfigured'
@@ -38,6 +39,20 @@ export const LOGIN_FAILURES: Readonly<Record<LoginFailure, FailureMessage>> = {
     ],
     next: 'reauthenticate',
     button: 'Continue',
+  },
+  'other-organisation': {
+    status: 403,
+    title: 'This account belongs to another organisation',
+    text: [
+      'Only accounts of one organisation may use this desktop, and the account that you chose is not one of them.',
+      'Sign in with the account of your work or school.',
+    ],
+    forAdministrator: [
+      html`The claim <code>hd</code> of the ID token is not the organisation in
+        <code>oidc.authorizationParams.hd</code>.`,
+    ],
+    next: 'choose-account',
+    button: 'Use another account',
   },
   'provider-error': {
     status: 502,

@@ -25,6 +25,8 @@ export interface AuditSubject {
 export interface AuditEvent extends AuditSubject {
   readonly event: AuditEventName
   readonly request?: string | undefined
+  /** Name of the provider that the person signs in at. */
+  readonly provider?: string | undefined
   readonly address?: string | undefined
   readonly desktop?: string | undefined
   /** The reason id: the rule that matched, why access was refused, or why a session or tunnel ended. */

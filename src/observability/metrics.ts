@@ -26,13 +26,13 @@ export interface Metrics {
   readonly upgradesRefused: Counter<'reason'>
   readonly rfbUnknown: Counter<'what'>
   readonly sessionsEnded: Counter<'reason'>
-  readonly sessionRefreshes: Counter<'outcome'>
-  readonly logins: Counter<'outcome' | 'reason'>
+  readonly sessionRefreshes: Counter<'provider' | 'outcome'>
+  readonly logins: Counter<'provider' | 'outcome' | 'reason'>
   readonly authorizations: Counter<'decision' | 'reason'>
   readonly cookiesRepeated: Counter<'cookie'>
-  readonly oidcRequestDuration: Histogram<'operation' | 'outcome'>
+  readonly oidcRequestDuration: Histogram<'provider' | 'operation' | 'outcome'>
   readonly desktopRequestDuration: Histogram
-  readonly providerUp: Gauge
+  readonly providerUp: Gauge<'provider'>
   /** Registers the metrics that are read at each scrape. */
   observe(gauges: Gauges): void
 }
@@ -92,13 +92,13 @@ export function createMetrics(version: string): Metrics {
     sessionRefreshes: new Counter({
       name: `${PREFIX}session_refreshes_total`,
       help: 'Re-checks of sessions at the provider, by outcome.',
-      labelNames: ['outcome'],
+      labelNames: ['provider', 'outcome'],
       registers,
     }),
     logins: new Counter({
       name: `${PREFIX}logins_total`,
       help: 'Completed sign-ins by outcome and reason.',
-      labelNames: ['outcome', 'reason'],
+      labelNames: ['provider', 'outcome', 'reason'],
       registers,
     }),
     authorizations: new Counter({
@@ -116,7 +116,7 @@ export function createMetrics(version: string): Metrics {
     oidcRequestDuration: new Histogram({
       name: `${PREFIX}oidc_request_duration_seconds`,
       help: 'Duration of requests to the OpenID Provider.',
-      labelNames: ['operation', 'outcome'],
+      labelNames: ['provider', 'operation', 'outcome'],
       buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
       registers,
     }),
@@ -129,6 +129,7 @@ export function createMetrics(version: string): Metrics {
     providerUp: new Gauge({
       name: `${PREFIX}provider_up`,
       help: '1 while the OpenID Provider answers.',
+      labelNames: ['provider'],
       registers,
     }),
     observe: (gauges) => observe(registry, gauges),

@@ -7,7 +7,8 @@ import type { LoginState } from '../session/login-state.ts'
 import type { Identity, Vault } from '../session/session.ts'
 import { identify } from './claims.ts'
 import { failureOf, type LoginFailure } from './failure.ts'
-import { CALLBACK_PATH, mostAge } from './login.ts'
+import { mostAge } from './authorization-request.ts'
+import { isOfHostedDomain } from './hosted-domain.ts'
 import { verifySignature } from './provider-keys.ts'
 import type { RelyingParty } from './relying-party.ts'
 
@@ -41,14 +42,14 @@ export function createFinishLogin(
     const { configuration } = relyingParty
     if (configuration === undefined) return { outcome: 'provider-starting' }
     // The redirect address as registered at the provider, whatever Host the request carries.
-    const response = new URL(CALLBACK_PATH, settings.current.publicUrl)
+    const response = new URL(relyingParty.provider.callbackPath, settings.current.publicUrl)
     response.search = query.toString()
     // RFC 6749 4.1.2: a response of the code flow has none of these. A forged link must not redeem a code.
     if (FOREIGN_PARAMETERS.some((name) => query.has(name))) {
       const cause = 'the authorization response is not one of the code flow'
       return { outcome: 'failed', failure: { kind: 'login-invalid', cause } }
     }
-    const maxAge = mostAge(settings.current.oidc.authorizationParams, login, now())
+    const maxAge = mostAge(relyingParty.provider.authorizationParams, login, now())
     try {
       const tokens = await oidc.authorizationCodeGrant(configuration, response, {
         expectedState: login.state,
@@ -69,6 +70,10 @@ export function createFinishLogin(
       // With an empty `sub`, different people would be one person to the rules and to logout.
       if (idToken.sub === '') {
         return { outcome: 'failed', failure: { kind: 'login-invalid', cause: 'sub is empty' } }
+      }
+      if (!isOfHostedDomain(relyingParty.provider, idToken)) {
+        const cause = `hd is ${JSON.stringify(idToken['hd'])}`
+        return { outcome: 'failed', failure: { kind: 'other-organisation', cause } }
       }
       const expiresIn = tokens.expiresIn()
       return {

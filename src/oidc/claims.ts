@@ -5,6 +5,7 @@ import type { Settings } from '../config/config.ts'
 import { claimsNamedBy, needsOf } from '../policy/policy.ts'
 import type { Identity } from '../session/session.ts'
 import { addUserinfo, claimAt, toIdentity, type Claims } from './identity.ts'
+import { askGraphForGroups } from './graph-groups.ts'
 import { verifySignature } from './provider-keys.ts'
 import type { RelyingParty } from './relying-party.ts'
 
@@ -18,9 +19,12 @@ export async function identify(
   known: Claims & { readonly sub: string },
   accessToken: string,
 ): Promise<Identity> {
-  const { access, oidc: wanted } = settings
+  const { access } = settings
+  const { provider: wanted } = relyingParty
   const options = {
+    provider: wanted.name,
     groupsClaim: wanted.groupsClaim,
+    groupsSeparator: wanted.groupsSeparator,
     emailVerified: wanted.emailVerified,
     claimNames: claimsNamedBy(access),
   }
@@ -39,7 +43,7 @@ export async function identify(
     !(isNeededByRules || isAddressWanted) ||
     relyingParty.configuration?.serverMetadata().userinfo_endpoint === undefined
   ) {
-    return toIdentity(known, options)
+    return withGroups(known)
   }
   // The expected subject prevents that an answer about somebody else counts for this person (Core 5.3.2).
   let userinfo: Claims
@@ -47,9 +51,20 @@ export async function identify(
     userinfo = await askUserinfo(relyingParty, accessToken, known.sub)
   } catch (error) {
     if (isNeededByRules) throw error
-    return toIdentity(known, options)
+    return withGroups(known)
   }
-  return toIdentity(addUserinfo(known, userinfo, options), options)
+  return withGroups(addUserinfo(known, userinfo, options))
+
+  /** The identity by these claims, with the groups that Entra leaves out of its tokens. */
+  async function withGroups(claims: Claims): Promise<Identity> {
+    const identity = toIdentity(claims, options)
+    const { groupsFromGraph } = wanted
+    if (identity.areGroupsOmitted !== true || !needed.groups || groupsFromGraph === undefined) {
+      return identity
+    }
+    const groups = await askGraphForGroups(relyingParty, groupsFromGraph, accessToken)
+    return { ...identity, groups, areGroupsOmitted: false }
+  }
 }
 
 /** OpenID Connect Core 5.3; the answer is JSON, or a JWT that the provider signed (5.3.2). */

@@ -11,6 +11,7 @@ import type { Metrics } from '../observability/metrics.ts'
 export type LoginFailureKind =
   | 'provider-declined'
   | 'provider-needs-you'
+  | 'other-organisation'
   | 'provider-error'
   | 'provider-unreachable'
   | 'provider-misconfigured'
@@ -61,6 +62,14 @@ export interface FailedLogin {
   /** The id that the person's page shows. */
   readonly requestId: string | undefined
   readonly address: string
+  /** Undefined if the request does not tell. */
+  readonly provider:
+    | {
+        readonly settings: { readonly name: string }
+        /** How this client authenticates; undefined before discovery. */
+        readonly clientAuth: ClientAuth | undefined
+      }
+    | undefined
   /** The reason in the audit and in the metric label. */
   readonly reason: string
   readonly cause?: unknown
@@ -70,8 +79,6 @@ export interface ReportParts {
   readonly metrics: Metrics
   readonly audit: Audit
   readonly log: Log
-  /** How this client authenticates; undefined before discovery. */
-  readonly clientAuth: () => ClientAuth | undefined
 }
 
 export type ReportFailedLogin = (failed: FailedLogin) => void
@@ -79,15 +86,17 @@ export type ReportFailedLogin = (failed: FailedLogin) => void
 /** Writes one audit line, one count and one log line for each sign-in that fails before the person is known. */
 export function createReportFailedLogin(
   settings: SettingsHolder,
-  { metrics, audit, log, clientAuth }: ReportParts,
+  { metrics, audit, log }: ReportParts,
 ): ReportFailedLogin {
-  return function reportFailedLogin({ requestId: request, address, reason, cause }) {
-    metrics.logins.inc({ outcome: 'failed', reason })
+  return function reportFailedLogin(failed) {
+    const { requestId: request, address, reason, cause } = failed
+    const provider = failed.provider?.settings.name ?? 'unknown'
+    metrics.logins.inc({ provider, outcome: 'failed', reason })
     const desktop = settings.current.desktop.url.host
-    audit.write({ event: 'login_refused', request, address, desktop, reason })
+    audit.write({ event: 'login_refused', request, provider, address, desktop, reason })
     const isOurs = reason === 'provider-misconfigured' || reason === 'clock'
-    const advice = adviceOn(cause, clientAuth())
-    log[isOurs ? 'error' : 'info']({ request, reason, cause, advice }, 'login failed')
+    const advice = adviceOn(cause, failed.provider?.clientAuth)
+    log[isOurs ? 'error' : 'info']({ request, provider, reason, cause, advice }, 'login failed')
   }
 }
 

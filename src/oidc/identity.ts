@@ -3,8 +3,12 @@
 import type { Identity } from '../session/session.ts'
 
 export interface IdentityOptions {
+  /** Name of the provider in the settings. */
+  readonly provider: string
   /** Dotted path allowed: `realm_access.roles`. */
   readonly groupsClaim: string
+  /** Splits groups that are one text. */
+  readonly groupsSeparator?: 'comma' | 'space' | undefined
   /** `assumed`: the provider sends no `email_verified`, so every address counts. */
   readonly emailVerified: 'required' | 'assumed'
   /** Further claims to keep. */
@@ -16,6 +20,7 @@ export type Claims = Readonly<Record<string, unknown>>
 export function toIdentity(claims: Claims, options: IdentityOptions): Identity {
   const email = text(claims['email'])
   return {
+    provider: options.provider,
     iss: text(claims['iss']) ?? '',
     sub: text(claims['sub']) ?? '',
     sid: text(claims['sid']),
@@ -25,11 +30,23 @@ export function toIdentity(claims: Claims, options: IdentityOptions): Identity {
       (options.emailVerified === 'assumed' || isTrue(claims['email_verified'])),
     name: text(claims['name']),
     preferredUsername: text(claims['preferred_username']),
-    groups: groupNames(claimAt(claims, options.groupsClaim)),
+    groups: groupNames(claimAt(claims, options.groupsClaim), options.groupsSeparator),
+    ...(omitsGroups(claims, options.groupsClaim) ? { areGroupsOmitted: true } : {}),
     claims: Object.fromEntries(
       [...options.claimNames].map((name) => [name, list(claimAt(claims, name))]),
     ),
   }
+}
+
+/**
+ * Entra sends a link in place of more than 200 groups: a distributed claim (OpenID Connect Core 5.6.2), or `hasgroups` where
+ * a link would be too long.
+ */
+function omitsGroups(claims: Claims, groupsClaim: string): boolean {
+  if (claimAt(claims, groupsClaim) !== undefined) return false
+  const { _claim_names: names, hasgroups } = claims
+  const isLinked = typeof names === 'object' && names !== null && Object.hasOwn(names, groupsClaim)
+  return isLinked || isTrue(hasgroups)
 }
 
 /** Claims of the ID token win. Userinfo adds what they lack, including parts of nested claims. */
@@ -78,10 +95,16 @@ function isTrue(value: unknown): boolean {
 }
 
 /**
- * Groups come as an array, as an object whose keys are the names (Zitadel), or as one text. A text is one group: names may
- * contain blanks and commas, and a split "Helpdesk Admins" would match a rule for "Admins".
+ * Groups come as an array, as an object whose keys are the names (Zitadel), or as one text (Cognito). Without a separator, a
+ * text is one group: names may contain blanks and commas, and a split "Helpdesk Admins" would match a rule for "Admins".
  */
-function groupNames(value: unknown): readonly string[] {
+function groupNames(
+  value: unknown,
+  separator: IdentityOptions['groupsSeparator'],
+): readonly string[] {
+  if (typeof value === 'string' && separator !== undefined) {
+    return value.split(separator === 'comma' ? /\s*,\s*/ : /\s+/).filter((name) => name !== '')
+  }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return list(value)
   return Object.entries(value).flatMap(([name, held]) =>
     name === '' || held === null || held === false ? [] : [name],

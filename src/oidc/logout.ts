@@ -22,7 +22,8 @@ export function endSessionUrl(
   const { configuration } = relyingParty
   if (configuration?.serverMetadata().end_session_endpoint === undefined) return undefined
   const { publicUrl } = settings.current
-  const back = new URL('/oauth2/sign_in?reason=signed-out', publicUrl).href
+  // Without a query: some providers append `?state=` to whatever is registered.
+  const back = new URL('/oauth2/signed_out', publicUrl).href
   const build = (hint: Record<string, string>): string =>
     oidc.buildEndSessionUrl(configuration, { post_logout_redirect_uri: back, state, ...hint }).href
 

@@ -1,6 +1,8 @@
 // Cleans the discovery document (OpenID Connect Discovery 1.0, 3): a field of the wrong JSON type, or an invalid address, counts
 // as absent. The code that needs the field then reports it as missing.
 
+import type { ProviderEndpoints } from '../config/config.ts'
+
 const ENDPOINTS: readonly string[] = [
   'authorization_endpoint',
   'token_endpoint',
@@ -33,10 +35,20 @@ export function mistypedFields(
   return [...wrong(ENDPOINTS, isEndpoint), ...wrong(LISTS, isList)]
 }
 
-/** The same response without those fields. The library refuses a body that is not a document at all. */
-export async function withoutMistyped(
+/** The fields that `oidc.endpoints` replaces. */
+const REPLACED: Readonly<Record<Exclude<keyof ProviderEndpoints, 'discovery'>, string>> = {
+  authorization: 'authorization_endpoint',
+  token: 'token_endpoint',
+  userinfo: 'userinfo_endpoint',
+  jwks: 'jwks_uri',
+  endSession: 'end_session_endpoint',
+}
+
+/** The same response without those fields, and with the operator's addresses. The library refuses a body that is no document. */
+export async function cleanMetadata(
   response: Response,
   protocols: readonly string[],
+  endpoints: ProviderEndpoints,
   onIgnored: (fields: readonly string[]) => void,
 ): Promise<Response> {
   const body: unknown = await response
@@ -45,8 +57,12 @@ export async function withoutMistyped(
     .catch(() => undefined)
   if (typeof body !== 'object' || body === null) return response
   const ignored = mistypedFields(body as Readonly<Record<string, unknown>>, protocols)
-  if (ignored.length === 0) return response
-  onIgnored(ignored)
+  const replaced = Object.entries(REPLACED).flatMap(([key, field]) => {
+    const url = endpoints[key as keyof typeof REPLACED]
+    return url === undefined ? [] : [[field, url.href] as const]
+  })
+  if (ignored.length === 0 && replaced.length === 0) return response
+  if (ignored.length > 0) onIgnored(ignored)
   const kept = Object.entries(body).filter(([name]) => !ignored.includes(name))
-  return Response.json(Object.fromEntries(kept), { status: response.status })
+  return Response.json(Object.fromEntries([...kept, ...replaced]), { status: response.status })
 }

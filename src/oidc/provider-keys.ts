@@ -9,7 +9,8 @@ import type { CustomFetch, ServerMetadata } from 'openid-client'
 import { GatewayError } from '../lib/errors.ts'
 
 const COOLDOWN_MS = 5_000
-const TIMEOUT_MS = 5_000
+/** As for other requests to the provider (relying-party.ts). */
+const TIMEOUT_MS = 30_000
 /** Asymmetric only. With HMAC, everybody who knows the client secret could sign. */
 const ASYMMETRIC = /^(?:RS|PS|ES)(?:256|384|512)$|^EdDSA$|^Ed25519$/
 

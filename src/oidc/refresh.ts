@@ -5,6 +5,7 @@ import * as oidc from 'openid-client'
 import type { SettingsHolder } from '../config/config.ts'
 import type { Identity, Session, Vault } from '../session/session.ts'
 import { identify } from './claims.ts'
+import { isOfHostedDomain } from './hosted-domain.ts'
 import { verifySignature } from './provider-keys.ts'
 import type { RelyingParty } from './relying-party.ts'
 
@@ -72,6 +73,9 @@ export function createRefresh(
     // `sub` must not change (Core 12.2).
     if (claims !== undefined && claims.sub !== old.sub) {
       return { outcome: 'refused', cause: 'the refreshed ID token names somebody else' }
+    }
+    if (claims !== undefined && !isOfHostedDomain(relyingParty.provider, claims)) {
+      return { outcome: 'refused', cause: 'the account has left the organisation (hd)' }
     }
     // Without an ID token and without a userinfo endpoint, the known identity stays in force.
     if (claims === undefined && configuration.serverMetadata().userinfo_endpoint === undefined) {

@@ -5,18 +5,19 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { readFileSync } from 'node:fs'
 import { rootCertificates } from 'node:tls'
 import * as oidc from 'openid-client'
-import type { Agent, fetch as undiciFetch } from 'undici'
-import type { ClientAuth, SettingsHolder } from '../config/config.ts'
+import type { Agent, Dispatcher, fetch as undiciFetch } from 'undici'
+import type { ClientAuth, ForwardProxy, ProviderSettings } from '../config/config.ts'
 import { GatewayError } from '../lib/errors.ts'
 import { printable } from '../lib/printable.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { createClientAuthentication } from './client-auth.ts'
-import { withoutMistyped } from './metadata.ts'
+import { cleanMetadata } from './metadata.ts'
 import { createProviderKeys, type ProviderKeys } from './provider-keys.ts'
 
-/** Time-out in seconds of a request to the provider. */
-const DEADLINE_S = 10
+/** Time-out in seconds of a request to the provider. Some answer only after a dozen seconds, through proxies and directories. */
+const DEADLINE_S = 30
+const CONNECT_DEADLINE_S = 10
 /** Time-out in seconds of a refresh. If the provider has rotated the token, an abandoned answer loses it. */
 const REFRESH_DEADLINE_S = 60
 const CLOCK_TOLERANCE_S = 60
@@ -29,6 +30,7 @@ const MAX_BYTES = 1_048_576
 const ACCEPT_ENCODING = { 'accept-encoding': 'identity' }
 
 export interface RelyingParty {
+  readonly provider: ProviderSettings
   /** Undefined until the first successful discovery. During a later outage the last known configuration stays. */
   readonly configuration: oidc.Configuration | undefined
   /** The provider answered the last request. */
@@ -50,13 +52,13 @@ export interface RelyingParty {
 
 /** Rejects when the settings are wrong, never because the provider is down. */
 export async function createRelyingParty(
-  settings: SettingsHolder,
+  wanted: ProviderSettings,
   log: Log,
   metrics: Metrics,
 ): Promise<RelyingParty> {
-  const { oidc: wanted } = settings.current
+  const { name: provider, endpoints } = wanted
   const agentOptions: Agent.Options = {
-    connect: { timeout: DEADLINE_S * 1_000, ...trust(wanted.caFile) },
+    connect: { timeout: CONNECT_DEADLINE_S * 1_000, ...trust(wanted.caFile) },
     // Except for a refresh, the signal of the request ends earlier.
     headersTimeout: REFRESH_DEADLINE_S * 1_000,
     bodyTimeout: DEADLINE_S * 1_000,
@@ -65,7 +67,10 @@ export async function createRelyingParty(
   const { authenticate, method } = await createClientAuthentication(wanted)
   // Clocks may differ a little.
   const client = { [oidc.clockTolerance]: CLOCK_TOLERANCE_S }
-  const isPlainHttp = wanted.issuer.protocol === 'http:'
+  // On loopback only; the settings refuse it elsewhere.
+  const isPlainHttp = [wanted.issuer, ...Object.values(endpoints)].some(
+    (url: URL | undefined) => url?.protocol === 'http:',
+  )
   const protocols = isPlainHttp ? ['https:', 'http:'] : ['https:']
   const answered = Promise.withResolvers<void>()
 
@@ -80,7 +85,7 @@ export async function createRelyingParty(
   // oauth4webapi passes a URL, a headers object and a body, as undici's fetch expects them.
   const customFetch: oidc.CustomFetch = async (url, options) => {
     const operation = operationOf(url, configuration)
-    const stopTimer = metrics.oidcRequestDuration.startTimer({ operation })
+    const stopTimer = metrics.oidcRequestDuration.startTimer({ provider, operation })
     const isRefreshRequest = isRefresh(options.body)
     let response: ProviderResponse
     try {
@@ -105,14 +110,14 @@ export async function createRelyingParty(
   }
 
   function httpClient(): Promise<HttpClient> {
-    loading ??= loadHttpClient(agentOptions)
+    loading ??= loadHttpClient(agentOptions, wanted.proxy)
     return loading
   }
 
   function setUp(up: boolean): void {
     const fell = isUp && !up
     isUp = up
-    metrics.providerUp.set(up ? 1 : 0)
+    metrics.providerUp.set({ provider }, up ? 1 : 0)
     if (fell) scheduleDiscovery(INITIAL_RETRY_MS)
   }
 
@@ -123,13 +128,17 @@ export async function createRelyingParty(
     timer.unref()
   }
 
+  /** From the operator's address, if there is one. The document must name the issuer of the settings all the same. */
+  const fetchMetadata: oidc.CustomFetch = (url, options) =>
+    customFetch(endpoints.discovery?.href ?? url, options)
+
   async function discover(): Promise<void> {
     try {
       const found = await oidc.discovery(wanted.issuer, wanted.clientId, client, authenticate, {
         [oidc.customFetch]: async (url, options) =>
-          withoutMistyped(await customFetch(url, options), protocols, (fields) =>
+          cleanMetadata(await fetchMetadata(url, options), protocols, endpoints, (fields) =>
             log.warn(
-              { fields },
+              { provider, fields },
               'the discovery document has fields that cannot be used; ignoring them',
             ),
           ),
@@ -145,20 +154,25 @@ export async function createRelyingParty(
           `multi-tenant issuer ${issuer} names no one tenant`,
         )
       }
-      if (configuration === undefined) log.info({ issuer }, 'provider discovered')
+      if (configuration === undefined) log.info({ provider, issuer }, 'provider discovered')
       configuration = found
       retryMs = INITIAL_RETRY_MS
       answered.resolve()
       scheduleDiscovery(REDISCOVER_MS)
     } catch (error) {
       if (isStopped) return
-      log.warn({ cause: error, issuer: wanted.issuer.href, retryMs }, 'provider discovery failed')
+      log.warn(
+        { cause: error, provider, issuer: wanted.issuer.href, retryMs },
+        'provider discovery failed',
+      )
       scheduleDiscovery(retryMs)
       retryMs = Math.min(retryMs * 2, MAX_RETRY_MS)
     }
   }
 
+  metrics.providerUp.set({ provider }, 0)
   return {
+    provider: wanted,
     get configuration() {
       return configuration
     },
@@ -183,7 +197,7 @@ export async function createRelyingParty(
 }
 
 interface HttpClient {
-  readonly agent: Agent
+  readonly agent: Dispatcher
   readonly fetch: typeof undiciFetch
 }
 
@@ -201,9 +215,25 @@ async function refuseEncoded(response: ProviderResponse): Promise<void> {
 }
 
 /** Loaded on first use: loading takes a fifth of the start-up time. */
-async function loadHttpClient(options: Agent.Options): Promise<HttpClient> {
-  const { Agent, fetch } = await import('undici')
-  return { agent: new Agent(options), fetch }
+async function loadHttpClient(
+  options: Agent.Options,
+  proxy: ForwardProxy | undefined,
+): Promise<HttpClient> {
+  const { Agent, EnvHttpProxyAgent, fetch } = await import('undici')
+  if (proxy === undefined) return { agent: new Agent(options), fetch }
+  const { url, exceptions } = proxy
+  const tls = options.connect as object
+  const agent = new EnvHttpProxyAgent({
+    ...options,
+    httpProxy: url,
+    httpsProxy: url,
+    noProxy: exceptions,
+    // Also for plain http on loopback, so that the proxy never sees a request.
+    proxyTunnel: true,
+    requestTls: tls,
+    proxyTls: tls,
+  })
+  return { agent, fetch }
 }
 
 function trust(caFile: string | undefined): { ca?: string[] } {
@@ -223,5 +253,6 @@ function operationOf(url: string, configuration: oidc.Configuration | undefined)
   if (url === metadata.jwks_uri) return 'jwks'
   if (url === metadata.userinfo_endpoint) return 'userinfo'
   if (url === metadata.pushed_authorization_request_endpoint) return 'par'
+  if (url.endsWith('/getMemberObjects')) return 'graph'
   return 'other'
 }

@@ -115,6 +115,16 @@ code {
   gap: 0.75rem 1.5rem;
   margin-top: 1.75rem;
 }
+.choices {
+  display: grid;
+  gap: 1rem;
+  margin-top: 1.75rem;
+  padding: 0;
+  list-style: none;
+}
+.choices .button {
+  margin-right: 1rem;
+}
 .button {
   display: inline-block;
   min-height: 2.75rem;

@@ -6,7 +6,20 @@ import type { EndReason } from '../session/session.ts'
 import { AFTER_SESSION, AFTER_SIGN_OUT_AT_BOTH, type Message } from '../messages/end-reasons.ts'
 import type { FailureMessage, NextStep } from '../messages/failure-message.ts'
 import { FAILURES, type FailureKind } from '../messages/failures.ts'
-import { layOut, type Markup, type Page } from './page-layout.ts'
+import { layOut, type Page } from './page-layout.ts'
+import {
+  administratorNote,
+  inWords,
+  link,
+  list,
+  person,
+  quietLink,
+  requestNote,
+  startPath,
+  steps,
+  visible,
+  type Prompt,
+} from './page-parts.ts'
 import { REMOVE_COOKIES_SCRIPT } from './remove-cookies-script.ts'
 import { WAITING_SCRIPT } from './waiting-script.ts'
 
@@ -19,17 +32,46 @@ const SIGN_IN: Message = {
   button: 'Sign in',
 }
 
+/** A provider on the sign-in page. */
+export interface ProviderChoice {
+  readonly name: string
+  readonly label: string
+  /** This browser used it last. */
+  readonly isLast: boolean
+}
+
 export function signInPage(about: {
   readonly reason?: EndReason | undefined
   /** The sign-out ended the session at the provider too. */
   readonly isSignedOutAtProvider?: boolean
   readonly returnTo: string
+  /** What to ask of the provider. */
+  readonly prompt?: Prompt | undefined
+  /** The providers to choose from; none if there is only one. */
+  readonly providers?: readonly ProviderChoice[]
 }): Page {
+  const { returnTo, prompt, providers = [] } = about
   const { title, text, button } = messageFor(about.reason, about.isSignedOutAtProvider === true)
-  const body = html`<p>${text}</p>
-    ${steps(link(startPath(about.returnTo), button))}`
+  if (providers.length === 0) {
+    const body = html`<p>${text}</p>
+      ${steps(link(startPath(returnTo, prompt), button))}`
+    return layOut({ status: 200, title, body })
+  }
+  const body = html`<p>${about.reason === undefined ? CHOOSE : text}</p>
+    <ul class="choices">
+      ${providers.map(
+        ({ name, label, isLast }) =>
+          html`<li>
+            <a class="button" href="${startPath(returnTo, prompt, name)}"
+              >Sign in with <bdi>${visible(label)}</bdi></a
+            >${isLast ? html`<span class="small">You used this last time.</span>` : undefined}
+          </li>`,
+      )}
+    </ul>`
   return layOut({ status: 200, title, body })
 }
+
+const CHOOSE = 'Choose the account that you use for this desktop. From there you go straight to it.'
 
 /** Another tab of this browser has signed in meanwhile, or the address was a bookmark. */
 export function alreadySignedInPage(to: string): Page {
@@ -78,58 +120,6 @@ export function signedOutHerePage(): Page {
     </p>
     ${steps(link('/oauth2/start', 'Sign in again'))}`
   return layOut({ status: 200, title: 'You are signed out here', body })
-}
-
-/** For a person who is signed in but matches no access rule. */
-export function deniedPage(about: {
-  readonly who: string
-  readonly email?: string | undefined
-  readonly requestId: string
-  readonly returnTo: string
-  /** The person has a session at the gateway that can be signed out. */
-  readonly hasSession: boolean
-  /** A rule would match if the provider had verified the address. */
-  readonly isEmailUnverified?: boolean
-}): Page {
-  const { who, email, requestId, returnTo, hasSession, isEmailUnverified = false } = about
-  const address =
-    email === undefined || email === who ? undefined : html` (<bdi>${visible(email)}</bdi>)`
-  const reason = isEmailUnverified
-    ? html`<p>
-          You are signed in as ${person(who)}${address}, but the sign-in service has not verified
-          your e-mail address.
-        </p>
-        <p>
-          Verify the address there, usually with a link in a message to you. Then sign in again with
-          the button.
-        </p>`
-    : html`<p>
-          You are signed in as ${person(who)}${address}. This account is not allowed to use this
-          desktop.
-        </p>
-        <p>Ask your administrator for access, or use another account.</p>`
-  const body = html`${reason}
-  ${steps(
-    isEmailUnverified
-      ? link(startPath(returnTo, 'login'), 'Sign in again')
-      : link(startPath(returnTo, 'select_account'), 'Use another account'),
-    ...(hasSession ? [quietLink('/oauth2/sign_out', 'Sign out')] : []),
-  )}
-  ${
-    isEmailUnverified
-      ? administratorNote([
-          html`A rule matches this address, but the provider does not send
-            <code>email_verified: true</code>. If it verifies addresses and sends no such claim, set
-            <code>oidc.emailVerified: assumed</code>.`,
-        ])
-      : undefined
-  }
-  ${requestNote(requestId)}`
-  return layOut({
-    status: 403,
-    title: isEmailUnverified ? 'Verify your e-mail address' : 'No access to this desktop',
-    body,
-  })
 }
 
 export function failurePage(about: {
@@ -200,68 +190,12 @@ function pathOf(next: NextStep, returnTo: string): string {
       return startPath(returnTo)
     case 'reauthenticate':
       return startPath(returnTo, 'login')
+    case 'choose-account':
+      return startPath(returnTo, 'select_account')
     case 'reload':
       // An empty reference is the address of the current page.
       return ''
     case 'desktop':
       return '/'
   }
-}
-
-function startPath(returnTo: string, prompt?: 'login' | 'select_account'): string {
-  const query = new URLSearchParams({ ...(prompt === undefined ? {} : { prompt }), rd: returnTo })
-  return `/oauth2/start?${query.toString()}`
-}
-
-function steps(...markup: readonly Markup[]): Markup {
-  return html`<div class="steps">${markup}</div>`
-}
-
-function link(path: string, text: string): Markup {
-  return html`<a class="button" href="${path}">${text}</a>`
-}
-
-function quietLink(path: string, text: string): Markup {
-  return html`<a class="link" href="${path}">${text}</a>`
-}
-
-function list(items: readonly (string | Markup)[]): Markup {
-  return html`<ul>
-    ${items.map((item) => html`<li>${item}</li>`)}
-  </ul>`
-}
-
-function administratorNote(notes: readonly Markup[]): Markup {
-  const text = notes.length === 1 ? html`<p>${notes[0]}</p>` : list(notes)
-  return html`<section class="small">
-    <h2>For the administrator</h2>
-    ${text}
-  </section>`
-}
-
-function requestNote(requestId: string): Markup {
-  return html`<p class="small request">Request ID <code>${visible(requestId)}</code></p>`
-}
-
-/** A name in any script. `bdi` keeps a right-to-left name from reordering the text around it. */
-function person(name: string): Markup {
-  return html`<strong><bdi>${visible(name)}</bdi></strong>`
-}
-
-/** Removes control characters and bidirectional controls, and limits the length. */
-function visible(text: string): string {
-  const cleaned = text.toWellFormed().replace(/[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/gu, '')
-  const characters = Array.from(cleaned)
-  return characters.length <= MAX_NAME_LENGTH
-    ? cleaned
-    : `${characters.slice(0, MAX_NAME_LENGTH).join('')}…`
-}
-
-/** In characters. */
-const MAX_NAME_LENGTH = 120
-
-function inWords(seconds: number): string {
-  const whole = Math.max(1, Math.ceil(seconds))
-  if (whole === 1) return '1 second'
-  return whole <= 90 ? `${whole} seconds` : `${Math.ceil(whole / 60)} minutes`
 }

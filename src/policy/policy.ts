@@ -15,8 +15,11 @@ export type Decision =
     }
   | { readonly allowed: false; readonly reason: RefusalReason }
 
-/** `email-not-verified`: a rule would match if the provider had verified the address. */
-export type RefusalReason = 'no-rule-matches' | 'email-not-verified'
+/**
+ * `email-not-verified`: a rule would match if the provider had verified the address. `groups-omitted`: a rule might match if
+ * the provider had told the groups.
+ */
+export type RefusalReason = 'no-rule-matches' | 'email-not-verified' | 'groups-omitted'
 
 export function decide(identity: Identity, rules: readonly AccessRule[]): Decision {
   for (const { id, match, role, clipboardIn, downloads } of rules) {
@@ -26,7 +29,9 @@ export function decide(identity: Identity, rules: readonly AccessRule[]): Decisi
   }
   const vouchedFor = { ...identity, emailCounts: true }
   const wouldMatch = rules.some(({ match }) => match !== undefined && matches(match, vouchedFor))
-  return { allowed: false, reason: wouldMatch ? 'email-not-verified' : 'no-rule-matches' }
+  if (wouldMatch) return { allowed: false, reason: 'email-not-verified' }
+  const mightMatch = identity.areGroupsOmitted === true && needsOf(rules).groups
+  return { allowed: false, reason: mightMatch ? 'groups-omitted' : 'no-rule-matches' }
 }
 
 /**
@@ -67,6 +72,7 @@ export function hasUnusableEmail({ email }: Identity, rules: readonly AccessRule
 
 function matches(match: RuleMatch, identity: Identity): boolean {
   const parts: boolean[] = []
+  if (match.provider.length > 0) parts.push(match.provider.includes(identity.provider))
   if (match.groups.length > 0) parts.push(shareOne(match.groups, identity.groups))
   if (namesEmail(match)) {
     const { email = '', emailCounts } = identity

@@ -11,7 +11,8 @@ import { returnTo } from '../net/return-to.ts'
 import { subjectOf, type Audit } from '../observability/audit.ts'
 import type { Log } from '../observability/log.ts'
 import type { BeginLogin } from '../oidc/login.ts'
-import { deniedPage, failurePage, type FailureKind, type Page } from '../pages/pages.ts'
+import { deniedPage, type DeniedReason } from '../pages/denied-page.ts'
+import { failurePage, type FailureKind, type Page } from '../pages/pages.ts'
 import type { ToPublicHost } from '../session/public-host.ts'
 
 /** Retry-After in seconds, for failures that may pass by themselves. */
@@ -24,6 +25,8 @@ const CLOSED: Readonly<Partial<Record<ForbiddenReason, FailureKind>>> = {
   downloads: 'downloads-denied',
   route: 'route-denied',
 }
+
+const DENIED: readonly DeniedReason[] = ['no-rule-matches', 'email-not-verified', 'groups-omitted']
 
 export type Refused = Exclude<Authorization, { outcome: 'granted' }>
 
@@ -93,6 +96,10 @@ export function createRefuse(parts: RefuseParts): Refuse {
         failurePage({ kind, requestId, retryAfter, returnTo: wantedPath(request) }),
       )
     switch (start.outcome) {
+      case 'choose': {
+        const query = new URLSearchParams({ rd: wantedPath(request) })
+        return redirect(response, `${SIGN_IN_PATH}?${query.toString()}`, [])
+      }
       case 'redirect':
         return redirect(response, start.location, start.setCookies)
       case 'login-limit':
@@ -154,7 +161,7 @@ export function createRefuse(parts: RefuseParts): Refuse {
               requestId,
               returnTo: wantedPath(request),
               hasSession: true,
-              isEmailUnverified: reason === 'email-not-verified',
+              reason: DENIED.find((one) => one === reason) ?? 'no-rule-matches',
             }),
           )
         }

@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto'
 
 /** What a cookie of ours is for. */
-export type CookieKind = 'session' | 'login' | 'logout'
+export type CookieKind = 'session' | 'login' | 'logout' | 'provider'
 
 export interface Cookies {
   /** Of the session cookie. */
@@ -13,6 +13,8 @@ export interface Cookies {
   readonly loginPrefix: string
   /** Of a sign-out on its way through the provider. */
   readonly logoutName: string
+  /** Of the provider of the last sign-in, where there are several. */
+  readonly providerName: string
   /** A `Set-Cookie` value; without `maxAge` (seconds) it lives as long as the browser. */
   set(name: string, value: string, maxAge?: number): string
   clear(name: string): string
@@ -31,13 +33,19 @@ export function createCookies(
   const secure = publicUrl.protocol === 'https:'
   const sessionName = secure ? '__Host-ghostwire' : `ghostwire-${publicUrl.port || '80'}`
   const logoutName = `${sessionName}-logout`
-  const kindOf = (name: string): CookieKind =>
-    name === sessionName ? 'session' : name === logoutName ? 'logout' : 'login'
+  const providerName = `${sessionName}-provider`
+  const kinds: ReadonlyMap<string, CookieKind> = new Map([
+    [sessionName, 'session'],
+    [logoutName, 'logout'],
+    [providerName, 'provider'],
+  ])
+  const kindOf = (name: string): CookieKind => kinds.get(name) ?? 'login'
   const attributes = `; Path=/; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`
   return {
     sessionName,
     loginPrefix: `${sessionName}-login-`,
     logoutName,
+    providerName,
     set: (name, value, maxAge) =>
       `${name}=${value}${attributes}${maxAge === undefined ? '' : `; Max-Age=${maxAge}`}`,
     clear: (name) => `${name}=${attributes}; Max-Age=0`,

@@ -18,6 +18,8 @@ const MAX_ROUNDS = 3
 const MAX_REMEMBERED = 10_000
 
 export interface LoginState {
+  /** Name of the provider that the attempt was sent to. */
+  readonly provider: string
   readonly state: string
   readonly nonce: string
   readonly codeVerifier: string

@@ -55,19 +55,23 @@ export class ProviderLogout {
       void retryUntil(now() + LOGOUT_MARK_MS, now, async () => {
         await this.#honour(order, requestId)
         // If the provider does send it again, it must not end a newer session.
-        const { jti, exp } = order
-        if (jti !== undefined && exp !== undefined) await this.markSeen({ jti, exp })
+        const { iss, jti, exp } = order
+        if (jti !== undefined && exp !== undefined) await this.markSeen({ iss, jti, exp })
       })
       throw error
     }
   }
 
   /** Notes that a token was honoured. It does not count again while it is valid (`exp`, seconds since the epoch). */
-  async markSeen({ jti, exp }: { readonly jti: string; readonly exp: number }): Promise<void> {
+  async markSeen({
+    iss,
+    jti,
+    exp,
+  }: Pick<LogoutOrder, 'iss'> & { readonly jti: string; readonly exp: number }): Promise<void> {
     const left = exp * 1_000 - this.#parts.now() + CLOCK_TOLERANCE_MS
     // A NumericDate may have a fraction (RFC 7519 2); Redis takes whole milliseconds.
     const ms = Math.ceil(Math.min(Math.max(left, LOGOUT_MARK_MS), MAX_MARK_MS))
-    await this.#mark(this.#seen(jti), 1, ms)
+    await this.#mark(this.#seen(iss, jti), 1, ms)
   }
 
   /** `issuedAt`: of the ID token, seconds since the epoch. */
@@ -84,7 +88,8 @@ export class ProviderLogout {
   async #honour(order: LogoutOrder, requestId: string): Promise<number | undefined> {
     const { store, index, records, end } = this.#parts
     const { iss, sub, sid, iat, jti } = order
-    if (jti !== undefined && (await store.recall(this.#seen(jti))) !== undefined) return undefined
+    if (jti !== undefined && (await store.recall(this.#seen(iss, jti))) !== undefined)
+      return undefined
     const bySid = sid === undefined ? [] : index.bySid(iss, sid)
     const hashes = sid === undefined && sub !== undefined ? index.bySub(iss, sub) : bySid
     for (const hash of hashes.slice(0, 1)) {
@@ -107,8 +112,8 @@ export class ProviderLogout {
   }
 
   // Hashed, since a provider may put anything into it, of any length.
-  #seen(jti: string): string {
-    return `seen ${this.#parts.index.bySub('jti', jti)[0] ?? ''}`
+  #seen(iss: string, jti: string): string {
+    return `seen ${this.#parts.index.bySub(`jti ${iss}`, jti)[0] ?? ''}`
   }
 }
 

@@ -21,6 +21,8 @@ export type EndReason = (typeof END_REASONS)[number]
 
 /** Who signed in: what the provider said and what the rules decide on. */
 export interface Identity {
+  /** Name of the provider in the settings. */
+  readonly provider: string
   readonly iss: string
   readonly sub: string
   /** The provider's id of its own session; undefined if it sends none. */
@@ -31,6 +33,8 @@ export interface Identity {
   readonly name: string | undefined
   readonly preferredUsername: string | undefined
   readonly groups: readonly string[]
+  /** There are so many groups that the provider did not tell them. */
+  readonly areGroupsOmitted?: boolean
   /** Only claims that a rule names, each as a list of strings. */
   readonly claims: Readonly<Record<string, readonly string[]>>
 }

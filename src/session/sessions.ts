@@ -204,7 +204,7 @@ export class Sessions {
   }
 
   /** ProviderLogout.markSeen */
-  markSeen(token: { readonly jti: string; readonly exp: number }): Promise<void> {
+  markSeen(token: Parameters<ProviderLogout['markSeen']>[0]): Promise<void> {
     return this.#providerLogout.markSeen(token)
   }
 

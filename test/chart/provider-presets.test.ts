@@ -1,62 +1,93 @@
-// What `oauth2proxy.provider` makes of the settings for sign-in.
+// What `oauth2proxy.provider` makes of the settings for sign-in, and what the gateway makes of them.
 
 import type { IConfigMap } from 'kubernetes-models/v1/ConfigMap'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { PRESET_NAMES, PRESETS } from '../../src/config/presets.ts'
+import { readFileSync } from 'node:fs'
 import { MINIMAL, template } from './support/helm.ts'
 import { ofKind, parseObjects } from './support/objects.ts'
 
-interface SignIn {
-  readonly issuer: string
-  readonly scopes: string
-  readonly emailVerified?: string
-  readonly authorizationParams?: object
+const ISSUERS: Readonly<Record<string, string>> = {
+  keycloak: 'https://login.example.com/realms/staff',
+  entra: 'https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/v2.0',
+  okta: 'https://example.okta.com/oauth2/default',
+  auth0: 'https://example.eu.auth0.com/',
+  authentik: 'https://a.example.com/application/o/desk/',
 }
 
-async function signInOf(oauth2proxy: object): Promise<SignIn> {
-  const { code, stdout, stderr } = await template({ values: [MINIMAL], set: { oauth2proxy } })
+async function render(oauth2proxy: object) {
+  return template({ values: [MINIMAL], set: { oauth2proxy } })
+}
+
+async function signInOf(oauth2proxy: object): Promise<object> {
+  const { code, stdout, stderr } = await render(oauth2proxy)
   expect(code, stderr).toBe(0)
   const [settings] = ofKind<IConfigMap>(parseObjects(stdout), 'ConfigMap').flatMap(
     ({ data }) => data?.['gateway.yaml'] ?? [],
   )
-  return (parse(settings ?? '') as { oidc: SignIn }).oidc
+  return (parse(settings ?? '') as { oidc: object }).oidc
 }
 
-it.each([
-  ['oidc', 'https://login.example.com', 'openid profile email'],
-  ['keycloak', 'https://login.example.com/realms/staff', 'openid profile email'],
-  [
-    'entra',
-    'https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/v2.0',
-    'openid profile email offline_access',
-  ],
-  ['okta', 'https://example.okta.com', 'openid profile email groups offline_access'],
-  ['okta', 'https://example.okta.com/oauth2/default', 'openid profile email offline_access'],
-  ['auth0', 'https://example.eu.auth0.com/', 'openid profile email offline_access'],
-  ['gitlab', 'https://gitlab.com', 'openid profile email'],
-  ['authentik', 'https://a.example.com/application/o/desk/', 'openid profile email offline_access'],
-])('%s at %s is asked for what it knows', async (provider, issuer, scopes) => {
-  expect(await signInOf({ provider, issuer })).toMatchObject({ issuer, scopes })
+it('the chart knows the presets of the gateway, and no others', () => {
+  const known = parse(readFileSync('chart/providers.yaml', 'utf8')) as Record<
+    string,
+    { shape?: string; issuer?: string; noGroups?: string }
+  >
+  const { oidc: _, github: __, ...presets } = known
+  expect(Object.keys(presets).sort()).toEqual([...PRESET_NAMES].sort())
+  for (const name of PRESET_NAMES) {
+    const { issuerForm, hasNoGroups, settings } = PRESETS[name]
+    expect([name, presets[name]?.shape !== undefined]).toEqual([name, issuerForm !== undefined])
+    expect([name, presets[name]?.noGroups !== undefined]).toEqual([name, hasNoGroups === true])
+    expect([name, presets[name]?.issuer]).toEqual([name, settings({})['issuer']])
+  }
 })
 
-it('scopes that are given win', async () => {
-  const issuer = 'https://example.okta.com/oauth2/default'
-  const scopes = 'openid email'
-  expect(await signInOf({ provider: 'okta', issuer, scopes })).toMatchObject({ scopes })
+it.each(PRESET_NAMES.filter((name) => name !== 'google'))(
+  '%s is left to the gateway’s preset',
+  async (provider) => {
+    const issuer = ISSUERS[provider] ?? 'https://login.example.com'
+    const signIn = await signInOf({ provider, issuer })
+    expect(signIn).toMatchObject({ preset: provider, issuer })
+    for (const key of ['scopes', 'groupsClaim', 'emailVerified', 'authorizationParams'])
+      expect(signIn).not.toHaveProperty(key)
+  },
+)
+
+it('oidc is no preset', async () => {
+  expect(
+    await signInOf({ provider: 'oidc', issuer: 'https://login.example.com' }),
+  ).not.toHaveProperty('preset')
 })
 
-it('what is given to Google is added to what it needs', async () => {
-  const { issuer, authorizationParams, scopes } = await signInOf({
-    provider: 'google',
-    issuer: '',
-    allowed: { groups: [], emailDomains: ['example.com'] },
-    authorizationParams: { hd: 'example.com' },
+it('what is given is rendered', async () => {
+  const given = {
+    scopes: 'openid email',
+    groupsClaim: 'roles',
+    emailVerified: 'assumed',
+    authorizationParams: { acr_values: 'gold' },
+  }
+  const issuer = 'https://login.example.com'
+  expect(await signInOf({ provider: 'oidc', issuer, ...given })).toMatchObject(given)
+})
+
+describe('everybody at a provider where anybody can open an account', () => {
+  const google = { provider: 'google', issuer: '' }
+  const anyone = (value: unknown): object => ({ groups: [], anyone: value })
+
+  it('is refused without its own word', async () => {
+    const { code, stderr } = await render({ ...google, allowed: anyone(true) })
+    expect(code).not.toBe(0)
+    expect(stderr).toContain(
+      'oauth2proxy.allowed.anyone: lets in everybody who can open an account',
+    )
   })
-  expect(issuer).toBe('https://accounts.google.com')
-  expect(scopes).not.toContain('offline_access')
-  expect(authorizationParams).toEqual({
-    access_type: 'offline',
-    prompt: 'consent',
-    hd: 'example.com',
+
+  it.each([
+    [{ ...google, allowed: anyone('everyone-at-google') }],
+    [{ ...google, allowed: anyone(true), authorizationParams: { hd: 'example.com' } }],
+  ])('is let in by %j', async (values) => {
+    expect(await signInOf(values)).toMatchObject({ issuer: 'https://accounts.google.com' })
   })
 })

@@ -37,7 +37,7 @@ function startWithOwner(users = USERS): Promise<Stack> {
           ...loaded.access,
           {
             id: 'access[0]',
-            match: { groups: ['owners'], emails: [], emailDomains: [], claims: {} },
+            match: { provider: [], groups: ['owners'], emails: [], emailDomains: [], claims: {} },
             role: 'owner',
             clipboardIn: 'allow',
             downloads: 'allow',

@@ -1,13 +1,19 @@
-import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { createHash, generateKeyPairSync, X509Certificate, type KeyObject } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { decodeProtectedHeader, jwtVerify } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createCertificate } from '../support/certificate.ts'
 import { CLIENT_ID, CLIENT_SECRET, type Environment } from '../support/gateway.ts'
 import { Person } from '../support/person.ts'
 import type { Bend, OpRequest } from '../support/scripted-op.ts'
-import { expectNothingSecret, signIn, withScriptedStack } from '../support/scripted-stack.ts'
+import {
+  expectNothingSecret,
+  expectRefused,
+  signIn,
+  withScriptedStack,
+} from '../support/scripted-stack.ts'
 
 const CALLBACK = '/oauth2/callback'
 
@@ -330,6 +336,63 @@ describe('the authorization request', () => {
         expect.arrayContaining(['state', 'nonce', 'code_challenge', 'redirect_uri', 'scope']),
       )
       expect((await signIn({ at })).status).toBe(302)
+    })
+  })
+})
+
+describe('an assertion', () => {
+  const { cert, key } = createCertificate()
+  const environment = (more: Environment): Environment => ({
+    GATEWAY_OIDC_CLIENT_SECRET: undefined,
+    ...more,
+  })
+  let folder = ''
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'ghostwire-'))
+  })
+  afterAll(() => rm(folder, { recursive: true }))
+
+  it.each([
+    ['behind', `${key}\n${cert}`],
+    ['before', `${cert}\n${key}`],
+  ])(
+    'names the certificate %s its key in the file, as Entra requires, and the key id',
+    async (_, pem) => {
+      const file = join(folder, 'client.pem')
+      await writeFile(file, pem)
+      const asked = await tokenRequest(
+        environment({ GATEWAY_OIDC_PRIVATE_KEY_FILE: file, GATEWAY_OIDC_PRIVATE_KEY_ID: 'key-1' }),
+        offers(['private_key_jwt']),
+      )
+      const header = decodeProtectedHeader(asked.form.get('client_assertion') ?? '')
+      const der = new X509Certificate(cert).raw
+      expect(header).toMatchObject({
+        kid: 'key-1',
+        'x5t#S256': createHash('sha256').update(der).digest('base64url'),
+      })
+    },
+  )
+
+  it('by another issuer is read from its file for each request', async () => {
+    const file = join(folder, 'token')
+    await writeFile(file, 'first-token\n')
+    const own = environment({ GATEWAY_OIDC_FEDERATED_TOKEN_FILE: file })
+    await withScriptedStack({ environment: own }, async (stack) => {
+      const assertions: (string | null)[] = []
+      for (const token of ['first-token', 'second-token']) {
+        await writeFile(file, token)
+        expect((await signIn(stack)).status).toBe(302)
+        const form = stack.op.asked('token').at(-1)?.form
+        expect(form?.get('client_id')).toBe(CLIENT_ID)
+        expect(form?.get('client_assertion_type')).toMatch(/:jwt-bearer$/)
+        assertions.push(form?.get('client_assertion') ?? null)
+      }
+      expect(assertions).toEqual(['first-token', 'second-token'])
+      await rm(file)
+      const refusal = { status: 502, reason: 'provider-misconfigured' }
+      await expectRefused(stack, refusal, () => signIn(stack))
+      const errors = stack.gateway.lines.filter(({ level }) => level === 'error')
+      expect(JSON.stringify(errors)).toContain('oidc.federatedTokenFile: cannot read')
     })
   })
 })

@@ -185,7 +185,7 @@ describe('signing out', () => {
     expect(left.location?.origin).toBe(stack.provider.issuer)
     expect(left.location?.searchParams.get('id_token_hint')).toMatch(/^eyJ/)
     expect(left.location?.searchParams.get('post_logout_redirect_uri')).toBe(
-      at('/oauth2/sign_in?reason=signed-out'),
+      at('/oauth2/signed_out'),
     )
     expect(left.location?.href.length).toBeLessThanOrEqual(2_048)
     const replay = await new Person().visit(at('/vnc.html'), { cookie })

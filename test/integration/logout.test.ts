@@ -46,7 +46,7 @@ describe('signing out', () => {
       client_id: CLIENT_ID,
       id_token_hint: expect.stringMatching(/^eyJ/) as string,
       state: expect.stringMatching(/^[\w-]{22}$/) as string,
-      post_logout_redirect_uri: stack.at('/oauth2/sign_in?reason=signed-out'),
+      post_logout_redirect_uri: stack.at('/oauth2/signed_out'),
     })
     const old = await new Person().visit(stack.at('/vnc.html'), { cookie })
     expect(old.headers.get('location')).toBe('/oauth2/sign_in?reason=signed-out&rd=%2Fvnc.html')
@@ -62,12 +62,12 @@ describe('signing out', () => {
     const BOTH = 'the sign-in service has signed you out too'
     const other = new URL(back)
     other.searchParams.set('state', 'x'.repeat(22))
-    expect((await new Person().visit(back)).body).not.toContain(BOTH)
+    expect((await new Person().follow(back)).body).not.toContain(BOTH)
     const anotherOne = await someone()
     await signOut(stack, anotherOne)
-    expect((await anotherOne.visit(other)).body).not.toContain(BOTH)
-    expect((await person.visit(back)).body).toContain(BOTH)
-    expect((await person.visit(back)).body).not.toContain(BOTH)
+    expect((await anotherOne.follow(other)).body).not.toContain(BOTH)
+    expect((await person.follow(back)).body).toContain(BOTH)
+    expect((await person.follow(back)).body).not.toContain(BOTH)
   })
 
   it('leaves no cookie of the session behind, and none at all once it is over', async () => {
@@ -157,9 +157,7 @@ describe('the way to the provider', () => {
       const { href = '', searchParams = new URLSearchParams() } = location ?? {}
       expect(Buffer.byteLength(href)).toBeLessThanOrEqual(2_048)
       expect(searchParams.get('client_id')).toBe(CLIENT_ID)
-      expect(searchParams.get('post_logout_redirect_uri')).toBe(
-        stack.at('/oauth2/sign_in?reason=signed-out'),
-      )
+      expect(searchParams.get('post_logout_redirect_uri')).toBe(stack.at('/oauth2/signed_out'))
       const hints = ['id_token_hint', 'logout_hint'].filter((name) => searchParams.has(name))
       expect(hints).toHaveLength(1)
       ways.add(hints[0] ?? '')
@@ -177,7 +175,7 @@ describe('the way to the provider', () => {
       client_id: CLIENT_ID,
       logout_hint: hint,
       state: expect.stringMatching(/^[\w-]{22}$/) as string,
-      post_logout_redirect_uri: stack.at('/oauth2/sign_in?reason=signed-out'),
+      post_logout_redirect_uri: stack.at('/oauth2/signed_out'),
     })
   })
 
@@ -230,7 +228,7 @@ it('a real provider signs the person out, sends them back, and asks for the pass
       body: new URLSearchParams({ xsrf, logout: 'yes' }),
     })
     expect(done.location?.href).toMatch(
-      new RegExp(`^${origin}/oauth2/sign_in\\?reason=signed-out&state=[\\w-]{22}$`),
+      new RegExp(`^${origin}/oauth2/signed_out\\?state=[\\w-]{22}$`),
     )
     const page = await person.follow(done.location as URL)
     expect(page.body).toContain('the sign-in service has signed you out too')

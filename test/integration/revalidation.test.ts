@@ -7,7 +7,12 @@ import { startTestProvider } from '../support/op.ts'
 import { Person } from '../support/person.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { TOKEN_PREFIX, type Bend, type Json } from '../support/scripted-op.ts'
-import { signIn, startScriptedStack, type ScriptedStack } from '../support/scripted-stack.ts'
+import {
+  metric,
+  signIn,
+  startScriptedStack,
+  type ScriptedStack,
+} from '../support/scripted-stack.ts'
 import { startStack, type Stack, type StackOptions } from '../support/stack.ts'
 import { expectEnd, isOpen, openStream } from '../support/stream.ts'
 
@@ -42,13 +47,8 @@ async function arrive(gateway: TestGateway): Promise<Person> {
   return person
 }
 
-async function refreshes({ admin }: TestGateway, outcome: string): Promise<number> {
-  const text = await (await fetch(`${admin}/metrics`)).text()
-  const line = new RegExp(
-    `^ghostwire_session_refreshes_total\\{outcome="${outcome}"\\} (\\d+)$`,
-    'm',
-  )
-  return Number(line.exec(text)?.[1] ?? 0)
+function refreshes(gateway: TestGateway, outcome: string): Promise<number> {
+  return metric(gateway, 'ghostwire_session_refreshes_total', { outcome })
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))

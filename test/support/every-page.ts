@@ -1,8 +1,8 @@
 // All pages of the gateway by name, for tests that check the same rules on each page.
 
 import { FAILURES, type FailureKind } from '../../src/messages/failures.ts'
+import { deniedPage } from '../../src/pages/denied-page.ts'
 import {
-  deniedPage,
   failurePage,
   signedOutHerePage,
   signInPage,
@@ -44,6 +44,29 @@ export const EVERY_PAGE: ReadonlyMap<string, Page> = new Map([
       requestId,
       returnTo,
       hasSession: true,
+      reason: 'no-rule-matches',
+    }),
+  ],
+  [
+    'denied-groups-omitted',
+    deniedPage({
+      who: 'Bob Example',
+      email: 'bob@example.com',
+      requestId,
+      returnTo,
+      hasSession: true,
+      reason: 'groups-omitted',
+    }),
+  ],
+  [
+    'sign-in-choices',
+    signInPage({
+      returnTo,
+      providers: [
+        { name: 'staff', label: 'Example Corporation', isLast: true },
+        { name: 'entra', label: 'Microsoft', isLast: false },
+        { name: 'long', label: LONG_NAME, isLast: false },
+      ],
     }),
   ],
   [
@@ -54,7 +77,7 @@ export const EVERY_PAGE: ReadonlyMap<string, Page> = new Map([
       requestId,
       returnTo,
       hasSession: false,
-      isEmailUnverified: true,
+      reason: 'email-not-verified',
     }),
   ],
   [
@@ -65,6 +88,7 @@ export const EVERY_PAGE: ReadonlyMap<string, Page> = new Map([
       requestId,
       returnTo,
       hasSession: true,
+      reason: 'no-rule-matches',
     }),
   ],
   [
@@ -75,6 +99,7 @@ export const EVERY_PAGE: ReadonlyMap<string, Page> = new Map([
       requestId,
       returnTo,
       hasSession: true,
+      reason: 'no-rule-matches',
     }),
   ],
   ...FAILURE_KINDS.map((kind): [string, Page] => [

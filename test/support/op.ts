@@ -30,7 +30,7 @@ export function startTestProvider(
         client_id: CLIENT_ID,
         client_secret: CLIENT_SECRET,
         redirect_uris: [`${gatewayOrigin}/oauth2/callback`],
-        post_logout_redirect_uris: [`${gatewayOrigin}/oauth2/sign_in?reason=signed-out`],
+        post_logout_redirect_uris: [`${gatewayOrigin}/oauth2/signed_out`],
         grant_types: ['authorization_code', 'refresh_token'],
         response_types: ['code'],
         backchannel_logout_uri: `${gatewayOrigin}/oauth2/backchannel_logout`,

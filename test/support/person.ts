@@ -88,7 +88,7 @@ export class Person {
   async reachCallback(url: string, username = 'alice', password = username): Promise<Answer> {
     let answer = await this.visit(url)
     for (let hop = 0; hop < 12; hop += 1) {
-      if (answer.location?.pathname === '/oauth2/callback') return answer
+      if (answer.location?.pathname.startsWith('/oauth2/callback') === true) return answer
       if (answer.location !== undefined) answer = await this.visit(answer.location)
       else if (answer.body.includes('name="password"')) {
         const action = /<form[^>]*action="([^"]*)"/.exec(answer.body)?.[1] ?? ''

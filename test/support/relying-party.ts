@@ -1,7 +1,7 @@
 // The gateway as a relying party and nothing more, at a provider that can be bent.
 
 import { Writable } from 'node:stream'
-import type { SettingsHolder } from '../../src/config/config.ts'
+import type { ProviderSettings, SettingsHolder } from '../../src/config/config.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { createLog, type Log } from '../../src/observability/log.ts'
 import { createMetrics, type Metrics } from '../../src/observability/metrics.ts'
@@ -38,9 +38,9 @@ export async function createTestRelyingParty(
   }
   const loaded = loadSettings({ env, configFile: undefined })
   if (!loaded.ok) throw new Error(loaded.problems.join('\n'))
-  const { oidc } = loaded.settings
-  const issuer = options.issuer?.(op) ?? oidc.issuer
-  const settings = { current: { ...loaded.settings, oidc: { ...oidc, issuer } } }
+  const [wanted] = loaded.settings.providers as [ProviderSettings]
+  const provider = { ...wanted, issuer: options.issuer?.(op) ?? wanted.issuer }
+  const settings = { current: { ...loaded.settings, providers: [provider] } }
   const lines: Line[] = []
   const output = new Writable({
     write(chunk: Buffer, _, done) {
@@ -50,7 +50,7 @@ export async function createTestRelyingParty(
   })
   const log = createLog('debug', output)
   const metrics = createMetrics('test')
-  const relyingParty = await createRelyingParty(settings, log, metrics)
+  const relyingParty = await createRelyingParty(provider, log, metrics)
   return {
     op,
     relyingParty,

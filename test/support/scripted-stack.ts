@@ -176,13 +176,14 @@ export async function countAsked(
   return op.asked(endpoint).length - before
 }
 
-/** The value of one series at the admin listener; 0 where there is none yet. */
+/** The sum of the series at the admin listener that have these labels; 0 if there is none yet. */
 export async function metric(
   gateway: TestGateway,
   name: string,
   labels: Readonly<Record<string, string>> = {},
 ): Promise<number> {
   const text = await (await fetch(`${gateway.admin}/metrics`)).text()
+  let sum = 0
   for (const line of text.split('\n')) {
     const [, found, written = '', value] = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? []
     if (found !== name) continue
@@ -190,8 +191,8 @@ export async function metric(
       [...written.matchAll(/(\w+)="([^"]*)"/g)].map(([, label, text]) => [label, text]),
     )
     if (Object.entries(labels).every(([label, wanted]) => held[label] === wanted)) {
-      return Number(value)
+      sum += Number(value)
     }
   }
-  return 0
+  return sum
 }

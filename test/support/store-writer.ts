@@ -43,6 +43,7 @@ export const keyOf = (id: string, publicUrl = DESK): string =>
 export async function signIn({ sessions }: Replica, sub = 'alice'): Promise<SignedIn> {
   const opening: Opening = {
     identity: {
+      provider: 'oidc',
       iss: 'https://id.example.com',
       sub,
       sid: `${sub} at the provider`,

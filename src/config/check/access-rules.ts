@@ -19,7 +19,7 @@ const PART_OF: Readonly<Record<List, 'groups' | 'emails' | 'emailDomains'>> = {
   viewEmails: 'emails',
 }
 
-const NOBODY: RuleMatch = { groups: [], emails: [], emailDomains: [], claims: {} }
+const NOBODY: RuleMatch = { provider: [], groups: [], emails: [], emailDomains: [], claims: {} }
 
 /** In the order of evaluation: control before view. */
 export function compileRules(written: WrittenSettings): readonly AccessRule[] {
@@ -47,7 +47,7 @@ export function compileRules(written: WrittenSettings): readonly AccessRule[] {
         }
   return [
     ...ALLOW_LISTS.flatMap((list) => fromList(list, 'control')),
-    ...(written.allowAnyone ? [rule('allowAnyone', undefined, 'control')] : []),
+    ...(written.allowAnyone === false ? [] : [rule('allowAnyone', undefined, 'control')]),
     ...VIEW_LISTS.flatMap((list) => fromList(list, 'view')),
     ...(written.access ?? []).map(fromYaml).filter((compiled) => compiled !== undefined),
   ]
@@ -80,6 +80,8 @@ function checkRule({ match, role }: WrittenRule, index: number): readonly Proble
   return problems
 }
 
-function isEmpty({ groups, emails, emailDomains, claims }: RuleMatch): boolean {
-  return [groups, emails, emailDomains, Object.keys(claims)].every((part) => part.length === 0)
+function isEmpty({ provider, groups, emails, emailDomains, claims }: RuleMatch): boolean {
+  return [provider, groups, emails, emailDomains, Object.keys(claims)].every(
+    (part) => part.length === 0,
+  )
 }

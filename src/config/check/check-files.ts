@@ -19,8 +19,14 @@ export function checkFiles(written: WrittenSettings): readonly Problem[] {
   const checks: readonly (readonly [string, string | undefined, FileCheck])[] = [
     ['tls.certFile', tls.certFile, checkCertificates],
     ['tls.keyFile', tls.keyFile, (file) => checkPrivateKey(file) ?? checkPair(tls.certFile, file)],
-    ['oidc.privateKeyFile', oidc.privateKeyFile, checkSigningKey],
-    ['oidc.caFile', oidc.caFile, checkCertificates],
+    ...oidc.flatMap(
+      ({ path, privateKeyFile, federatedTokenFile, caFile }) =>
+        [
+          [`${path}.federatedTokenFile`, federatedTokenFile, checkReadable],
+          [`${path}.privateKeyFile`, privateKeyFile, checkSigningKey],
+          [`${path}.caFile`, caFile, checkCertificates],
+        ] as const,
+    ),
     ['session.storeCaFile', session.storeCaFile, checkCertificates],
     ['session.store', sqlitePath(session.store), checkWritable],
     ['desktop.tls.caFile', desktop.tls.caFile, checkCertificates],
@@ -39,6 +45,11 @@ export function checkFiles(written: WrittenSettings): readonly Problem[] {
 function sqlitePath(store: string): string | undefined {
   const parsed = parseStoreAddress(store)
   return parsed.ok && parsed.address.kind === 'sqlite' ? parsed.address.path : undefined
+}
+
+function checkReadable(file: string): string | undefined {
+  const read = readText(file)
+  return read.text === undefined ? read.words : undefined
 }
 
 const CERTIFICATE =

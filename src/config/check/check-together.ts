@@ -1,10 +1,11 @@
 // Checks settings against each other. Each of them is already valid by itself.
 
-import type { AccessRule, ClientAuth } from '../config.ts'
+import type { AccessRule } from '../config.ts'
+import { checkProviders } from './check-providers.ts'
 import { parseStoreAddress } from '../../lib/store-address.ts'
 import { nameOf, problem, type Problem } from '../read/problem.ts'
 import { SETTINGS } from '../schema/schema.ts'
-import { valueAt, type Tree } from '../read/tree.ts'
+import { sectionsAt, valueAt, type Tree } from '../read/tree.ts'
 import type {
   WrittenCredentials,
   WrittenRoute,
@@ -16,15 +17,19 @@ const MAX_CREDENTIAL_BYTES = 256
 const MAX_USERNAME_BYTES = 127
 
 export function checkRequired(tree: Tree): readonly Problem[] {
-  return SETTINGS.filter(({ required, path }) => required && valueAt(tree, path) === undefined).map(
-    ({ path, secret }) =>
-      problem(
-        path,
-        secret
-          ? `must be set; or put it in a file and set ${nameOf(`${path}File`)}`
-          : 'must be set',
-      ),
-  )
+  const providers = Array.isArray(tree['oidc']) ? sectionsAt(tree, 'oidc') : []
+  return SETTINGS.filter(({ required }) => required).flatMap(({ path, secret }) => {
+    const words = secret
+      ? `must be set; or put it in a file and set ${nameOf(`${path}File`)}`
+      : 'must be set'
+    const key = path.slice('oidc.'.length)
+    if (providers.length > 0 && path === `oidc.${key}`) {
+      return providers
+        .filter(({ section }) => section[key] === undefined)
+        .map((provider) => problem(`${provider.path}.${key}`, words))
+    }
+    return valueAt(tree, path) === undefined ? [problem(path, words)] : []
+  })
 }
 
 export function checkTogether(
@@ -33,7 +38,7 @@ export function checkTogether(
 ): readonly Problem[] {
   return [
     ...checkPair('tls.certFile', 'tls.keyFile', written.tls.certFile, written.tls.keyFile),
-    ...checkClientAuth(written.oidc),
+    ...checkProviders(written, rules),
     ...checkCredentials('desktop', written.desktop, written),
     ...checkCredentials('desktop.viewer', written.desktop.viewer, written),
     ...checkCredentials('desktop.owner', written.desktop.owner, written),
@@ -60,30 +65,6 @@ function checkPair(
       `must be set too, because ${nameOf(present)} is set; set both or neither`,
     ),
   ]
-}
-
-const NEEDED_FOR: Readonly<Record<ClientAuth, 'clientSecret' | 'privateKeyFile' | undefined>> = {
-  client_secret_basic: 'clientSecret',
-  client_secret_post: 'clientSecret',
-  private_key_jwt: 'privateKeyFile',
-  none: undefined,
-}
-
-function checkClientAuth(oidc: WrittenSettings['oidc']): readonly Problem[] {
-  if (oidc.clientAuth === undefined) return []
-  const needed = NEEDED_FOR[oidc.clientAuth]
-  if (needed !== undefined && oidc[needed] === undefined) {
-    const words = `${oidc.clientAuth} needs ${nameOf(`oidc.${needed}`)}; set it or choose another method`
-    return [problem(['oidc.clientAuth', `oidc.${needed}`], words)]
-  }
-  const unused = (['clientSecret', 'privateKeyFile'] as const).filter(
-    (key) => oidc[key] !== undefined,
-  )
-  if (oidc.clientAuth !== 'none') return []
-  return unused.map((key) => {
-    const words = `none does not use ${nameOf(`oidc.${key}`)}; remove it or choose another method`
-    return problem(['oidc.clientAuth', `oidc.${key}`], words)
-  })
 }
 
 function checkCredentials(
@@ -220,7 +201,7 @@ export function warningsAbout(written: WrittenSettings): string[] {
     const setting = `desktop.routes[${index}].tls.insecure`
     if (tls.insecure) warnings.push(`${setting}: any certificate is accepted for ${path}`)
   }
-  if (written.allowAnyone) {
+  if (written.allowAnyone !== false) {
     const useless = (['viewGroups', 'viewEmails'] as const).filter((list) => written[list]?.length)
     const words = `restricts nobody, because ${nameOf('allowAnyone')} lets everyone control the desktop`
     warnings.push(...useless.map((list) => `${nameOf(list)}: ${words}`))

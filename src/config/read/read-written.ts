@@ -34,9 +34,10 @@ export function readWritten(tree: Tree, locate: Locate): WrittenRead {
   return { written: second.ok ? second.written : undefined, problems }
 }
 
-/** A list is removed whole. Of an access rule only the invalid part is, so that the other rules keep their index. */
+/** A list is removed whole. Of a rule or a provider only the invalid part is, so that the others keep their index. */
 function refusedPart(path: Path): Path {
-  if (path[0] === 'access' && path.length > 2) return path.slice(0, 3)
+  const isEntry = path[0] === 'access' || path[0] === 'oidc'
+  if (isEntry && typeof path[1] === 'number' && path.length > 2) return path.slice(0, 3)
   const index = path.findIndex((part) => typeof part === 'number')
   return index === -1 ? path : path.slice(0, index)
 }
@@ -44,9 +45,10 @@ function refusedPart(path: Path): Path {
 /** Quotes only the value of a setting that is not secret. A value in the place of a section may be anything. */
 function refusedValue({ path, message, input }: SchemaIssue): Problem {
   const written = formatPath(path)
+  const declared = written.replace(/^oidc\[\d+\]/, 'oidc')
   const mayQuote =
     path.at(-1) !== 'password' &&
-    SETTINGS.some((setting) => !setting.secret && isWithin(written, setting.path))
+    SETTINGS.some((setting) => !setting.secret && isWithin(declared, setting.path))
   return problem(written, mayQuote ? message + quote(input) : message)
 }
 
@@ -78,7 +80,8 @@ const PATHS: readonly string[] = [
 
 /** The nearest key of the same section, or else the same key of another section. */
 function nearestKey(section: string, key: string): string | undefined {
-  const prefix = section === '' ? '' : `${section.replace(/\[\d+\]/, '[]')}.`
+  const declared = section.replace(/^oidc\[\d+\]/, 'oidc').replace(/\[\d+\]/, '[]')
+  const prefix = section === '' ? '' : `${declared}.`
   const siblings = PATHS.filter((path) => path.startsWith(prefix)).map(
     (path) => path.slice(prefix.length).split(/[.[]/)[0] ?? '',
   )

@@ -5,13 +5,22 @@ import { readFileSync } from 'node:fs'
 import { codeOf } from '../../lib/errors.ts'
 import { nameOf, problem, type Problem } from './problem.ts'
 import { SETTINGS } from '../schema/schema.ts'
-import { isTree, removeAt, setAt, valueAt, type Tree } from './tree.ts'
+import { isTree, removeAt, sectionsAt, setAt, valueAt, type Tree } from './tree.ts'
 
 /** Replaces each file name in `tree` by the content of the file. */
 export function readSecretFiles(tree: Tree): readonly Problem[] {
   const routes = valueAt(tree, 'desktop.routes')
+  const secrets = SETTINGS.filter(({ secret }) => secret).map(({ path }) => path)
   return [
-    ...SETTINGS.filter(({ secret }) => secret).flatMap(({ path }) => putSecret(tree, path, path)),
+    ...secrets
+      .filter((path) => !path.startsWith('oidc.'))
+      .flatMap((path) => putSecret(tree, path, path)),
+    ...sectionsAt(tree, 'oidc').flatMap(({ path: place, section }) =>
+      secrets
+        .filter((path) => path.startsWith('oidc.'))
+        .map((path) => path.slice('oidc.'.length))
+        .flatMap((path) => putSecret(section, path, `${place}.${path}`)),
+    ),
     ...(Array.isArray(routes) ? routes : []).flatMap((route, index) =>
       isTree(route) ? putSecret(route, 'password', `desktop.routes[${index}].password`) : [],
     ),

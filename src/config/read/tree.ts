@@ -10,6 +10,18 @@ export function isTree(value: unknown): value is Tree {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** The maps at a key that holds one map or a list of maps, with their paths. */
+export function sectionsAt(
+  tree: Tree,
+  key: string,
+): readonly { readonly path: string; readonly section: Tree }[] {
+  const value = tree[key]
+  if (isTree(value)) return [{ path: key, section: value }]
+  return (Array.isArray(value) ? value : []).flatMap((section, index) =>
+    isTree(section) ? [{ path: `${key}[${index}]`, section }] : [],
+  )
+}
+
 /** Turns `['access', 0, 'role']` into `access[0].role`. */
 export function formatPath(path: Path): string {
   return path.reduce<string>((text, part) => {

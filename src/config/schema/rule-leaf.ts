@@ -17,6 +17,7 @@ const claimValues = z.preprocess(
 )
 
 const match = map({
+  provider: list(line).prefault([]),
   groups: list(line).prefault([]),
   emails: list(email).prefault([]),
   emailDomains: list(emailDomain).prefault([]),

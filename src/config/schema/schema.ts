@@ -11,8 +11,8 @@ import { desktopSchema } from './schema-desktop.ts'
 import { limitsSchema } from './schema-limits.ts'
 import { oidcSchema } from './schema-oidc.ts'
 import { sessionSchema } from './schema-session.ts'
-import { byDefault, optional, required, settingsOf, type Setting } from './setting.ts'
-import { email, emailDomain } from './sign-in-leaves.ts'
+import { byDefault, oneOrMore, optional, required, settingsOf, type Setting } from './setting.ts'
+import { anyone, email, emailDomain } from './sign-in-leaves.ts'
 import type { Path, Tree } from '../read/tree.ts'
 import { publicOrigin } from './web-leaves.ts'
 import type { WrittenSettings } from './written-settings.ts'
@@ -65,7 +65,7 @@ const schema: z.ZodType<WrittenSettings> = map({
       meaning: 'File with the PEM private key of the public listener. Requires `tls.certFile`.',
     }),
   }).prefault({}),
-  oidc: oidcSchema.prefault({}),
+  oidc: oneOrMore('oidc', oidcSchema).prefault({}),
   session: sessionSchema.prefault({}),
   allowGroups: optional(list(line), 'none', {
     env: 'GATEWAY_ALLOW_GROUPS',
@@ -80,10 +80,10 @@ const schema: z.ZodType<WrittenSettings> = map({
     meaning:
       'Domains whose people may control the desktop: the part of an address after its one `@`, whole, without wildcards.',
   }),
-  allowAnyone: byDefault(flag, 'false', {
+  allowAnyone: byDefault(anyone, 'false', {
     env: 'GATEWAY_ALLOW_ANYONE',
     meaning:
-      '`true` lets any signed-in person control the desktop. Without this and without any rule, the gateway does not start.',
+      '`true` lets any signed-in person control the desktop. At a provider where anybody can open an account, `true` is not enough: write `everyone-at-google` (`-gitlab`, `-gitea`, `-codeberg`; several with commas). Without this and without any rule, the gateway does not start.',
   }),
   viewGroups: optional(list(line), 'none', {
     env: 'GATEWAY_VIEW_GROUPS',

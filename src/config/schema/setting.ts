@@ -49,6 +49,28 @@ export function optional<T>(
   return schema
 }
 
+const sections = new WeakMap<z.core.$ZodType, z.core.$ZodType>()
+
+/** One map with the keys of `section`, or a list of such maps. It is read as a list, each with its path in the settings. */
+export function oneOrMore<T>(
+  key: string,
+  section: z.ZodType<T>,
+): z.ZodType<readonly (T & { readonly path: string })[]> {
+  const one = section.transform((value) => [{ ...value, path: key }])
+  const many = z
+    .array(section)
+    .min(1, 'must not be an empty list')
+    .transform((values) => values.map((value, index) => ({ ...value, path: `${key}[${index}]` })))
+  const schema = z.unknown().transform((input, { issues }) => {
+    const read = (Array.isArray(input) ? many : one).safeParse(input, { reportInput: true })
+    if (read.success) return read.data
+    issues.push(...(read.error.issues as z.core.$ZodRawIssue[]))
+    return z.NEVER
+  })
+  sections.set(schema, section)
+  return schema
+}
+
 /** One leaf of the schema, and where it can be set. */
 export interface Setting {
   /** Its place in the YAML file: `session.maxLifetime`. */
@@ -65,7 +87,8 @@ export interface Setting {
 export function settingsOf(schema: z.core.$ZodType, path = ''): readonly Setting[] {
   const entry = entries.get(schema)
   if (entry !== undefined) return [{ ...entry, path, secret: entry.secret ?? false }]
-  const inner = schema instanceof z.ZodPrefault ? schema.unwrap() : schema
+  const unwrapped = schema instanceof z.ZodPrefault ? schema.unwrap() : schema
+  const inner = sections.get(unwrapped) ?? unwrapped
   if (!(inner instanceof z.ZodObject)) throw new Error(`${path} has no metadata`)
   return Object.entries(inner.shape).flatMap(([key, child]) =>
     settingsOf(child as z.core.$ZodType, path === '' ? key : `${path}.${key}`),

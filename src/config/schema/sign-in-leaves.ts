@@ -4,6 +4,7 @@ import * as z from 'zod'
 
 import { parseDomain, parseEmailAddress } from '../../lib/email-address.ts'
 import { text } from './leaf.ts'
+import { publicOrigin } from './web-leaves.ts'
 
 /** Scopes, normalised to single spaces. Without `openid` the request is not OpenID Connect (Core 1.0 3.1.2.1). */
 export const scopes: z.ZodType<string> = text('must be text', (written, refuse) => {
@@ -48,9 +49,41 @@ export const authorizationParams: z.ZodType<Readonly<Record<string, string>>> = 
 function refuseParameter(name: string, value: string): string | undefined {
   if (name === 'scope') return 'must be removed; set GATEWAY_OIDC_SCOPES (oidc.scopes) instead'
   if (RESERVED.has(name)) return 'must be removed; the gateway sets this parameter itself'
-  if (name === 'max_age' && !/^\d{1,9}$/.test(value)) return 'must be a whole number of seconds'
+  if (name === 'max_age' && value !== '' && !/^\d{1,9}$/.test(value))
+    return 'must be a whole number of seconds'
   return undefined
 }
+
+/** A name that can be a part of a path and of a metric label. */
+export const providerName: z.ZodType<string> = text('must be text', (written, refuse) =>
+  /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/.test(written)
+    ? written
+    : refuse('must be lower-case letters, digits and hyphens, at most 32, such as staff'),
+)
+
+/** True, false, or the origin of Microsoft Graph: https, or http on loopback. */
+export const graph: z.ZodType<boolean | URL> = z.preprocess(
+  (input) => (input === true || input === false ? String(input) : input),
+  text('must be true, false or an origin', (written, refuse) => {
+    if (written === 'true' || written === 'false') return written === 'true'
+    const read = publicOrigin.safeParse(written)
+    return read.success
+      ? read.data
+      : refuse('must be true, false or an origin such as https://graph.microsoft.us')
+  }),
+)
+
+/** False; true; or the words for the providers whose every user is meant (presets.ts). */
+export const anyone: z.ZodType<boolean | readonly string[]> = z.preprocess(
+  (input) => (input === true || input === false ? String(input) : input),
+  text('must be true, false or a word such as everyone-at-google', (written, refuse) => {
+    if (written === 'true' || written === 'false') return written === 'true'
+    const words = written.split(',').map((word) => word.trim())
+    return words.every((word) => word.startsWith('everyone-at-'))
+      ? words
+      : refuse('must be true, false or a word such as everyone-at-google')
+  }),
+)
 
 /** One person's address, in the form that is compared with the provider's (lib/email-address.ts). */
 export const email: z.ZodType<string> = text('must be an e-mail address', (written, refuse) => {

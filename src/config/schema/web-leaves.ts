@@ -53,6 +53,33 @@ export const issuer: z.ZodType<URL> = text(
   withoutSecrets,
 )
 
+/** An address at the provider. */
+export const providerUrl: z.ZodType<URL> = text(
+  'must be an https URL',
+  (written, refuse) => {
+    const url = URL.parse(written)
+    if (url === null || !isSafe(url)) return refuse('must be an https URL, or http on loopback')
+    return url.username === '' && url.password === '' && url.hash === ''
+      ? url
+      : refuse('must be a URL without user name, password or fragment')
+  },
+  withoutSecrets,
+)
+
+/** A forward proxy, or `none`. The text keeps user name and password. */
+export const proxy: z.ZodType<string> = text(
+  'must be the URL of a proxy, or none',
+  (written, refuse) => {
+    if (written === 'none') return written
+    const url = URL.parse(/^[a-z]+:\/\//i.test(written) ? written : `http://${written}`)
+    const isProxy = url !== null && /^https?:$/.test(url.protocol) && url.pathname === '/'
+    return isProxy
+      ? url.href
+      : refuse('must be the URL of a proxy such as http://proxy.example.com:3128, or none')
+  },
+  () => undefined,
+)
+
 /** The pattern refuses what URL() would silently repair or drop: `\`, an empty `?`, blanks. */
 function parseOrigin(written: string): URL | undefined {
   if (!/^https?:\/\/[^/?#@\\\s]+\/?$/i.test(written)) return undefined

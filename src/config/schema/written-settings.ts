@@ -1,7 +1,14 @@
 // The settings as written, after each was validated by itself. check-together.ts and access-rules.ts check them against
 // each other. assemble-settings.ts turns them into `Settings`.
 
-import type { DesktopTls, Permission, Role, RuleMatch, Settings } from '../config.ts'
+import type {
+  DesktopTls,
+  Permission,
+  ProviderSettings,
+  Role,
+  RuleMatch,
+  Settings,
+} from '../config.ts'
 
 /** One entry of the YAML list `access`. */
 export interface WrittenRule {
@@ -32,22 +39,37 @@ type WithOptional<T, K extends keyof T> = Omit<T, K> & { readonly [P in K]?: T[P
 
 type Unchanged = 'listen' | 'adminListen' | 'loginLimit' | 'ui' | 'drain' | 'logLevel'
 
+/** The map `oidc`, or an entry of that list. */
+export type WrittenProvider = WithOptional<
+  Omit<ProviderSettings, 'callbackPath' | 'groupsFromGraph' | 'endpoints' | 'proxy'> & {
+    readonly groupsFromGraph: boolean | URL
+    readonly endpoints: Partial<ProviderSettings['endpoints']>
+    /** A URL, or `none`. */
+    readonly proxy?: string | undefined
+  },
+  | 'name'
+  | 'label'
+  | 'preset'
+  | 'issuer'
+  | 'clientId'
+  | 'clientSecret'
+  | 'clientAuth'
+  | 'privateKeyFile'
+  | 'privateKeyId'
+  | 'federatedTokenFile'
+  | 'groupsSeparator'
+  | 'authorizationParams'
+  | 'caFile'
+>
+
 export interface WrittenSettings extends Pick<Settings, Unchanged> {
   readonly publicUrl?: URL | undefined
   readonly trustedProxies?: Settings['trustedProxies'] | undefined
   readonly adminHosts?: Settings['adminHosts'] | undefined
   readonly adminToken?: string | undefined
   readonly tls: { readonly certFile?: string | undefined; readonly keyFile?: string | undefined }
-  readonly oidc: WithOptional<
-    Settings['oidc'],
-    | 'issuer'
-    | 'clientId'
-    | 'clientSecret'
-    | 'clientAuth'
-    | 'privateKeyFile'
-    | 'authorizationParams'
-    | 'caFile'
-  >
+  /** `path` is `oidc`, or `oidc[0]` in a list. */
+  readonly oidc: readonly (WrittenProvider & { readonly path: string })[]
   readonly session: WithOptional<Omit<Settings['session'], 'secrets'>, 'storeCaFile'> & {
     readonly secret?: Settings['session']['secrets'] | undefined
   }
@@ -55,7 +77,7 @@ export interface WrittenSettings extends Pick<Settings, Unchanged> {
   readonly allowGroups?: readonly string[] | undefined
   readonly allowEmails?: readonly string[] | undefined
   readonly allowEmailDomains?: readonly string[] | undefined
-  readonly allowAnyone: boolean
+  readonly allowAnyone: boolean | readonly string[]
   readonly viewGroups?: readonly string[] | undefined
   readonly viewEmails?: readonly string[] | undefined
   readonly clipboardIn: Permission

@@ -32,17 +32,23 @@ describe('loading the settings', () => {
       trustedProxies: [],
       loginLimit: { count: 30, windowMs: 60_000 },
       tls: undefined,
-      oidc: {
-        clientId: 'ghostwire',
-        clientSecret: undefined,
-        clientAuth: undefined,
-        privateKeyFile: undefined,
-        scopes: 'openid profile email',
-        authorizationParams: {},
-        groupsClaim: 'groups',
-        emailVerified: 'required',
-        caFile: undefined,
-      },
+      providers: [
+        {
+          name: 'oidc',
+          label: 'login.example.com',
+          callbackPath: '/oauth2/callback',
+          preset: undefined,
+          clientId: 'ghostwire',
+          clientSecret: undefined,
+          clientAuth: undefined,
+          privateKeyFile: undefined,
+          scopes: 'openid profile email',
+          authorizationParams: {},
+          groupsClaim: 'groups',
+          emailVerified: 'required',
+          caFile: undefined,
+        },
+      ],
       session: {
         secrets: [SECRET],
         store: 'memory',
@@ -67,7 +73,7 @@ describe('loading the settings', () => {
       logLevel: 'info',
     })
     expect(settings.publicUrl.origin).toBe('https://desk.example.com')
-    expect(settings.oidc.issuer.href).toBe('https://login.example.com/realms/staff')
+    expect(settings.providers[0]?.issuer.href).toBe('https://login.example.com/realms/staff')
     expect(settings.desktop.url.origin).toBe('http://desktop:6901')
   })
 
@@ -77,7 +83,7 @@ describe('loading the settings', () => {
       expect(settings).toHaveProperty(key)
     }
     for (const key of ['clientSecret', 'clientAuth', 'privateKeyFile', 'caFile']) {
-      expect(settings.oidc).toHaveProperty(key)
+      expect(settings.providers[0]).toHaveProperty(key)
     }
     expect(settings.session).toHaveProperty('storeCaFile')
     expect(settings.desktop).toHaveProperty('csp')
@@ -106,7 +112,7 @@ describe('loading the settings', () => {
     const settings = settingsFrom({ ...COMPLETE, GATEWAY_OIDC_SCOPES: 'openid groups' }, yaml)
     expect(settings).toMatchObject({
       logLevel: 'debug',
-      oidc: { groupsClaim: 'roles', scopes: 'openid groups' },
+      providers: [{ groupsClaim: 'roles', scopes: 'openid groups' }],
     })
   })
 

@@ -1,62 +1,64 @@
-import { readFileSync } from 'node:fs'
+// docs/providers/: a page for each preset, whose settings load.
+
+import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { parse } from 'yaml'
+import { PRESET_NAMES } from '../../../src/config/presets.ts'
 import { COMPLETE, load, SECRET, writeFile } from './loading.ts'
 
-interface Preset {
-  readonly shape?: string
-  readonly scopes?: string
-  readonly authorizationParams?: Readonly<Record<string, string>>
-  readonly emailVerified?: string
-}
+const FOLDER = 'docs/providers'
+/** Pages about all providers. */
+const OTHERS: readonly string[] = ['README.md', 'interop.md']
 
-interface Written {
-  readonly oidc: Preset & { readonly issuer: string }
-}
+const pages = readdirSync(FOLDER)
+  .filter((name) => !OTHERS.includes(name))
+  .map((name) => ({
+    preset: name.replace(/\.md$/, ''),
+    text: readFileSync(`${FOLDER}/${name}`, 'utf8'),
+  }))
+const overview = readFileSync(`${FOLDER}/README.md`, 'utf8')
 
-const page = readFileSync('docs/providers.md', 'utf8')
-const presets = parse(readFileSync('chart/providers.yaml', 'utf8')) as Record<string, Preset>
-
-/** Heading → the provider's name in the chart. */
-const NAMES: Readonly<Record<string, string>> = {
-  Keycloak: 'keycloak',
-  'Microsoft Entra ID': 'entra',
-  Google: 'google',
-  Okta: 'okta',
-  Auth0: 'auth0',
-  GitLab: 'gitlab',
-  authentik: 'authentik',
-}
-
-const examples = [...page.matchAll(/^## ([^\n]+)\n\n```yaml\n(.*?)^```$/gms)].map(
-  ([, title = '', yaml = '']) => ({ title, yaml }),
-)
-
-it('docs/providers.md has every provider that the chart knows', () => {
-  expect(examples.map(({ title }) => NAMES[title])).toEqual(
-    Object.keys(presets).filter((name) => !['oidc', 'github'].includes(name)),
+const examplesIn = (text: string): string[] =>
+  [...text.matchAll(/^( *)```yaml\n(.*?)^ *```$/gms)].map(([, indent = '', yaml = '']) =>
+    yaml.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
   )
+
+function loadExample(yaml: string) {
+  const file = writeFile('secret', SECRET)
+  const {
+    GATEWAY_OIDC_ISSUER: _,
+    GATEWAY_OIDC_CLIENT_ID: __,
+    GATEWAY_ALLOW_GROUPS: ___,
+    ...env
+  } = COMPLETE
+  const hasRule = /^(?:allow|access)/m.test(yaml)
+  const rules = hasRule ? yaml : `${yaml}\nallowEmails: [anna@example.com]`
+  const viewer = {
+    GATEWAY_DESKTOP_VIEWER_USERNAME: 'viewer',
+    GATEWAY_DESKTOP_VIEWER_PASSWORD: 'viewer-password',
+  }
+  return load({ ...env, ...viewer }, rules.replaceAll(/\/run\/secrets\/\S+/g, file))
+}
+
+it('every preset has a page, and the overview links to it', () => {
+  expect(pages.map(({ preset }) => preset).sort()).toEqual([...PRESET_NAMES].sort())
+  for (const preset of PRESET_NAMES) {
+    expect(overview).toMatch(new RegExp(`\\(${preset}\\.md\\) \\| \`${preset}\``))
+  }
 })
 
-describe.each(examples)('its settings for $title', ({ title, yaml }) => {
-  it('load without problems or warnings', () => {
-    const file = writeFile('secret', SECRET)
-    const { GATEWAY_OIDC_ISSUER: _, GATEWAY_OIDC_CLIENT_ID: __, ...env } = COMPLETE
-    const result = load(env, yaml.replaceAll(/\/run\/secrets\/\S+/g, file))
-    expect(result).toMatchObject({ ok: true, warnings: [] })
+describe.each(pages)('the page of $preset', ({ preset, text }) => {
+  it('has settings with the preset that load without problems or warnings', () => {
+    const examples = examplesIn(text)
+    expect(examples.length).toBeGreaterThan(0)
+    for (const yaml of examples) {
+      expect(yaml).toContain(`preset: ${preset}\n`)
+      expect(loadExample(yaml)).toMatchObject({ ok: true, warnings: [] })
+    }
   })
+})
 
-  it('equal the settings that the chart renders', () => {
-    const { oidc } = parse(yaml) as Written
-    const {
-      shape = '',
-      scopes,
-      authorizationParams,
-      emailVerified,
-    } = presets[NAMES[title] ?? ''] ?? {}
-    expect(oidc.issuer).toMatch(new RegExp(shape))
-    expect(oidc.scopes).toBe(scopes)
-    expect(oidc.emailVerified).toBe(emailVerified)
-    expect(oidc.authorizationParams ?? {}).toMatchObject(authorizationParams ?? {})
-  })
+it('the examples of the overview load', () => {
+  const examples = examplesIn(overview)
+  expect(examples.length).toBeGreaterThan(0)
+  for (const yaml of examples) expect(loadExample(yaml)).toMatchObject({ ok: true, warnings: [] })
 })

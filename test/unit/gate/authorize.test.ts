@@ -8,6 +8,7 @@ import { createLog } from '../../../src/observability/log.ts'
 import { createMetrics } from '../../../src/observability/metrics.ts'
 import { createCookies } from '../../../src/session/cookie.ts'
 import type { Lookup, Session } from '../../../src/session/session.ts'
+import type { Provider } from '../../../src/oidc/provider.ts'
 import type { Sessions } from '../../../src/session/sessions.ts'
 
 const COOKIE = '__Host-ghostwire=abc'
@@ -20,7 +21,7 @@ const session = {
 function rule(more: Partial<AccessRule> = {}): AccessRule {
   return {
     id: 'ops',
-    match: { groups: ['ops'], emails: [], emailDomains: [], claims: {} },
+    match: { provider: [], groups: ['ops'], emails: [], emailDomains: [], claims: {} },
     role: 'control',
     clipboardIn: 'deny',
     downloads: 'allow',
@@ -55,6 +56,7 @@ function setUp(access: readonly AccessRule[] = [rule()]) {
   closing.push(() => desktop.close())
   const sessions = {
     find: vi.fn<(cookie: string) => Promise<Lookup>>(async () => ({ state: 'live', session })),
+    end: vi.fn<Sessions['end']>(async () => true),
   }
   const revalidation = {
     dueAt: () => undefined,
@@ -64,6 +66,7 @@ function setUp(access: readonly AccessRule[] = [rule()]) {
     })),
     settled: async () => {},
   }
+  const providers = { of: (): Provider | undefined => ({}) as Provider }
   const lines: Record<string, unknown>[] = []
   const output = new Writable({
     write(chunk: Buffer, _, done) {
@@ -76,6 +79,7 @@ function setUp(access: readonly AccessRule[] = [rule()]) {
     settings,
     cookies: createCookies(settings.current.publicUrl),
     sessions: sessions as unknown as Sessions,
+    providers,
     revalidation,
     desktop,
     metrics,
@@ -88,7 +92,7 @@ function setUp(access: readonly AccessRule[] = [rule()]) {
       [labels['decision'], labels['reason'], value].join(' '),
     )
   }
-  return { authorize, sessions, revalidation, desktop, lines, counted }
+  return { authorize, sessions, providers, revalidation, desktop, lines, counted }
 }
 
 describe('whoever has no session', () => {
@@ -102,6 +106,14 @@ describe('whoever has no session', () => {
       expect(await counted()).toEqual(['unauthenticated no-session 1'])
     },
   )
+
+  it('at a provider that is no longer in the settings has no session either', async () => {
+    const { authorize, sessions, providers } = setUp()
+    providers.of = () => undefined
+    const outcome = { outcome: 'unauthenticated', ended: 'access-withdrawn' }
+    expect(await authorize(COOKIE, '/')).toEqual(outcome)
+    expect(sessions.end).toHaveBeenCalledExactlyOnceWith('one', 'access-withdrawn')
+  })
 
   it('by the store is told apart from whose session has ended', async () => {
     const { authorize, sessions, revalidation, counted } = setUp()

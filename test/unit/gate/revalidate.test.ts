@@ -4,6 +4,7 @@ import type { AccessRule, Settings } from '../../../src/config/config.ts'
 import { createRevalidation } from '../../../src/gate/revalidate.ts'
 import { createLog } from '../../../src/observability/log.ts'
 import { createMetrics } from '../../../src/observability/metrics.ts'
+import type { Provider } from '../../../src/oidc/provider.ts'
 import type { RefreshOutcome } from '../../../src/oidc/refresh.ts'
 import { createMemoryStore } from '../../../src/session/memory-store.ts'
 import type { Lookup, Session, Vault } from '../../../src/session/session.ts'
@@ -29,6 +30,7 @@ const COOKIE = 'a cookie'
 const LEASE = 'refresh one'
 
 const identity: Session['identity'] = {
+  provider: 'oidc',
   iss: 'https://id.example.com',
   sub: 'alice',
   sid: undefined,
@@ -63,7 +65,7 @@ const refreshed: RefreshOutcome = {
 }
 const OPS: AccessRule = {
   id: 'ops',
-  match: { groups: ['ops'], emails: [], emailDomains: [], claims: {} },
+  match: { provider: [], groups: ['ops'], emails: [], emailDomains: [], claims: {} },
   role: 'view',
   clipboardIn: 'deny',
   downloads: 'allow',
@@ -103,7 +105,7 @@ function setUp(more: { access?: readonly AccessRule[] } = {}) {
     settings,
     sessions: sessions as unknown as Sessions,
     store,
-    refresh,
+    providers: { of: () => ({ settings: { name: 'oidc' }, refresh }) as unknown as Provider },
     onRenewed,
     metrics,
     log: createLog('debug', output),

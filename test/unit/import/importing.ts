@@ -69,7 +69,7 @@ export const NOT_YET: readonly string[] = [
   'oidc.kind',
   'oidc.label',
   'oidc.endpoints',
-].filter((path) => !SETTINGS.some((setting) => setting.path === path))
+].filter((known) => !SETTINGS.some(({ path }) => path === known || path.startsWith(`${known}.`)))
 
 /** The problems of the printed settings, with real files in place of the secrets. */
 export function problemsOf(stdout: string): readonly string[] {

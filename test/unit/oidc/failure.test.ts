@@ -115,10 +115,9 @@ it.each([
       metrics,
       audit: createAudit(output, undefined, Date.now, () => {}),
       log: createLog('debug', output),
-      clientAuth: () => 'client_secret_basic',
     },
   )
-  report({ requestId: 'r', address: '192.0.2.1', reason, cause: 'why' })
+  report({ requestId: 'r', address: '192.0.2.1', provider: undefined, reason, cause: 'why' })
   const { values } = await metrics.logins.get()
   expect(values).toMatchObject([{ labels: { outcome: 'failed', reason }, value: 1 }])
   expect(lines).toMatchObject([

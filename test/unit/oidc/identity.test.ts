@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { addUserinfo, claimAt, toIdentity } from '../../../src/oidc/identity.ts'
 
 const options = {
+  provider: 'oidc',
   groupsClaim: 'groups',
   emailVerified: 'required',
   claimNames: new Set<string>(),
@@ -26,6 +27,17 @@ describe('groups', () => {
   ])('%j becomes %j', (groups, expected) => {
     expect(toIdentity({ ...base, groups }, options).groups).toEqual(expected)
   })
+
+  it.each([
+    ['comma', 'ops, on call,,dev', ['ops', 'on call', 'dev']],
+    ['space', ' ops  on-call ', ['ops', 'on-call']],
+    ['comma', ['a,b'], ['a,b']],
+  ] as const)(
+    'as one text are split at each %s if the operator says so',
+    (groupsSeparator, groups, names) => {
+      expect(toIdentity({ ...base, groups }, { ...options, groupsSeparator }).groups).toEqual(names)
+    },
+  )
 
   it('are found at a dotted path, and under a name that has dots in it', () => {
     const nested = {
@@ -96,6 +108,7 @@ it('keeps the claims that rules name, as lists of text, and no other', () => {
 it('keeps names that are texts, and none that are empty', () => {
   const claims = { ...base, sid: 's', name: 'Alice', preferred_username: '', email: 5 }
   expect(toIdentity(claims, options)).toEqual({
+    provider: 'oidc',
     ...base,
     sid: 's',
     name: 'Alice',

@@ -2,7 +2,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Client } from '../../../src/net/forwarded.ts'
 import { createLoginLimiter } from '../../../src/net/limits.ts'
 import type { FailedLogin } from '../../../src/oidc/failure.ts'
-import { createBeginLogin, mostAge, type LoginRequest } from '../../../src/oidc/login.ts'
+import { mostAge } from '../../../src/oidc/authorization-request.ts'
+import { createBeginLogin, type LoginRequest } from '../../../src/oidc/login.ts'
+import { createProvider } from '../../../src/oidc/provider.ts'
+import { createProviders } from '../../../src/oidc/providers.ts'
 import type { LoginState, LoginStates } from '../../../src/session/login-state.ts'
 import {
   createTestRelyingParty,
@@ -58,7 +61,9 @@ function setUp({
   } as unknown as LoginStates
   const beginLogin = createBeginLogin({
     settings: own.settings,
-    relyingParty: own.relyingParty,
+    providers: createProviders([
+      createProvider(own.relyingParty, { settings: own.settings, now: () => NOW }),
+    ]),
     loginStates,
     limiter: createLoginLimiter(
       () => ({ count: limit, windowMs: 60_000 }),
@@ -66,7 +71,6 @@ function setUp({
     ),
     reportFailed: (failed) => reported.push(failed),
     reauthenticateSince: async () => authenticatedAfter,
-    now: () => NOW,
     log: own.log,
   })
   return { beginLogin, begun, reported, looked }
@@ -98,6 +102,7 @@ describe('an authorization request', () => {
     })
     expect(begun).toEqual([
       {
+        provider: 'oidc',
         nonce: parameters['nonce'],
         codeVerifier: expect.stringMatching(/^[\w-]{43}$/) as string,
         returnTo: '/a?b=c',
@@ -121,11 +126,9 @@ describe('an authorization request', () => {
   })
 
   it('carries what the operator adds', async () => {
-    const { current } = parts.settings
-    const { oidc } = current
     const authorizationParams = { max_age: '60', hd: 'example.com', prompt: 'consent' }
-    const settings = { current: { ...current, oidc: { ...oidc, authorizationParams } } }
-    const own = { ...parts, settings }
+    const provider = { ...parts.relyingParty.provider, authorizationParams }
+    const own = { ...parts, relyingParty: { ...parts.relyingParty, provider } }
     expect((await parametersOf({}, { parts: own })).parameters).toMatchObject(authorizationParams)
     expect((await parametersOf({ prompt: 'login' }, { parts: own })).parameters).toMatchObject({
       prompt: 'login',
@@ -178,7 +181,13 @@ describe('no login begins', () => {
     expect(await beginLogin(request)).toEqual({ outcome: 'login-loop' })
     expect(begun).toEqual([])
     expect(reported).toEqual([
-      { requestId: 'r', address: '192.0.2.1', reason: 'login-loop', cause: undefined },
+      {
+        requestId: 'r',
+        address: '192.0.2.1',
+        provider: expect.anything() as unknown,
+        reason: 'login-loop',
+        cause: undefined,
+      },
     ])
     expect((await beginLogin({ ...request, automatic: false })).outcome).toBe('redirect')
     expect(looked).toEqual(['a=b'])

@@ -28,7 +28,7 @@ function parametersWith(idToken: string | undefined, of = session): Record<strin
 it('names the session that ends by its ID token', () => {
   expect(parametersWith('x.y.z')).toEqual({
     client_id: 'gateway',
-    post_logout_redirect_uri: `${PUBLIC_URL}/oauth2/sign_in?reason=signed-out`,
+    post_logout_redirect_uri: `${PUBLIC_URL}/oauth2/signed_out`,
     state: 'the-state',
     id_token_hint: 'x.y.z',
   })

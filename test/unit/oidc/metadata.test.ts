@@ -1,8 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { mistypedFields, withoutMistyped } from '../../../src/oidc/metadata.ts'
+import type { ProviderEndpoints } from '../../../src/config/config.ts'
+import { mistypedFields, cleanMetadata } from '../../../src/oidc/metadata.ts'
 
 const HTTPS = ['https:']
+const NONE: ProviderEndpoints = {
+  discovery: undefined,
+  authorization: undefined,
+  token: undefined,
+  userinfo: undefined,
+  jwks: undefined,
+  endSession: undefined,
+}
 const right = {
   issuer: 'https://id.example.com',
   authorization_endpoint: 'https://id.example.com/authorize',
@@ -49,7 +58,9 @@ describe('an answer', () => {
   it('loses the fields that cannot be used, and they are named', async () => {
     const named: unknown[] = []
     const bent = { ...right, jwks_uri: 5, prompt_values_supported: {}, other: { kept: true } }
-    const answer = await withoutMistyped(Response.json(bent), HTTPS, (fields) => named.push(fields))
+    const answer = await cleanMetadata(Response.json(bent), HTTPS, NONE, (fields) =>
+      named.push(fields),
+    )
     const { jwks_uri, prompt_values_supported, ...kept } = bent
     expect([jwks_uri, prompt_values_supported]).toEqual([5, {}])
     expect(await answer.json()).toEqual(kept)
@@ -60,7 +71,7 @@ describe('an answer', () => {
     const onIgnored = (): void => expect.fail('nothing is ignored')
     for (const body of [JSON.stringify(right), 'null', '5', '<p>', '']) {
       const answer = new Response(body, { status: 203, headers: { 'x-from': 'op' } })
-      const same = await withoutMistyped(answer, HTTPS, onIgnored)
+      const same = await cleanMetadata(answer, HTTPS, NONE, onIgnored)
       expect([same.status, same.headers.get('x-from'), await same.text()]).toEqual([
         203,
         'op',
@@ -69,11 +80,24 @@ describe('an answer', () => {
     }
   })
 
+  it('gets the addresses that the operator gives, also in place of ones that cannot be used', async () => {
+    const inside = (path: string): URL => new URL(`https://id.internal/${path}`)
+    const own = { ...NONE, token: inside('t'), jwks: inside('j'), endSession: inside('e') }
+    const bent = { ...right, jwks_uri: 5 }
+    const answer = await cleanMetadata(Response.json(bent), HTTPS, own, () => {})
+    expect(await answer.json()).toEqual({
+      ...right,
+      token_endpoint: 'https://id.internal/t',
+      jwks_uri: 'https://id.internal/j',
+      end_session_endpoint: 'https://id.internal/e',
+    })
+  })
+
   it('of any JSON leaves nothing of a wrong type', async () => {
     const field = fc.constantFrom(...endpoints, ...lists)
     await fc.assert(
       fc.asyncProperty(fc.dictionary(field, fc.jsonValue()), async (body) => {
-        const answer = await withoutMistyped(Response.json(body), HTTPS, () => {})
+        const answer = await cleanMetadata(Response.json(body), HTTPS, NONE, () => {})
         const left = (await answer.json()) as Record<string, unknown>
         expect(mistypedFields(left, HTTPS)).toEqual([])
       }),

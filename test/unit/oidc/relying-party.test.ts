@@ -245,7 +245,7 @@ describe('a refresh', () => {
     const timeout = vi.spyOn(AbortSignal, 'timeout')
     const grant = { 'client-id': 'x' }
     await oidc.genericGrantRequest(configurationOf(parts), 'other', grant).catch(() => {})
-    expect(timeout.mock.calls).toEqual([[10_000]])
+    expect(timeout.mock.calls).toEqual([[30_000]])
     await refresh(parts)
     expect(timeout).toHaveBeenLastCalledWith(60_000)
   })

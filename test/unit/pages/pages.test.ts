@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { FAILURES } from '../../../src/messages/failures.ts'
+import { deniedPage } from '../../../src/pages/denied-page.ts'
 import {
-  deniedPage,
   failurePage,
   signedOutHerePage,
   signInPage,
@@ -74,11 +74,12 @@ describe.each(pages)('the page %s', (name, page) => {
     )
   })
 
-  it('has one top-level heading, a language, a landmark and one button', () => {
+  it('has one top-level heading, a language, a landmark and one button, or one for each choice', () => {
     expect(page.html).toMatch(/^<!doctype html>\s*<html lang="en">/)
     expect(page.html.match(/<h1>/g)).toHaveLength(1)
     expect(page.html.match(/<main>/g)).toHaveLength(1)
-    expect(page.html.match(/class="button"/g)).toHaveLength(1)
+    const buttons = page.html.match(/class="button"/g)?.length
+    expect(buttons).toBe(page.html.includes('class="choices"') ? 3 : 1)
     expect(page.html).toContain(`<title>${titleOf(page)} · Ghostwire Gateway</title>`)
   })
 
@@ -156,15 +157,28 @@ describe('signedOutHerePage', () => {
 })
 
 describe('deniedPage', () => {
-  const about = { who: 'Bob', requestId, returnTo: '/a b', hasSession: true }
+  const about = {
+    who: 'Bob',
+    requestId,
+    returnTo: '/a b',
+    hasSession: true,
+    reason: 'no-rule-matches',
+  } as const
 
   it('says what to do about an address that the provider has not verified', () => {
-    const page = deniedPage({ ...about, email: 'bob@example.com', isEmailUnverified: true })
+    const page = deniedPage({ ...about, email: 'bob@example.com', reason: 'email-not-verified' })
     expect(page.status).toBe(403)
     expect(titleOf(page)).toBe('Verify your e-mail address')
     expect(textOf(page)).toContain('oidc.emailVerified: assumed')
     expect(textOf(page)).not.toContain('not allowed')
     expect(targetsOf(page)[0]).toBe('/oauth2/start?prompt=login&rd=%2Fa+b')
+  })
+
+  it('tells the administrator what to do about groups that the provider leaves out', () => {
+    const page = deniedPage({ ...about, reason: 'groups-omitted' })
+    expect(titleOf(page)).toBe('Your groups are not known')
+    for (const cure of ['assigned to the application', 'groupsClaim: roles', 'groupsFromGraph'])
+      expect(textOf(page)).toContain(cure)
   })
 
   it('says who is signed in and offers another account', () => {
@@ -196,6 +210,7 @@ describe('failurePage', () => {
     ['provider-needs-you', 403],
     ['provider-error', 502],
     ['provider-unreachable', 503],
+    ['other-organisation', 403],
     ['provider-misconfigured', 502],
     ['provider-starting', 503],
     ['clock', 502],
@@ -229,6 +244,7 @@ describe('failurePage', () => {
     const target = {
       'sign-in': '/oauth2/start?rd=%2Fa',
       reauthenticate: '/oauth2/start?prompt=login&rd=%2Fa',
+      'choose-account': '/oauth2/start?prompt=select_account&rd=%2Fa',
       reload: '',
       desktop: '/',
     }[FAILURES[kind].next]
@@ -280,7 +296,14 @@ describe('a value from outside', () => {
   const shown = [
     signInPage({ returnTo: EVIL }),
     signOutPage({ who: EVIL }),
-    deniedPage({ who: EVIL, email: `e${EVIL}`, requestId: EVIL, returnTo: EVIL, hasSession: true }),
+    deniedPage({
+      who: EVIL,
+      email: `e${EVIL}`,
+      requestId: EVIL,
+      returnTo: EVIL,
+      hasSession: true,
+      reason: 'no-rule-matches',
+    }),
     failurePage({ kind: 'internal', requestId: EVIL, returnTo: EVIL }),
     failurePage({ kind: 'provider-error', requestId: EVIL, returnTo: EVIL }),
   ]
@@ -302,6 +325,7 @@ describe('a value from outside', () => {
       requestId,
       returnTo: '/',
       hasSession: true,
+      reason: 'no-rule-matches',
     })
     expect(page.html).toContain('<bdi>Bobexe.xy</bdi>')
     expect(page.html).toContain('<bdi>bob@example.com</bdi>')

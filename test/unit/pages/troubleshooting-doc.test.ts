@@ -13,7 +13,10 @@ const rows = [...page.matchAll(/^\| (`[^|]*`) \| ([\d, ]+) \|/gm)].flatMap(
 )
 
 it('docs/troubleshooting.md lists each reason once, with its status', () => {
-  const policy = ['no-rule-matches', 'email-not-verified'].map((reason) => [reason, 403])
+  const policy = ['no-rule-matches', 'email-not-verified', 'groups-omitted'].map((reason) => [
+    reason,
+    403,
+  ])
   const pages = Object.entries(FAILURES).map(([kind, { status }]) => [kind, status])
   expect(rows.toSorted()).toEqual([...policy, ...pages].toSorted())
 })

@@ -8,6 +8,7 @@ import { HOSTILE_ADDRESSES, WRITTEN_ADDRESSES } from './hostile-addresses.ts'
 
 function person(email: string): Identity {
   return {
+    provider: 'oidc',
     iss: 'https://id.example.com',
     sub: 'x',
     sid: undefined,

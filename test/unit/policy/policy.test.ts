@@ -10,6 +10,7 @@ import {
 import type { Identity, Session } from '../../../src/session/session.ts'
 
 const nobody: Identity = {
+  provider: 'oidc',
   iss: 'https://id.example.com',
   sub: 'x',
   sid: undefined,
@@ -28,7 +29,7 @@ const alice: Identity = {
 }
 
 function rule(match: Partial<RuleMatch> | undefined, more: Partial<AccessRule> = {}): AccessRule {
-  const empty = { groups: [], emails: [], emailDomains: [], claims: {} }
+  const empty = { provider: [], groups: [], emails: [], emailDomains: [], claims: {} }
   return {
     id: 'r',
     match: match === undefined ? undefined : { ...empty, ...match },
@@ -134,7 +135,7 @@ it('needs groups or an address only where some rule names one', () => {
     email: false,
   })
   expect(needsOf([rule({ emails: ['a@b.example'] })])).toEqual({ groups: false, email: true })
-  const all = { groups: ['a'], emails: ['a@b.example'], emailDomains: ['b.example'] }
+  const all = { provider: [], groups: ['a'], emails: ['a@b.example'], emailDomains: ['b.example'] }
   expect(needsOf([rule(all)])).toEqual({ groups: true, email: true })
 })
 

@@ -4,7 +4,13 @@ import { createLoginStates } from '../../../src/session/login-state.ts'
 
 const SECRET = 'a secret of at least thirty-two bytes, surely'
 const cookies = createCookies(new URL('https://desk.example.com'))
-const attempt = { nonce: 'n', codeVerifier: 'v', returnTo: '/here', authenticatedAfter: undefined }
+const attempt = {
+  provider: 'oidc',
+  nonce: 'n',
+  codeVerifier: 'v',
+  returnTo: '/here',
+  authenticatedAfter: undefined,
+}
 
 function setUp(start = Date.UTC(2026, 0, 1)) {
   const clock = { time: start }

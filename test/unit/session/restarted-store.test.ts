@@ -14,6 +14,7 @@ const WINDOW = 11_000
 const START = Date.UTC(2026, 0, 1)
 const opening = {
   identity: {
+    provider: 'oidc',
     iss: 'https://id.example.com',
     sub: 'alice',
     sid: 's1',

@@ -3,6 +3,7 @@ import { createSessionIndex } from '../../../src/session/session-index.ts'
 import type { Identity } from '../../../src/session/session.ts'
 
 const identity: Identity = {
+  provider: 'oidc',
   iss: 'https://id.example.com',
   sub: 'alice',
   sid: 's1',

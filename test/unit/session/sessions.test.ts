@@ -10,6 +10,7 @@ import { Sessions } from '../../../src/session/sessions.ts'
 const HOUR = 3_600_000
 const START = Date.UTC(2026, 0, 1)
 const identity: Identity = {
+  provider: 'oidc',
   iss: 'https://id.example.com',
   sub: 'alice',
   sid: 's1',
@@ -363,7 +364,7 @@ describe('a logout token that was honoured', () => {
     const iat = clock.time / 1_000
     const order = { iss: 'https://op.example', sub: 'alice', sid: undefined, iat, jti: 'one' }
     expect(await sessions.endByProvider(order, 'r')).toBe(0)
-    await sessions.markSeen({ jti: 'one', exp: iat + lifeMs / 1_000 })
+    await sessions.markSeen({ iss: order.iss, jti: 'one', exp: iat + lifeMs / 1_000 })
     clock.time += knownMs - 1
     expect(await sessions.endByProvider(order, 'r')).toBeUndefined()
     clock.time += 60_001
@@ -373,7 +374,11 @@ describe('a logout token that was honoured', () => {
   it('until a moment between two milliseconds is marked for whole ones, as Redis takes no others', async () => {
     const { sessions, clock, store } = setUp()
     const raise = vi.spyOn(store, 'raise')
-    await sessions.markSeen({ jti: 'one', exp: clock.time / 1_000 + 3_600.123_456_7 })
+    await sessions.markSeen({
+      iss: identity.iss,
+      jti: 'one',
+      exp: clock.time / 1_000 + 3_600.123_456_7,
+    })
     expect(raise.mock.calls.map(([, , ms]) => Number.isInteger(ms))).toEqual([true])
   })
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 
 import { COMPLETE, NO_RULES, problemsFrom, settingsFrom, VIEWER } from '../loading.ts'
 
-const ANY = { groups: [], emails: [], emailDomains: [], claims: {} }
+const ANY = { provider: [], groups: [], emails: [], emailDomains: [], claims: {} }
 const ALLOWED = { clipboardIn: 'allow', downloads: 'allow' }
 
 describe('the access lists', () => {

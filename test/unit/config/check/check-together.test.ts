@@ -56,7 +56,7 @@ describe('client authentication', () => {
     ['none', {}],
   ])('may be %s when the settings for it are given', (clientAuth, env) => {
     const settings = settingsFrom({ ...COMPLETE, ...env, GATEWAY_OIDC_CLIENT_AUTH: clientAuth })
-    expect(settings.oidc.clientAuth).toBe(clientAuth)
+    expect(settings.providers[0]?.clientAuth).toBe(clientAuth)
   })
 
   it.each([

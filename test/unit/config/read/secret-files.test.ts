@@ -21,6 +21,7 @@ describe('a secret in a file', () => {
     expect(secrets.map(({ path }) => path)).toEqual([
       'adminToken',
       'oidc.clientSecret',
+      'oidc.proxy',
       'session.secret',
       'desktop.password',
       'desktop.viewer.password',
@@ -34,7 +35,7 @@ describe('a secret in a file', () => {
     }
     expect(settingsFrom({ ...NO_SECRET, ...usernames, ...names })).toMatchObject({
       adminToken: SECRET,
-      oidc: { clientSecret: SECRET },
+      providers: [{ clientSecret: SECRET }],
       session: { secrets: [SECRET] },
       desktop: {
         credentials: {
@@ -53,8 +54,8 @@ describe('a secret in a file', () => {
     [' token ', ' token '],
   ])('loses only one newline at its end: %j', (content, token) => {
     const file = writeFile('secret', content)
-    const { oidc } = settingsFrom({ ...COMPLETE, GATEWAY_OIDC_CLIENT_SECRET_FILE: file })
-    expect(oidc.clientSecret).toBe(token)
+    const { providers } = settingsFrom({ ...COMPLETE, GATEWAY_OIDC_CLIENT_SECRET_FILE: file })
+    expect(providers[0]?.clientSecret).toBe(token)
   })
 
   it('may contain several session secrets, one per line', () => {

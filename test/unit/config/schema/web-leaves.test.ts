@@ -54,7 +54,9 @@ describe('oidc.issuer', () => {
     'http://localhost:9000/op',
     'https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0',
   ])('may be %s', (issuer) => {
-    expect(accepted('GATEWAY_OIDC_ISSUER', issuer).oidc.issuer.href).toBe(new URL(issuer).href)
+    expect(accepted('GATEWAY_OIDC_ISSUER', issuer).providers[0]?.issuer.href).toBe(
+      new URL(issuer).href,
+    )
   })
 
   it.each([
