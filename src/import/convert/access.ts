@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs'
 
+import { wordForEveryoneAt } from '../../config/presets.ts'
 import { parseDomain, parseEmailAddress } from '../../lib/email-address.ts'
 import type { Draft } from './draft.ts'
 import { convertGroups, type Alternative } from './groups.ts'
@@ -92,13 +93,6 @@ function readEmails(draft: Draft, file: string): readonly string[] {
   return emails
 }
 
-const PUBLIC: Readonly<Record<string, string>> = {
-  'accounts.google.com': 'google',
-  'gitlab.com': 'gitlab',
-  'gitea.com': 'gitea',
-  'codeberg.org': 'codeberg',
-}
-
 /** At some providers anybody can open an account; `allowAnyone` then has to name the provider. */
 function convertAnyone(draft: Draft, { preset, issuer }: KnownProvider): void {
   if (preset === 'github') {
@@ -109,14 +103,16 @@ function convertAnyone(draft: Draft, { preset, issuer }: KnownProvider): void {
     )
     return
   }
-  const name = PUBLIC[URL.parse(issuer ?? '')?.host ?? '']
-  const isOneOrganisation =
-    name === 'google' && draft.at('oidc.authorizationParams.hd') !== undefined
-  const isPublic = name !== undefined && !isOneOrganisation
-  const comment = isPublic
-    ? 'Anybody can open an account there. Better: allowEmails or allowEmailDomains.'
-    : 'Everybody who can sign in at the provider may control the desktop.'
-  draft.put('allowAnyone', isPublic ? `everyone-at-${name}` : true, comment)
+  const params = draft.at('oidc.authorizationParams')
+  const word = wordForEveryoneAt({
+    issuer: URL.parse(issuer ?? '') ?? undefined,
+    authorizationParams: params as Readonly<Record<string, string>> | undefined,
+  })
+  const comment =
+    word === undefined
+      ? 'Everybody who can sign in at the provider may control the desktop.'
+      : 'Anybody can open an account there. Better: allowEmails or allowEmailDomains.'
+  draft.put('allowAnyone', word ?? true, comment)
 }
 
 const LISTS = {

@@ -1,5 +1,6 @@
 // The provider and the client: `oidc`.
 
+import { PRESETS } from '../../config/presets.ts'
 import { knownProvider, type KnownProvider } from './known-providers.ts'
 import type { Draft } from './draft.ts'
 
@@ -9,7 +10,7 @@ const PRIVATE_KEY_FILE = '/run/secrets/client-key.pem'
 /** Returns what the rules need to know about the provider. */
 export function convertProvider(draft: Draft): KnownProvider {
   const provider = knownProvider(draft)
-  if (provider.preset !== undefined) draft.put('oidc.preset', provider.preset)
+  if (fits(provider)) draft.put('oidc.preset', provider.preset)
   if (provider.preset === 'github') draft.put('oidc.kind', 'oauth2')
   const label = draft.text('provider_display_name')
   if (label !== undefined) draft.put('oidc.label', label)
@@ -21,6 +22,14 @@ export function convertProvider(draft: Draft): KnownProvider {
   convertEndpoints(draft, provider)
   convertCa(draft)
   return provider
+}
+
+/** A preset refuses an issuer of another form; without it every issuer is accepted. */
+function fits({ preset, issuer }: KnownProvider): boolean {
+  if (preset === undefined) return false
+  const known = Object.entries(PRESETS).find(([name]) => name === preset)?.[1]
+  const url = URL.parse(issuer ?? '')
+  return url === null || known?.issuerForm === undefined || known.issuerForm.pattern.test(url.href)
 }
 
 function convertClient(draft: Draft): void {

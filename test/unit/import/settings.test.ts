@@ -164,6 +164,14 @@ describe('the provider', () => {
     expect(imported.stdout + imported.stderr).not.toContain('FAKE')
   })
 
+  it('has no preset if its issuer has another form than the preset wants', () => {
+    const issuer = 'oidc_issuer_url = "https://login.example.com/sso"'
+    expect(kind('keycloak-oidc', issuer)).not.toHaveProperty('preset')
+    expect(kind('keycloak-oidc', issuer.replace('sso', 'realms/a'))).toMatchObject({
+      preset: 'keycloak',
+    })
+  })
+
   it('keeps addresses that are given apart from discovery', () => {
     const oidc = kind(
       'oidc',
