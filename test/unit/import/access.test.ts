@@ -197,6 +197,20 @@ describe('groups', () => {
     },
   )
 
+  it.each(['github_users = "anna"', 'github_team = "desk"', 'github_repo = "acme/desk"'])(
+    'that cannot be carried over are not replaced by the addresses: %s',
+    (line) => {
+      const imported = without(
+        ['provider'],
+        'provider = "github"',
+        'email_domains = "example.com"',
+        line,
+      )
+      expect(rulesOf(imported)).toEqual({})
+      expect(imported.exitCode).toBe(2)
+    },
+  )
+
   it('of another provider restrict nobody in oauth2-proxy either, and are reported', () => {
     const imported = provider('oidc', 'github_org = "acme"')
     expect(rulesOf(imported)).toEqual({ allowAnyone: true })

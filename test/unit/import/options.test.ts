@@ -113,6 +113,17 @@ describe('each option', () => {
     },
   )
 
+  it.each([
+    ['cookie_samesite', 'strict', 2],
+    ['cookie_samesite', 'none', 0],
+    ['cookie_samesite', 'lax', 0],
+    ['cookie_csrf_samesite', 'strict', 2],
+    ['oidc_email_claim', 'upn', 2],
+    ['oidc_email_claim', 'email', 0],
+  ])('%s = %s leads to exit code %i', (key, value, exitCode) => {
+    expect(importWith(`${key} = "${value}"`).exitCode).toBe(exitCode)
+  })
+
   it('that says what the gateway does anyway is not in the report', () => {
     const builtIn = PLAIN_OPTIONS.filter(
       ({ builtIn, type }) => builtIn.length > 0 && type === 'flag',
