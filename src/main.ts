@@ -11,9 +11,19 @@ const USAGE = `ghostwire-gateway ${VERSION}
   --config FILE    YAML file with settings (default: $GATEWAY_CONFIG); the environment overrides it
   --check-config   check the settings, print them with secrets hidden, and exit
   --help, --version
+
+  import-oauth2-proxy FILE…   print settings made from a configuration of oauth2-proxy (--help says more)
 `
 
 async function main(): Promise<void> {
+  if (process.argv[2] === 'import-oauth2-proxy') {
+    const { importOauth2Proxy } = await import('./import/import-oauth2-proxy.ts')
+    const { exitCode, stdout, stderr } = importOauth2Proxy(process.argv.slice(3))
+    process.stderr.write(stderr)
+    process.stdout.write(stdout)
+    process.exitCode = exitCode
+    return
+  }
   const log = createLog('info', process.stdout)
   let args
   try {
