@@ -190,6 +190,8 @@ function pathOf(next: NextStep, returnTo: string): string {
       return startPath(returnTo)
     case 'reauthenticate':
       return startPath(returnTo, 'login')
+    case 'step-up':
+      return `/oauth2/start?${new URLSearchParams({ step_up: '1', rd: returnTo }).toString()}`
     case 'choose-account':
       return startPath(returnTo, 'select_account')
     case 'reload':

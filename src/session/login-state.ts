@@ -28,6 +28,10 @@ export interface LoginState {
   readonly authenticatedAfter: number | undefined
   /** Id of the session whose cookie the browser sent when the attempt began. */
   readonly sessionBefore: string | undefined
+  /** What the sign-in was begun for, and what the provider was asked for: a step-up. */
+  readonly stepUp?:
+    | { readonly acr: readonly string[]; readonly maxAge: number | undefined }
+    | undefined
   readonly createdAt: number
 }
 
