@@ -113,6 +113,7 @@ match; a part matches when one of its entries does.
 
 | key | meaning |
 |---|---|
+| \`match.provider\` | names of providers, if there are several (\`oidc.name\`) |
 | \`match.groups\` | groups of the person, as in the groups claim (\`oidc.groupsClaim\`) |
 | \`match.emails\` | whole addresses; case does not count |
 | \`match.emailDomains\` | what follows the \`@\`, whole; case does not count |
@@ -148,6 +149,10 @@ access:
     require: { acr: [phr, phrh], maxAge: 1h }
   - match: { groups: [ops] }
     role: view
+desktop:
+  viewer:
+    username: kasm_viewer
+    passwordFile: /run/secrets/viewer-password
 \`\`\`
 
 The lists work as rules too, in this order: \`allowGroups\`, \`allowEmails\`, \`allowEmailDomains\`, \`allowAnyone\`, \`viewGroups\`,

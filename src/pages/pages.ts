@@ -64,7 +64,7 @@ export function signInPage(about: {
           html`<li>
             <a class="button" href="${startPath(returnTo, prompt, name)}"
               >Sign in with <bdi>${visible(label)}</bdi></a
-            >${isLast ? html`<span class="small">You used this last time.</span>` : undefined}
+            >${isLast ? html`<span class="hint">You used this last time.</span>` : undefined}
           </li>`,
       )}
     </ul>`
