@@ -58,8 +58,10 @@ export interface LoginStates {
   clearRounds(): string
 }
 
+/** `gateway` is this gateway's id: another one with the same secret cannot use its login states (gateway-id.ts). */
 export function createLoginStates(
   secrets: readonly [string, ...string[]],
+  gateway: string,
   cookies: Cookies,
   now: () => number,
 ): LoginStates {
@@ -70,7 +72,7 @@ export function createLoginStates(
 
   async function recentRounds(cookieHeader: string | undefined): Promise<number[]> {
     const sealed = cookies.read(cookieHeader, roundsName)
-    const opened = sealed === undefined ? undefined : await sealer.open(sealed)
+    const opened = sealed === undefined ? undefined : await sealer.open(sealed, gateway)
     const times = (opened as { rounds?: number[] } | undefined)?.rounds ?? []
     return times.filter((time) => time > now() - ROUNDS_WINDOW_MS)
   }
@@ -85,7 +87,7 @@ export function createLoginStates(
         sessionBefore: sessionCookie === undefined ? undefined : sessionId(sessionCookie),
         createdAt,
       }
-      const [name, value] = [cookieName(login.state), await sealer.seal(login)]
+      const [name, value] = [cookieName(login.state), await sealer.seal(login, gateway)]
       const room = MAX_PENDING_BYTES - name.length - value.length
       const setCookies = surplus(cookieHeader, cookies, room).map((old) => cookies.clear(old))
       setCookies.push(cookies.set(name, value, LIFETIME_S))
@@ -101,7 +103,7 @@ export function createLoginStates(
         const isOld = hasExpired(createdAtOf(state), now())
         return isOld ? { outcome: 'expired', returnTo: undefined } : { outcome: 'missing' }
       }
-      const login = (await sealer.open(sealed)) as LoginState | undefined
+      const login = (await sealer.open(sealed, gateway)) as LoginState | undefined
       // Compare before the code is redeemed: the code of an attacker's sign-in must never reach the token endpoint.
       if (typeof login?.state !== 'string' || !sameText(login.state, state)) {
         return { outcome: 'forged' }
@@ -119,7 +121,11 @@ export function createLoginStates(
 
     async countRound(cookieHeader) {
       const rounds = [...(await recentRounds(cookieHeader)), now()].slice(-MAX_ROUNDS)
-      return cookies.set(roundsName, await sealer.seal({ rounds }), ROUNDS_WINDOW_MS / 1_000)
+      return cookies.set(
+        roundsName,
+        await sealer.seal({ rounds }, gateway),
+        ROUNDS_WINDOW_MS / 1_000,
+      )
     },
 
     async isLooping(cookieHeader) {
