@@ -19,7 +19,9 @@ export type ForbiddenReason = RefusalReason | 'owner-api' | 'downloads' | 'route
 export type Authorization =
   | {
       readonly outcome: 'granted'
+      /** As it was read: store-recovery.ts knows its record by this object. */
       readonly session: Session
+      /** The rights of this moment. Those in the session are those of the sign-in. */
       readonly role: Role
       readonly clipboardIn: Permission
       /** The session cookie. A stream needs it to re-validate the session at the provider. Never log or store it. */
@@ -100,9 +102,7 @@ export function createAuthorize(parts: GateParts): Authorize {
     if (kind.showsFiles(path) && decision.downloads === 'deny') {
       return { outcome: 'forbidden', session, reason: 'downloads' }
     }
-    // With the rights of this moment: those of the record are those of the sign-in.
-    const admitted = { ...session, role, clipboardIn }
-    return { outcome: 'granted', session: admitted, role, clipboardIn, cookie, stepUp, place }
+    return { outcome: 'granted', session, role, clipboardIn, cookie, stepUp, place }
   }
 
   return async function authorize(cookieHeader, path) {

@@ -22,6 +22,9 @@ interface Closable {
   close(reason: CloseReason): void
 }
 
+/** What a person may do with something that they opened. */
+export type Rights = Pick<Session, 'role' | 'clipboardIn'>
+
 export interface Ticket {
   /** Turns the handshake into a tunnel, unless its session has ended meanwhile. */
   join(link: Link): void
@@ -47,7 +50,7 @@ export interface TunnelsParts {
   /** How many tunnels a person may have on this replica, including running handshakes. */
   readonly tunnelsPerPerson: () => number
   /** The rights that the rules give the session for what was opened at that time (ms since the epoch). */
-  readonly rightsAt: (session: Session, at: number) => Pick<Session, 'role' | 'clipboardIn'>
+  readonly rightsAt: (session: Session, at: number) => Rights
   readonly now: () => number
 }
 
@@ -88,14 +91,15 @@ export class Tunnels {
   enter(
     session: Session,
     cookie: string,
+    { role, clipboardIn }: Rights,
     abort: (reason: CloseReason) => void,
   ): Ticket | undefined {
     const person = personOf(session)
     if (!this.#places.tryAcquire(person)) return undefined
     let isOver = false
     const pending: Closable = {
-      role: session.role,
-      clipboardIn: session.clipboardIn,
+      role,
+      clipboardIn,
       openedAt: this.#parts.now(),
       close(reason) {
         if (isOver) return
@@ -125,8 +129,12 @@ export class Tunnels {
    * Registers a plain request that the desktop is to answer, perhaps for hours: `abort` is called when its session ends,
    * or has another role; perhaps at once. The answer is called when the request is over.
    */
-  enterRequest(session: Session, cookie: string, abort: () => void): () => void {
-    const { role, clipboardIn } = session
+  enterRequest(
+    session: Session,
+    cookie: string,
+    { role, clipboardIn }: Rights,
+    abort: () => void,
+  ): () => void {
     const unwatch = this.#add(session, cookie, {
       role,
       clipboardIn,

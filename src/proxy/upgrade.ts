@@ -154,7 +154,7 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
     socket.once('end', leave)
     socket.once('close', leave)
     let ticket: Ticket | undefined
-    ticket = tunnels.enter(session, cookie, (reason) => settle(endOf(reason)))
+    ticket = tunnels.enter(session, cookie, admitted, (reason) => settle(endOf(reason)))
     if (ticket === undefined) {
       writeDenied(session, client, 'tunnel-limit')
       return settle('tunnel-limit')

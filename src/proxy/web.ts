@@ -222,7 +222,8 @@ export function createWeb(parts: WebParts): HandleWeb {
         return undefined
       }
     }
-    const leave = tunnels.enterRequest(session, authorization.cookie, () => response.destroy())
+    const { cookie } = authorization
+    const leave = tunnels.enterRequest(session, cookie, authorization, () => response.destroy())
     // If the browser left during the gate's decision, no 'close' event will come.
     if (response.destroyed) return leave()
     response.once('close', leave)

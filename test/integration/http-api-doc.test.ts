@@ -60,6 +60,7 @@ beforeEach(async () => {
     ID: sessions[0]?.id ?? '',
     PERSON: sessions[0]?.sub ?? '',
     ISSUER: op.issuer,
+    PROVIDER: 'staff',
     LOGOUT_TOKEN: await op.logoutToken({ sub: 'nobody-here' }),
   }
 })

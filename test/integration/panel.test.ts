@@ -295,6 +295,7 @@ describe('/oauth2/panel', () => {
       who: 'Alice Adams',
       email: 'alice@example.com',
       role: 'control',
+      canStepUp: false,
       expiresIn: expect.any(Number) as number,
       idleExpiresIn: expect.any(Number) as number,
       idleTimeout: 1_800,
