@@ -1,6 +1,7 @@
 // Asks all parts that the settings name, at the same time.
 
 import type { Settings } from '../config/config.ts'
+import { checkDesktop } from './desktop/check-desktop.ts'
 import type { Finding } from './finding.ts'
 import { hideSecrets } from './hide-secrets.ts'
 import { checkOauth2Provider } from './provider/oauth2-provider.ts'
@@ -25,12 +26,18 @@ export async function checkOnline(settings: Settings): Promise<readonly Finding[
 }
 
 function checksFor(settings: Settings): readonly (readonly [string, string | undefined, Check])[] {
-  return settings.providers.map((provider) => [
-    'provider',
-    provider.name,
-    () =>
-      provider.kind === 'oauth2'
-        ? checkOauth2Provider(provider, settings)
-        : checkOidcProvider(provider, settings),
-  ])
+  return [
+    ...settings.providers.map(
+      (provider) =>
+        [
+          'provider',
+          provider.name,
+          () =>
+            provider.kind === 'oauth2'
+              ? checkOauth2Provider(provider, settings)
+              : checkOidcProvider(provider, settings),
+        ] as const,
+    ),
+    ['desktop', undefined, () => checkDesktop(settings)],
+  ]
 }

@@ -14,6 +14,8 @@ const BY_CODE: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'there is no route; check the address, firewalls and network policies',
   ENETUNREACH: 'there is no route; check the address, firewalls and network policies',
   EPROTO: 'the server does not answer with TLS; check the port, and http against https',
+  ERR_SSL_WRONG_VERSION_NUMBER:
+    'the server does not answer with TLS; check the port, and http against https',
   UND_ERR_CONNECT_TIMEOUT: 'no answer; check the address, firewalls and network policies',
   UND_ERR_SOCKET:
     'the connection was closed without an answer; check the port, and http against https',

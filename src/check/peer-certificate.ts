@@ -26,7 +26,7 @@ export function peekAt(
   socket.setTimeout(TIMEOUT_MS, () => {
     socket.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' }))
   })
-  socket.once('error', reject)
+  socket.on('error', reject)
   socket.once('close', () => reject(Object.assign(new Error('closed'), { code: 'ECONNRESET' })))
   socket.once('secureConnect', () => {
     const certificate = socket.getPeerX509Certificate()
@@ -47,7 +47,7 @@ export function addressOf(url: URL): SocketAddress {
 }
 
 /** 64 lower-case hex digits, as `desktop.tls.fingerprint` takes it. */
-function fingerprintOf({ fingerprint256 }: X509Certificate): string {
+export function fingerprintOf({ fingerprint256 }: X509Certificate): string {
   return fingerprint256.replaceAll(':', '').toLowerCase()
 }
 
