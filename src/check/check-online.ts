@@ -6,6 +6,7 @@ import type { Finding } from './finding.ts'
 import { hideSecrets } from './hide-secrets.ts'
 import { checkOauth2Provider } from './provider/oauth2-provider.ts'
 import { checkOidcProvider } from './provider/oidc-provider.ts'
+import { checkStore } from './store/check-store.ts'
 
 type Check = () => Promise<readonly Finding[]>
 
@@ -39,5 +40,6 @@ function checksFor(settings: Settings): readonly (readonly [string, string | und
         ] as const,
     ),
     ['desktop', undefined, () => checkDesktop(settings)],
+    ['store', undefined, () => checkStore(settings)],
   ]
 }
