@@ -1,6 +1,7 @@
 // Asks all parts that the settings name, at the same time.
 
 import type { Settings } from '../config/config.ts'
+import { checkCertificates } from './certificates.ts'
 import { checkDesktop } from './desktop/check-desktop.ts'
 import type { Finding } from './finding.ts'
 import { hideSecrets } from './hide-secrets.ts'
@@ -41,5 +42,6 @@ function checksFor(settings: Settings): readonly (readonly [string, string | und
     ),
     ['desktop', undefined, () => checkDesktop(settings)],
     ['store', undefined, () => checkStore(settings)],
+    ['certificate', undefined, async () => checkCertificates(settings, Date.now())],
   ]
 }

@@ -3,7 +3,6 @@
 import { parseArgs } from 'node:util'
 import { describeSettings } from '../config/describe-settings.ts'
 import { loadSettings, type SettingsSource } from '../config/load.ts'
-import { checkOnline } from './check-online.ts'
 import { renderFindings, renderJson } from './render.ts'
 
 const CHECK_USAGE = `check [--config FILE] [--online] [--json]
@@ -50,7 +49,10 @@ export async function check(args: readonly string[], env: SettingsSource['env'])
       : { exitCode: 1, stdout: '', stderr: lines(problems) }
   }
   const { settings, warnings } = loaded
-  const findings = online ? await checkOnline(settings) : undefined
+  // The parts take a while to load.
+  const findings = online
+    ? await (await import('./check-online.ts')).checkOnline(settings)
+    : undefined
   const exitCode = findings?.some(({ state }) => state === 'failed') === true ? 1 : 0
   if (json) {
     const stdout = renderJson({ problems: [], warnings, settings, findings })

@@ -11,9 +11,14 @@ import { checkWebSocket } from './websocket.ts'
 export async function checkDesktop(settings: Settings): Promise<readonly Finding[]> {
   const desktop = createDesktop({ current: settings }, Date.now)
   try {
-    const routes = settings.desktop.routes.map(async ({ path, tls }) => {
+    const routes = settings.desktop.routes.map(async ({ path, tls }, index) => {
       const findings = new Findings('route', path)
-      await checkConnection(desktop.placeOf(path).upstream, tls, `${path}: tls`, findings)
+      await checkConnection(
+        desktop.placeOf(path).upstream,
+        tls,
+        `desktop.routes[${index}].tls`,
+        findings,
+      )
       return findings.all
     })
     const found = await Promise.all([checkDesktopItself(settings, desktop), ...routes])

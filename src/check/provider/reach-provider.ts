@@ -15,7 +15,7 @@ export async function reachProvider(
   fetch: CustomFetch,
   findings: Findings,
 ): Promise<Response | undefined> {
-  const way = provider.proxy === undefined ? '' : ' through the forward proxy'
+  const way = wayOf(provider)
   const askedAt = Date.now()
   try {
     const response = await get(url, fetch)
@@ -27,6 +27,12 @@ export async function reachProvider(
     findings.fail('reachable', `${url.origin} cannot be reached${way}: ${why}.`)
     return undefined
   }
+}
+
+function wayOf({ proxy }: ProviderSettings): string {
+  if (proxy === undefined) return ''
+  // The exceptions may apply to this host.
+  return proxy.exceptions === '' ? ' through the forward proxy' : ' with HTTPS_PROXY and NO_PROXY'
 }
 
 export function get(
