@@ -70,7 +70,7 @@ describe('a desktop that is not reached', () => {
     expect(result.find('desktop.reachable').message).toContain('nothing listens there')
     expect(statesOf(result)).toEqual([
       'desktop.reachable failed',
-      'desktop.credentials skipped',
+      'desktop.credentials.control skipped',
       'desktop.websocket skipped',
     ])
   })

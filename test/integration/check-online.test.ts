@@ -1,9 +1,11 @@
 // `check --online` as a process, over a whole installation: exit codes, and what it prints.
 
-import { writeFileSync } from 'node:fs'
 import { X509Certificate } from 'node:crypto'
+import { rmSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RunningProvider } from '../../demo/provider.ts'
+import { checkOnline } from '../../src/check/check-online.ts'
+import { loadSettings } from '../../src/config/load.ts'
 import { createCertificate } from '../support/certificate.ts'
 import { spawnGateway } from '../support/gateway-process.ts'
 import { CLIENT_SECRET, environmentFor, freePort, type Environment } from '../support/gateway.ts'
@@ -89,6 +91,23 @@ describe('an installation', () => {
       'desktop.credentials.control',
       'store.reachable',
     ])
+  })
+})
+
+it('a check that breaks off is reported as failed', async () => {
+  const copy = `${folder.path}/copy.crt`
+  writeFileSync(copy, certificate.cert)
+  const loaded = loadSettings({
+    env: { ...good, GATEWAY_TLS_CERT_FILE: copy },
+    configFile: undefined,
+  })
+  rmSync(copy)
+  if (!loaded.ok) throw new Error(loaded.problems.join('\n'))
+  expect(await checkOnline(loaded.settings)).toContainEqual({
+    id: 'certificate.error',
+    subject: undefined,
+    state: 'failed',
+    message: expect.stringContaining('ENOENT'),
   })
 })
 

@@ -1,5 +1,6 @@
 // `check` as an operator runs it, in this process: through the environment, with its findings as JSON.
 
+import { readFileSync } from 'node:fs'
 import { expect } from 'vitest'
 import { check } from '../../src/check/check.ts'
 import type { Finding } from '../../src/check/finding.ts'
@@ -14,9 +15,10 @@ export interface CheckResult {
 
 export const PUBLIC_URL = 'https://desk.example.com'
 
+const DOC = readFileSync('docs/check.md', 'utf8')
 const SECRETS = ['a session secret for tests', CLIENT_SECRET, 'kasm-password']
 
-/** Over usual settings, with parts that nobody listens for. Fails if a secret is in the output. */
+/** Over usual settings, with parts that nobody listens for. Fails if a secret is in the output, or a check is not documented. */
 export async function runCheck(environment: Environment): Promise<CheckResult> {
   const env = {
     ...environmentFor('http://localhost:8080', 'https://127.0.0.1:9', 'http://127.0.0.1:9'),
@@ -31,6 +33,7 @@ export async function runCheck(environment: Environment): Promise<CheckResult> {
     problems: readonly string[]
   }
   if (findings === undefined) throw new Error(problems.join('\n'))
+  for (const { id } of findings) expect(DOC).toContain(`\`${id}\``)
   return {
     exitCode,
     findings,

@@ -35,7 +35,7 @@ async function checkDesktopItself(
   const findings = new Findings('desktop')
   const { tls } = settings.desktop
   if (!(await checkConnection(desktop, tls, 'desktop.tls', findings))) {
-    for (const check of ['credentials', 'websocket']) {
+    for (const check of ['credentials.control', 'websocket']) {
       findings.skip(check, 'This needs a connection to the desktop.')
     }
     return findings.all
