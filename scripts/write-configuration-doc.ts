@@ -113,11 +113,14 @@ match; a part matches when one of its entries does.
 
 | key | meaning |
 |---|---|
+| \`match.provider\` | names of providers, if there are several (\`oidc.name\`) |
 | \`match.groups\` | groups of the person, as in the groups claim (\`oidc.groupsClaim\`) |
 | \`match.emails\` | whole addresses; case does not count |
 | \`match.emailDomains\` | what follows the \`@\`, whole; case does not count |
 | \`match.claims\` | claim → values, of which the person must have one |
 | \`role\` | \`control\`, \`view\` or \`owner\`; required |
+| \`require.acr\` | the sign-in must have one of these authentication contexts (claim \`acr\`) |
+| \`require.maxAge\` | the person must have authenticated at most this long ago (claim \`auth_time\`) when a page or a stream is opened |
 | \`clipboardIn\` | \`allow\` or \`deny\`: whether what the person pastes reaches the desktop; default: \`GATEWAY_CLIPBOARD_IN\` |
 | \`downloads\` | \`allow\` or \`deny\`: whether the person can open KasmVNC's \`Downloads/\` and its folder listings; default: \`GATEWAY_DOWNLOADS\` |
 
@@ -132,6 +135,25 @@ needs \`desktop.viewer\` credentials on KasmVNC, because KasmVNC decides by the 
 Role \`owner\` controls the desktop and may also use KasmVNC's API (each path that contains \`/api/\`). The gateway sends the
 \`desktop.owner\` credentials. API requests of other people never reach the desktop. Requests that change something must come from a
 page of this origin: a program must send \`Origin\` with its cookie. A request body may have at most 12 KiB.
+
+**Step-up.** A rule with \`require\` counts only for a sign-in that meets it. The gateway sends a person whose sign-in does not to the
+provider again, with \`acr_values\` and \`max_age\`, and back to the page where they were. If a later rule matches meanwhile, it counts:
+below, everybody in \`ops\` may watch, and controls after a sign-in with a security key of the last hour. The panel then has the button
+"Sign in to control it". A provider that confirms less leads to a page that says so. The age counts when something is opened: a stream
+that is open stays open.
+
+\`\`\`yaml
+access:
+  - match: { groups: [ops] }
+    role: control
+    require: { acr: [phr, phrh], maxAge: 1h }
+  - match: { groups: [ops] }
+    role: view
+desktop:
+  viewer:
+    username: kasm_viewer
+    passwordFile: /run/secrets/viewer-password
+\`\`\`
 
 The lists work as rules too, in this order: \`allowGroups\`, \`allowEmails\`, \`allowEmailDomains\`, \`allowAnyone\`, \`viewGroups\`,
 \`viewEmails\`. The audit names the rule that let a person in: one of these names, or \`access[0]\`, \`access[1]\`, ….

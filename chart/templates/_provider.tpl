@@ -7,14 +7,20 @@
   "issuer" $issuer
   "shape" (get $known "shape" | default "")
   "shapeWords" (get $known "shapeWords" | default "")
-  "refusal" (get $known "refusal" | default "")
   "noGroups" (get $known "noGroups" | default "")
 -}}
 {{- toYaml $result -}}
 {{- end }}
 
-{{/* The provider's port, taken from the issuer. */}}
-{{- define "ghostwire.issuerPort" -}}
-{{- $issuer := (include "ghostwire.provider" . | fromYaml).issuer -}}
-{{- regexFind ":[0-9]+$" (urlParse $issuer).host | trimPrefix ":" | default "443" -}}
+{{/* The ports of the providers, taken from the issuers. As a YAML list. */}}
+{{- define "ghostwire.issuerPorts" -}}
+{{- $issuers := list (include "ghostwire.provider" . | fromYaml).issuer -}}
+{{- range .Values.oauth2proxy.providers -}}
+{{- $issuers = append $issuers (.issuer | default "") -}}
+{{- end -}}
+{{- $ports := list "443" -}}
+{{- range $issuers -}}
+{{- $ports = append $ports (regexFind ":[0-9]+$" (urlParse .).host | trimPrefix ":" | default "443") -}}
+{{- end -}}
+{{- toYaml ($ports | uniq) -}}
 {{- end }}

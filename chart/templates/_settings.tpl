@@ -21,6 +21,12 @@
 {{- with .privateKeySecret -}}
 {{- $_ := set $files "client.pem" (dict "secret" . "key" $.Values.oauth2proxy.privateKeySecretKey) -}}
 {{- end -}}
+{{- range .providers -}}
+{{- if .existingSecret -}}
+{{- $file := printf "client-secret-%s" (.name | default .preset | default "oidc") -}}
+{{- $_ := set $files $file (dict "secret" .existingSecret "key" (.existingSecretKey | default "client-secret")) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- with $gateway.adminApi -}}
 {{- if .enabled -}}
@@ -79,6 +85,15 @@
 {{- if hasKey $secretFiles "client.pem" -}}{{- $_ := set $oidc "privateKeyFile" (printf "%s/client.pem" $secrets) -}}{{- end -}}
 {{- if hasKey $caFiles "provider-ca.crt" -}}{{- $_ := set $oidc "caFile" "/etc/ghostwire/provider-ca.crt" -}}{{- end -}}
 
+{{- $list := list -}}
+{{- range $access.providers -}}
+{{- $one := omit . "existingSecret" "existingSecretKey" -}}
+{{- if .existingSecret -}}
+{{- $_ := set $one "clientSecretFile" (printf "%s/client-secret-%s" $secrets (.name | default .preset | default "oidc")) -}}
+{{- end -}}
+{{- $list = append $list $one -}}
+{{- end -}}
+
 {{- $session := dict "secretFile" (printf "%s/session-secret" $secrets) -}}
 {{- if eq .Values.sessionStore.type "sqlite" -}}{{- $_ := set $session "store" "sqlite:/var/lib/ghostwire/sessions.db" -}}{{- end -}}
 {{- if hasKey $caFiles "store-ca.crt" -}}{{- $_ := set $session "storeCaFile" "/etc/ghostwire/store-ca.crt" -}}{{- end -}}
@@ -101,7 +116,7 @@
   "publicUrl" $gateway.publicUrl
   "listen" (printf ":%d" (int $gateway.ports.http))
   "adminListen" (printf ":%d" (int $gateway.ports.admin))
-  "oidc" $oidc
+  "oidc" (empty $list | ternary $oidc $list)
   "session" $session
   "desktop" $desktop
 -}}

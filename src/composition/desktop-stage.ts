@@ -4,6 +4,7 @@ import { EventEmitter } from 'node:events'
 import { createDesktop, type Desktop } from '../desktop/desktop.ts'
 import { createAuthorize, type Authorize } from '../gate/authorize.ts'
 import { createRevalidation, type Revalidation } from '../gate/revalidate.ts'
+import { withRightsBy } from '../policy/policy.ts'
 import { Tunnels } from '../proxy/tunnels.ts'
 import type { EndReason, Session } from '../session/session.ts'
 import { SessionMonitor } from '../session/session-monitor.ts'
@@ -53,6 +54,7 @@ export function buildDesktop(
     desktop,
     metrics,
     log,
+    now,
   })
   const onEnded = (id: string, reason: EndReason): void => void streams.emit('ended', id, reason)
   const listener = { onEnded, onRenewed }
@@ -69,6 +71,7 @@ export function buildDesktop(
     audit,
     presence,
     watch: (session, cookie) => sessionMonitor.watch(session, cookie),
+    rightsAt: (session, at) => withRightsBy(settings.current.access, session, at),
     tunnelsPerPerson: () => settings.current.limits.tunnelsPerPerson,
     now,
   })

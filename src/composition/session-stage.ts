@@ -56,7 +56,7 @@ export async function buildSessions(foundation: Foundation): Promise<SessionStag
     store,
     presence,
     sessions,
-    loginStates: createLoginStates(session.secrets, cookies, now),
+    loginStates: createLoginStates(session.secrets, gatewayId(publicUrl), cookies, now),
     async reauthenticateSince(cookieHeader) {
       const cookie = cookies.read(cookieHeader, cookies.sessionName)
       if (cookie === undefined || !settings.current.session.idleReauth) return undefined

@@ -30,12 +30,21 @@ export interface RuleMatch {
   readonly claims: Readonly<Record<string, readonly string[]>>
 }
 
+/** How a person must have signed in (step-up). Both must hold. */
+export interface Requirement {
+  /** One of these authentication contexts (`acr`, OpenID Connect Core 2). Empty: any. */
+  readonly acr: readonly string[]
+  /** At most this long ago (`auth_time`), in ms, when a page or stream is opened. */
+  readonly maxAge: number | undefined
+}
+
 export interface AccessRule {
   /** The rule's name in the audit: `access[0]`, `allowGroups`, `allowAnyone`, … */
   readonly id: string
   /** Undefined matches any signed-in person. */
   readonly match: RuleMatch | undefined
   readonly role: Role
+  readonly require: Requirement | undefined
   readonly clipboardIn: Permission
   readonly downloads: Permission
 }

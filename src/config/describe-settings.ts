@@ -70,7 +70,14 @@ function asWritten(settings: Settings): Tree {
       providerGrace: formatDuration(session.providerGrace),
       storeGrace: formatDuration(session.storeGrace),
     },
-    access: settings.access.map(({ match, ...rule }) => ({ ...rule, match: match ?? 'anyone' })),
+    access: settings.access.map(({ match, require: needed, ...rule }) => ({
+      ...rule,
+      match: match ?? 'anyone',
+      require: needed && {
+        acr: needed.acr,
+        maxAge: needed.maxAge === undefined ? undefined : formatDuration(needed.maxAge),
+      },
+    })),
     desktop: {
       url: desktop.url.origin,
       kind: desktop.kind,

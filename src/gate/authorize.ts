@@ -1,7 +1,7 @@
 // The gate: the one place that decides whether a request or an upgrade may pass. It checks the session, then the policy,
 // then the path; the first check that fails decides.
 
-import type { Permission, Role, SettingsHolder } from '../config/config.ts'
+import type { Permission, Requirement, Role, SettingsHolder } from '../config/config.ts'
 import type { Desktop, Place } from '../desktop/desktop.ts'
 import { GatewayError } from '../lib/errors.ts'
 import type { Log } from '../observability/log.ts'
@@ -24,6 +24,8 @@ export type Authorization =
       readonly clipboardIn: Permission
       /** The session cookie. A stream needs it to re-validate the session at the provider. Never log or store it. */
       readonly cookie: string
+      /** What the sign-in lacks for other rights. */
+      readonly stepUp: Requirement | undefined
       /** Where the path leads. The decision is valid for this place only. */
       readonly place: Place
     }
@@ -36,6 +38,12 @@ export type Authorization =
       readonly outcome: 'forbidden'
       readonly session: Session
       readonly reason: ForbiddenReason
+    }
+  | {
+      /** The person must sign in again, in another way or anew. */
+      readonly outcome: 'step-up'
+      readonly session: Session
+      readonly stepUp: Requirement
     }
   | { readonly outcome: 'store-unavailable' }
 
@@ -51,10 +59,13 @@ export interface GateParts {
   readonly desktop: Desktop
   readonly metrics: Metrics
   readonly log: Log
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
 }
 
 export function createAuthorize(parts: GateParts): Authorize {
-  const { settings, cookies, sessions, providers, revalidation, desktop, metrics, log } = parts
+  const { settings, cookies, sessions, providers, revalidation, desktop } = parts
+  const { metrics, log, now } = parts
 
   async function decideRequest(
     cookieHeader: string | undefined,
@@ -74,9 +85,12 @@ export function createAuthorize(parts: GateParts): Authorize {
       await sessions.end(session.id, 'access-withdrawn')
       return { outcome: 'unauthenticated', ended: 'access-withdrawn' }
     }
-    const decision = decide(session.identity, settings.current.access)
+    const decision = decide(session.identity, settings.current.access, now())
+    if (!decision.allowed && decision.reason === 'step-up') {
+      return { outcome: 'step-up', session, stepUp: decision.stepUp }
+    }
     if (!decision.allowed) return { outcome: 'forbidden', session, reason: decision.reason }
-    const { role } = decision
+    const { role, clipboardIn, stepUp } = decision
     const place = desktop.placeOf(path)
     const { kind } = place.upstream
     if (!reaches(role, place.role)) return { outcome: 'forbidden', session, reason: 'route' }
@@ -86,7 +100,9 @@ export function createAuthorize(parts: GateParts): Authorize {
     if (kind.showsFiles(path) && decision.downloads === 'deny') {
       return { outcome: 'forbidden', session, reason: 'downloads' }
     }
-    return { outcome: 'granted', session, role, clipboardIn: decision.clipboardIn, cookie, place }
+    // With the rights of this moment: those of the record are those of the sign-in.
+    const admitted = { ...session, role, clipboardIn }
+    return { outcome: 'granted', session: admitted, role, clipboardIn, cookie, stepUp, place }
   }
 
   return async function authorize(cookieHeader, path) {
@@ -111,6 +127,8 @@ function reasonOf(authorization: Authorization): string {
       return authorization.ended ?? 'no-session'
     case 'forbidden':
       return authorization.reason
+    case 'step-up':
+      return 'step-up'
     case 'store-unavailable':
       return 'store'
   }

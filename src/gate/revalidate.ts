@@ -137,7 +137,11 @@ export function createRevalidation(parts: RevalidateParts): Revalidation {
     }
     const { vault, tokensExpireAt, identity, cause } = outcome
     if (identity === undefined) warn(id, cause)
-    const decision = decide(identity ?? session.identity, settings.current.access)
+    const decision = decide(
+      identity ?? session.identity,
+      settings.current.access,
+      session.createdAt,
+    )
     // The decision is final: end the session now.
     if (!decision.allowed) return end(id, 'access-withdrawn')
     const renewed: Session = {

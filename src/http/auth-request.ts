@@ -28,6 +28,8 @@ export function createAuthRequest({ settings, authorize }: HttpParts): Handle {
         return context.body(null, 202)
       }
       case 'unauthenticated':
+      // The other proxy sends the person to /oauth2/start, which asks the provider for more.
+      case 'step-up':
         return context.body(null, 401)
       case 'forbidden':
         return context.body(null, 403)

@@ -62,7 +62,7 @@ const UNUSABLE: Readonly<Record<Exclude<TakenLogin['outcome'], 'taken'>, Failure
 
 export function createCallback(parts: HttpParts): Handle {
   const { settings, cookies, sessions, loginStates, providers, reportFailedLogin } = parts
-  const { clientOf, metrics, audit, log } = parts
+  const { beginLogin, clientOf, metrics, audit, log, now } = parts
   const isSignedIn = createIsSignedIn(parts)
   let hasWarnedOfNoRefresh = false
 
@@ -77,10 +77,12 @@ export function createCallback(parts: HttpParts): Handle {
     const { identity } = finished
     warnOfUnusableEmail(taken, identity)
     warnOfOmittedGroups(taken, identity)
-    const decision = decide(identity, settings.current.access)
+    const decision = decide(identity, settings.current.access, now())
+    const steppingUp = await stepUp(taken, identity, decision)
+    if (steppingUp !== undefined) return steppingUp
     const overlapping = await leaveOldSession(taken, identity, decision)
     if (overlapping !== undefined) return overlapping
-    if (!decision.allowed) return refuse(taken, identity, decision.reason)
+    if (!decision.allowed) return refuse(taken, identity, decision.reason as RefusalReason)
     return openSession(taken, finished, decision)
   }
 
@@ -166,6 +168,43 @@ export function createCallback(parts: HttpParts): Handle {
       return sendTo(login.returnTo, done)
     await sessions.end(found.session.id, 'signed-out', requestId)
     return undefined
+  }
+
+  /**
+   * The rules require more of the sign-in: the provider is asked for it, once. A provider that confirms less gets a page, so
+   * that nobody goes round in circles. The session that the browser had stays.
+   */
+  async function stepUp(
+    signIn: SignIn,
+    { provider: name }: Identity,
+    decision: Decision,
+  ): Promise<Response | undefined> {
+    const { context, requestId, cookieHeader, login, done } = signIn
+    if (decision.stepUp === undefined) return undefined
+    const provider = providers.named(name)
+    if (login.stepUp !== undefined) {
+      const about = { provider, returnTo: login.returnTo, setCookies: done }
+      return fail(context, 'step-up-failed', about)
+    }
+    if (decision.allowed) return undefined
+    const begun = await beginLogin({
+      provider: name,
+      stepUp: decision.stepUp,
+      returnTo: login.returnTo,
+      prompt: undefined,
+      cookieHeader,
+      client: clientOf(context.env.incoming),
+      requestId,
+      automatic: true,
+    })
+    if (begun.outcome === 'redirect') return sendTo(begun.location, [...done, ...begun.setCookies])
+    const kind =
+      begun.outcome === 'failed'
+        ? begun.failure.kind
+        : begun.outcome === 'choose'
+          ? 'login-invalid'
+          : begun.outcome
+    return sendFailure(context, kind, { returnTo: login.returnTo, setCookies: done })
   }
 
   /** No rule matches: the person gets a page and no session. */

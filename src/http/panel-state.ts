@@ -2,6 +2,7 @@
 // Neither counts as human input: the script polls by itself.
 
 import { PANEL_SCRIPT, PANEL_VERSION } from '../panel/panel-script.ts'
+import { decide } from '../policy/policy.ts'
 import type { Handle, HttpContext, HttpParts } from './context.ts'
 
 const ETAG = `"${PANEL_VERSION}"`
@@ -22,7 +23,7 @@ export function sendPanelScript(context: HttpContext): Response {
 }
 
 /**
- * `{state: "live", who, email, role, expiresIn, idleExpiresIn, idleTimeout}`, or `{state: "ended", reason}`. Durations
+ * `{state: "live", who, email, role, canStepUp, expiresIn, idleExpiresIn, idleTimeout}`, or `{state: "ended", reason}`. Durations
  * are seconds, so that the browser's clock does not matter; null means no limit. The status is always 200: the answer says
  * why a session ended, and a 401 would leave an error in the desktop's console.
  */
@@ -43,7 +44,8 @@ export function createPanelStatus({
         reason: found?.state === 'ended' ? found.reason : null,
       })
     }
-    const { identity, role, expiresAt } = found.session
+    const { identity, expiresAt } = found.session
+    const decision = decide(identity, settings.current.access, now())
     connections.keep(context.env.incoming.socket, identity)
     const { sub, email, name, preferredUsername } = identity
     const { idleTimeout } = settings.current.session
@@ -53,7 +55,8 @@ export function createPanelStatus({
       state: 'live',
       who: name ?? preferredUsername ?? email ?? sub,
       email: email ?? null,
-      role,
+      role: decision.allowed ? decision.role : found.session.role,
+      canStepUp: decision.stepUp !== undefined,
       expiresIn: (expiresAt - now()) / 1_000,
       idleExpiresIn: idleAt === undefined ? null : (idleAt - now()) / 1_000,
       idleTimeout: idleTimeout === 0 ? null : idleTimeout / 1_000,

@@ -2,6 +2,8 @@
 
 import { returnTo } from '../net/return-to.ts'
 import type { Prompt } from '../oidc/authorization-request.ts'
+import type { LoginRequest } from '../oidc/login.ts'
+import { decide } from '../policy/policy.ts'
 import { signInAgainPage } from '../pages/pages.ts'
 import {
   sendFailure,
@@ -14,8 +16,20 @@ import {
 import { createIsSignedIn } from './signed-in.ts'
 
 export function createStart(parts: HttpParts): Handle {
-  const { settings, toPublicHost, beginLogin, clientOf } = parts
+  const { settings, toPublicHost, beginLogin, clientOf, cookies, sessions, now } = parts
   const isSignedIn = createIsSignedIn(parts)
+
+  /** What the session of this browser lacks for the rights that it does not have, and where it is from. */
+  async function stepUpOf(
+    cookieHeader: string | undefined,
+  ): Promise<Pick<LoginRequest, 'provider' | 'stepUp'>> {
+    const cookie = cookies.read(cookieHeader, cookies.sessionName)
+    const found = cookie === undefined ? undefined : await sessions.find(cookie)
+    if (found?.state !== 'live') return {}
+    const { identity } = found.session
+    const { stepUp } = decide(identity, settings.current.access, now())
+    return { provider: identity.provider, stepUp }
+  }
 
   return async function start(context: HttpContext): Promise<Response> {
     const { url = '', headers } = context.env.incoming
@@ -27,8 +41,10 @@ export function createStart(parts: HttpParts): Handle {
       return sendPage(signInAgainPage(wanted))
     }
     const prompt = promptOf(context.req.query('prompt'))
+    const isStepUp = context.req.query('step_up') === '1'
     const begun = await beginLogin({
       provider: context.req.query('provider'),
+      ...(isStepUp ? await stepUpOf(headers.cookie) : {}),
       requestId: context.get('requestId'),
       returnTo: wanted,
       prompt,

@@ -1,8 +1,15 @@
 // GET /oauth2/userinfo: tells scripts on the page who is signed in.
 
+import { withRightsBy } from '../policy/policy.ts'
 import type { Handle, HttpContext, HttpParts } from './context.ts'
 
-export function createUserinfo({ settings, connections, cookies, sessions }: HttpParts): Handle {
+export function createUserinfo({
+  settings,
+  connections,
+  cookies,
+  sessions,
+  now,
+}: HttpParts): Handle {
   return async function userinfo(context: HttpContext): Promise<Response> {
     const cookie = cookies.read(context.env.incoming.headers.cookie, cookies.sessionName)
     const found = cookie === undefined ? undefined : await sessions.find(cookie)
@@ -10,7 +17,8 @@ export function createUserinfo({ settings, connections, cookies, sessions }: Htt
     if (found?.state !== 'live') {
       return context.json({ error: 'unauthenticated', sign_in: '/oauth2/sign_in' }, 401)
     }
-    const { identity, role, expiresAt } = found.session
+    const { identity, expiresAt } = found.session
+    const { role } = withRightsBy(settings.current.access, found.session, now())
     connections.keep(context.env.incoming.socket, identity)
     const { sub, email, name, groups } = identity
     const { idleTimeout } = settings.current.session

@@ -3,10 +3,16 @@
 import type { html } from 'hono/html'
 
 /**
- * Where the button leads: to a new sign-in, to one that asks for the password again or for another account, to the same
+ * Where the button leads: to a new sign-in, to one that asks for the password again or for another account, to one that meets the rules, to the same
  * address, or to the desktop.
  */
-export type NextStep = 'sign-in' | 'reauthenticate' | 'choose-account' | 'reload' | 'desktop'
+export type NextStep =
+  | 'sign-in'
+  | 'reauthenticate'
+  | 'choose-account'
+  | 'step-up'
+  | 'reload'
+  | 'desktop'
 
 /**
  * How the page retries when time alone may help. `manual`: it tells when to try again. `reload`: it reloads itself at

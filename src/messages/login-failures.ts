@@ -7,6 +7,7 @@ export type LoginFailure =
   | 'provider-declined'
   | 'provider-needs-you'
   | 'other-organisation'
+  | 'step-up-failed'
   | 'provider-error'
   | 'provider-unreachable'
   | 'provider-misconfigured'
@@ -53,6 +54,22 @@ export const LOGIN_FAILURES: Readonly<Record<LoginFailure, FailureMessage>> = {
     ],
     next: 'choose-account',
     button: 'Use another account',
+  },
+  'step-up-failed': {
+    status: 403,
+    title: 'A stronger sign-in is needed',
+    text: [
+      'This desktop needs a stronger or a newer sign-in than the sign-in service confirmed, such as one with a security key, or one from just now.',
+      'Try again, and choose the stronger way if the sign-in service offers several. If it offers none, ask your administrator.',
+    ],
+    forAdministrator: [
+      html`The ID token does not meet <code>require</code> of the rule: compare its claims
+        <code>acr</code> and <code>auth_time</code> with the rule.`,
+      html`The gateway asked with <code>acr_values</code> and <code>max_age</code>. The provider
+        must know these values for this client.`,
+    ],
+    next: 'step-up',
+    button: 'Try again',
   },
   'provider-error': {
     status: 502,

@@ -33,6 +33,9 @@ export async function buildAuthorizationRequest(
     ...authorizationParams,
     ...(asked === undefined ? {} : { prompt: supported(asked, configuration) }),
     ...(maxAge === undefined ? {} : { max_age: String(maxAge) }),
+    ...(login.stepUp === undefined || login.stepUp.acr.length === 0
+      ? {}
+      : { acr_values: login.stepUp.acr.join(' ') }),
     redirect_uri: redirectUri,
     scope: scopes,
     state: login.state,
@@ -48,16 +51,17 @@ export async function buildAuthorizationRequest(
 
 /**
  * `max_age` (OpenID Connect Core 3.1.2.1) in seconds: the configured one, or less if the person must have authenticated since a
- * given time. It also makes the provider send `auth_time`, which is then checked.
+ * given time, or for a step-up. It also makes the provider send `auth_time`, which is then checked.
  */
 export function mostAge(
   params: Readonly<Record<string, string>>,
-  { authenticatedAfter }: Pick<LoginState, 'authenticatedAfter'>,
+  { authenticatedAfter, stepUp }: Pick<LoginState, 'authenticatedAfter' | 'stepUp'>,
   now: number,
 ): number | undefined {
   const wanted = params['max_age'] === undefined ? [] : [Number(params['max_age'])]
   if (authenticatedAfter !== undefined)
     wanted.push(Math.max(0, Math.ceil((now - authenticatedAfter) / 1_000)))
+  if (stepUp?.maxAge !== undefined) wanted.push(Math.floor(stepUp.maxAge / 1_000))
   return wanted.length === 0 ? undefined : Math.min(...wanted)
 }
 

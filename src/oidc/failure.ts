@@ -12,6 +12,7 @@ export type LoginFailureKind =
   | 'provider-declined'
   | 'provider-needs-you'
   | 'other-organisation'
+  | 'step-up-failed'
   | 'provider-error'
   | 'provider-unreachable'
   | 'provider-misconfigured'
@@ -30,6 +31,8 @@ const BY_PROTOCOL_ERROR: ReadonlyMap<string, LoginFailureKind> = new Map([
   ['interaction_required', 'provider-needs-you'],
   ['consent_required', 'provider-needs-you'],
   ['account_selection_required', 'provider-needs-you'],
+  // OpenID Connect Core Error Code unmet_authentication_requirements 1.0.
+  ['unmet_authentication_requirements', 'step-up-failed'],
   ['invalid_client', 'provider-misconfigured'],
   ['unauthorized_client', 'provider-misconfigured'],
   ['invalid_scope', 'provider-misconfigured'],

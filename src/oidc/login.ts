@@ -1,7 +1,7 @@
 // Begins a sign-in: applies the limits, remembers the attempt in the browser, and sends it to a provider.
 
 import { randomBytes } from 'node:crypto'
-import type { SettingsHolder } from '../config/config.ts'
+import type { Requirement, SettingsHolder } from '../config/config.ts'
 import type { Client } from '../net/forwarded.ts'
 import type { LoginLimiter } from '../net/limits.ts'
 import type { Log } from '../observability/log.ts'
@@ -16,6 +16,8 @@ export interface LoginRequest {
   /** A path of this origin, already checked (net/return-to.ts). */
   readonly returnTo: string
   readonly prompt: Prompt | undefined
+  /** What the provider has to confirm about the sign-in. */
+  readonly stepUp?: Requirement | undefined
   readonly cookieHeader: string | undefined
   readonly client: Client
   /** The id on the page that says why the sign-in could not begin. */
@@ -91,6 +93,7 @@ export function createBeginLogin(parts: LoginParts): BeginLogin {
       codeVerifier: randomToken(),
       returnTo,
       authenticatedAfter,
+      ...(request.stepUp === undefined ? {} : { stepUp: request.stepUp }),
     })
     const redirectUri = new URL(provider.settings.callbackPath, settings.current.publicUrl).href
     try {

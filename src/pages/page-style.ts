@@ -123,7 +123,15 @@ code {
   list-style: none;
 }
 .choices .button {
-  margin-right: 1rem;
+  display: block;
+  text-align: center;
+}
+.choices .hint {
+  display: block;
+  margin-top: 0.375rem;
+  color: var(--soft);
+  font-size: 0.875rem;
+  text-align: center;
 }
 .button {
   display: inline-block;

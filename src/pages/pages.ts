@@ -64,7 +64,7 @@ export function signInPage(about: {
           html`<li>
             <a class="button" href="${startPath(returnTo, prompt, name)}"
               >Sign in with <bdi>${visible(label)}</bdi></a
-            >${isLast ? html`<span class="small">You used this last time.</span>` : undefined}
+            >${isLast ? html`<span class="hint">You used this last time.</span>` : undefined}
           </li>`,
       )}
     </ul>`
@@ -190,6 +190,8 @@ function pathOf(next: NextStep, returnTo: string): string {
       return startPath(returnTo)
     case 'reauthenticate':
       return startPath(returnTo, 'login')
+    case 'step-up':
+      return `/oauth2/start?${new URLSearchParams({ step_up: '1', rd: returnTo }).toString()}`
     case 'choose-account':
       return startPath(returnTo, 'select_account')
     case 'reload':

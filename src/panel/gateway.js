@@ -6,6 +6,7 @@
  * @property {string} who
  * @property {string | null} email
  * @property {'control' | 'view' | 'owner'} role
+ * @property {boolean} canStepUp Another sign-in gives other rights.
  * @property {number} expiresIn Seconds.
  * @property {number | null} idleExpiresIn Seconds.
  * @property {number | null} idleTimeout Seconds.

@@ -47,6 +47,9 @@ export function createView(style, { onSignOut, onOpen }) {
   const role = createElement('p', { class: 'soft' }, [
     'You may watch this desktop, but not control it.',
   ])
+  const stepUp = createElement('a', { class: 'button plain', hidden: '' }, [
+    'Sign in to control it',
+  ])
   const timeLeft = createElement('strong', {})
   const hide = createElement('button', { class: 'quiet', type: 'button' }, ['Hide'])
   const form = createElement('form', { method: 'post', action: '/oauth2/sign_out' }, [
@@ -62,6 +65,7 @@ export function createView(style, { onSignOut, onOpen }) {
       ]),
       email,
       role,
+      stepUp,
       createElement('p', { class: 'time' }, ['Session ends in ', timeLeft]),
       createElement('div', { class: 'steps' }, [form, hide]),
     ],
@@ -147,6 +151,12 @@ export function createView(style, { onSignOut, onOpen }) {
       email.textContent = live.email
       email.hidden = live.email === null || live.email === live.who
       role.hidden = live.role !== 'view'
+      stepUp.hidden = !live.canStepUp
+      stepUp.textContent =
+        live.role === 'view' ? 'Sign in to control it' : 'Sign in for more rights'
+      const { pathname, search } = window.location
+      const query = new URLSearchParams({ step_up: '1', rd: pathname + search })
+      stepUp.setAttribute('href', `/oauth2/start?${query.toString()}`)
       bar.classList.add('known')
     },
 

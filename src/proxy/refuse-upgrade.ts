@@ -14,6 +14,7 @@ export type UpgradeRefusal =
   | 'not-found'
   | 'unauthenticated'
   | 'forbidden'
+  | 'step-up'
   | 'store-unavailable'
   | 'desktop-refused'
   | 'desktop-unreachable'
@@ -30,6 +31,7 @@ const STATUS: Readonly<Record<UpgradeRefusal, number>> = {
   'not-found': 404,
   unauthenticated: 401,
   forbidden: 403,
+  'step-up': 403,
   'store-unavailable': 503,
   'desktop-refused': 502,
   'desktop-unreachable': 503,

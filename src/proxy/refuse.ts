@@ -10,7 +10,7 @@ import { newRequestId } from '../net/request-id.ts'
 import { returnTo } from '../net/return-to.ts'
 import { subjectOf, type Audit } from '../observability/audit.ts'
 import type { Log } from '../observability/log.ts'
-import type { BeginLogin } from '../oidc/login.ts'
+import type { BeginLogin, LoginRequest } from '../oidc/login.ts'
 import { deniedPage, DENIED_REASONS } from '../pages/denied-page.ts'
 import { failurePage, type FailureKind, type Page } from '../pages/pages.ts'
 import type { ToPublicHost } from '../session/public-host.ts'
@@ -18,6 +18,7 @@ import type { ToPublicHost } from '../session/public-host.ts'
 /** Retry-After in seconds, for failures that may pass by themselves. */
 const RETRY_AFTER_S = 5
 const SIGN_IN_PATH = '/oauth2/sign_in'
+const STEP_UP_PATH = '/oauth2/start?step_up=1'
 
 /** Failures for people who may use the desktop, but not this part of it. */
 const CLOSED: Readonly<Partial<Record<ForbiddenReason, FailureKind>>> = {
@@ -75,11 +76,17 @@ export function createRefuse(parts: RefuseParts): Refuse {
     else sendJson(response, page.status, { error: kind, request: requestId }, retryHeader(page))
   }
 
-  async function toSignIn(request: Asked, response: ServerResponse, client: Client): Promise<void> {
+  async function toSignIn(
+    request: Asked,
+    response: ServerResponse,
+    client: Client,
+    about: Pick<LoginRequest, 'provider' | 'stepUp'> = {},
+  ): Promise<void> {
     const first = toPublicHost(request.headers, wantedPath(request))
     if (first !== undefined) return redirect(response, first.location, [first.setCookie])
     const requestId = newRequestId()
     const start = await beginLogin({
+      ...about,
       requestId,
       returnTo: wantedPath(request),
       prompt: undefined,
@@ -132,6 +139,16 @@ export function createRefuse(parts: RefuseParts): Refuse {
         const query = new URLSearchParams({ reason: refused.ended, rd: wantedPath(request) })
         // Keep the cookie until the next sign-in: it shows that the session ended by idleness, which demands a new authentication.
         return redirect(response, `${SIGN_IN_PATH}?${query.toString()}`, [])
+      }
+      case 'step-up': {
+        const { session, stepUp } = refused
+        if (navigates) {
+          const { provider } = session.identity
+          return toSignIn(request, response, client, { provider, stepUp })
+        }
+        // The error of RFC 9470.
+        const body = { error: 'insufficient_user_authentication', sign_in: STEP_UP_PATH }
+        return sendJson(response, 403, body)
       }
       case 'forbidden': {
         const { session, reason } = refused

@@ -15,6 +15,8 @@ import { TurnQueue } from './turn-queue.ts'
 interface Closable {
   readonly role: Role
   readonly clipboardIn: Permission
+  /** When it was opened (ms since the epoch). Its rights are those of that moment. */
+  readonly openedAt: number
   /** Ends by itself. Draining waits for it. */
   readonly isRequest?: boolean
   close(reason: CloseReason): void
@@ -44,6 +46,8 @@ export interface TunnelsParts {
   readonly watch: (session: Session, cookie: string) => () => void
   /** How many tunnels a person may have on this replica, including running handshakes. */
   readonly tunnelsPerPerson: () => number
+  /** The rights that the rules give the session for what was opened at that time (ms since the epoch). */
+  readonly rightsAt: (session: Session, at: number) => Pick<Session, 'role' | 'clipboardIn'>
   readonly now: () => number
 }
 
@@ -92,6 +96,7 @@ export class Tunnels {
     const pending: Closable = {
       role: session.role,
       clipboardIn: session.clipboardIn,
+      openedAt: this.#parts.now(),
       close(reason) {
         if (isOver) return
         isOver = true
@@ -122,7 +127,13 @@ export class Tunnels {
    */
   enterRequest(session: Session, cookie: string, abort: () => void): () => void {
     const { role, clipboardIn } = session
-    const unwatch = this.#add(session, cookie, { role, clipboardIn, isRequest: true, close: abort })
+    const unwatch = this.#add(session, cookie, {
+      role,
+      clipboardIn,
+      openedAt: this.#parts.now(),
+      isRequest: true,
+      close: abort,
+    })
     if (this.#recentlyEnded.has(session.id)) abort()
     return unwatch
   }
@@ -139,8 +150,9 @@ export class Tunnels {
    * Ends what a session has with other rights than it has now, handshakes under way too: the browser comes back at once,
    * and gets these.
    */
-  recycle({ id, role, clipboardIn }: Session): void {
-    for (const member of this.#bySession.get(id) ?? []) {
+  recycle(session: Session): void {
+    for (const member of this.#bySession.get(session.id) ?? []) {
+      const { role, clipboardIn } = this.#parts.rightsAt(session, member.openedAt)
       if (member.role !== role || member.clipboardIn !== clipboardIn) member.close('draining')
     }
   }
@@ -228,7 +240,13 @@ export class Tunnels {
         })
       },
     })
-    const unwatch = this.#add(session, cookie, tunnel)
+    const { role, clipboardIn } = link
+    const unwatch = this.#add(session, cookie, {
+      role,
+      clipboardIn,
+      openedAt: startedAt,
+      close: (reason) => tunnel.close(reason),
+    })
     this.#open.add(tunnel)
     presence.tunnelOpened(session.id, link.role)
     audit.write({ event: 'tunnel_opened', ...about })

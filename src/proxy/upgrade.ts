@@ -90,6 +90,8 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
         return refuse(socket, 'unauthenticated')
       case 'store-unavailable':
         return refuse(socket, 'store-unavailable')
+      case 'step-up':
+        return refuse(socket, 'step-up')
       case 'forbidden':
         writeDenied(authorization.session, client, authorization.reason)
         return refuse(socket, 'forbidden')

@@ -28,6 +28,10 @@ export interface LoginState {
   readonly authenticatedAfter: number | undefined
   /** Id of the session whose cookie the browser sent when the attempt began. */
   readonly sessionBefore: string | undefined
+  /** What the sign-in was begun for, and what the provider was asked for: a step-up. */
+  readonly stepUp?:
+    | { readonly acr: readonly string[]; readonly maxAge: number | undefined }
+    | undefined
   readonly createdAt: number
 }
 
@@ -54,8 +58,10 @@ export interface LoginStates {
   clearRounds(): string
 }
 
+/** `gateway` is this gateway's id: another one with the same secret cannot use its login states (gateway-id.ts). */
 export function createLoginStates(
   secrets: readonly [string, ...string[]],
+  gateway: string,
   cookies: Cookies,
   now: () => number,
 ): LoginStates {
@@ -66,7 +72,7 @@ export function createLoginStates(
 
   async function recentRounds(cookieHeader: string | undefined): Promise<number[]> {
     const sealed = cookies.read(cookieHeader, roundsName)
-    const opened = sealed === undefined ? undefined : await sealer.open(sealed)
+    const opened = sealed === undefined ? undefined : await sealer.open(sealed, gateway)
     const times = (opened as { rounds?: number[] } | undefined)?.rounds ?? []
     return times.filter((time) => time > now() - ROUNDS_WINDOW_MS)
   }
@@ -81,7 +87,7 @@ export function createLoginStates(
         sessionBefore: sessionCookie === undefined ? undefined : sessionId(sessionCookie),
         createdAt,
       }
-      const [name, value] = [cookieName(login.state), await sealer.seal(login)]
+      const [name, value] = [cookieName(login.state), await sealer.seal(login, gateway)]
       const room = MAX_PENDING_BYTES - name.length - value.length
       const setCookies = surplus(cookieHeader, cookies, room).map((old) => cookies.clear(old))
       setCookies.push(cookies.set(name, value, LIFETIME_S))
@@ -97,7 +103,7 @@ export function createLoginStates(
         const isOld = hasExpired(createdAtOf(state), now())
         return isOld ? { outcome: 'expired', returnTo: undefined } : { outcome: 'missing' }
       }
-      const login = (await sealer.open(sealed)) as LoginState | undefined
+      const login = (await sealer.open(sealed, gateway)) as LoginState | undefined
       // Compare before the code is redeemed: the code of an attacker's sign-in must never reach the token endpoint.
       if (typeof login?.state !== 'string' || !sameText(login.state, state)) {
         return { outcome: 'forged' }
@@ -115,7 +121,11 @@ export function createLoginStates(
 
     async countRound(cookieHeader) {
       const rounds = [...(await recentRounds(cookieHeader)), now()].slice(-MAX_ROUNDS)
-      return cookies.set(roundsName, await sealer.seal({ rounds }), ROUNDS_WINDOW_MS / 1_000)
+      return cookies.set(
+        roundsName,
+        await sealer.seal({ rounds }, gateway),
+        ROUNDS_WINDOW_MS / 1_000,
+      )
     },
 
     async isLooping(cookieHeader) {

@@ -210,9 +210,9 @@ const BAD: readonly (readonly [
     ['oauth2proxy.external.enabled'],
   ],
   [
-    'a provider that is none',
+    'an issuer that is none of the provider’s',
     { oauth2proxy: { provider: 'github' } },
-    ['oauth2proxy.provider', 'GitHub'],
+    ['oauth2proxy.provider', 'github'],
   ],
   ['a provider that nobody knows', { oauth2proxy: { provider: 'facebook' } }, ['provider']],
   [

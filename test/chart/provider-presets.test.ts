@@ -14,6 +14,7 @@ const ISSUERS: Readonly<Record<string, string>> = {
   okta: 'https://example.okta.com/oauth2/default',
   auth0: 'https://example.eu.auth0.com/',
   authentik: 'https://a.example.com/application/o/desk/',
+  github: 'https://git.example.com',
 }
 
 async function render(oauth2proxy: object) {
@@ -34,7 +35,7 @@ it('the chart knows the presets of the gateway, and no others', () => {
     string,
     { shape?: string; issuer?: string; noGroups?: string }
   >
-  const { oidc: _, github: __, ...presets } = known
+  const { oidc: _, ...presets } = known
   expect(Object.keys(presets).sort()).toEqual([...PRESET_NAMES].sort())
   for (const name of PRESET_NAMES) {
     const { issuerForm, hasNoGroups, settings } = PRESETS[name]
@@ -89,5 +90,77 @@ describe('everybody at a provider where anybody can open an account', () => {
     [{ ...google, allowed: anyone(true), authorizationParams: { hd: 'example.com' } }],
   ])('is let in by %j', async (values) => {
     expect(await signInOf(values)).toMatchObject({ issuer: 'https://accounts.google.com' })
+  })
+})
+
+describe('several providers', () => {
+  const STAFF = {
+    name: 'staff',
+    label: 'Example Corp',
+    issuer: 'https://login.example.com:8443',
+    clientId: 'desk',
+    existingSecret: 'staff-client',
+    groupsFromGraph: true,
+  }
+  const GITHUB = {
+    preset: 'github',
+    clientId: 'gh',
+    existingSecret: 'gh',
+    existingSecretKey: 'key',
+  }
+  const SINGLE = { issuer: '', clientId: '', existingSecret: '', provider: 'oidc' }
+
+  it('become the list of the gateway, with a file for each secret and a port for each issuer', async () => {
+    const { code, stdout, stderr } = await render({ ...SINGLE, providers: [STAFF, GITHUB] })
+    expect(code, stderr).toBe(0)
+    const objects = parseObjects(stdout)
+    const [settings] = ofKind<IConfigMap>(objects, 'ConfigMap').flatMap(
+      ({ data }) => data?.['gateway.yaml'] ?? [],
+    )
+    expect(parse(settings ?? '')).toMatchObject({
+      oidc: [
+        {
+          name: 'staff',
+          label: 'Example Corp',
+          issuer: 'https://login.example.com:8443',
+          clientId: 'desk',
+          clientSecretFile: '/run/secrets/ghostwire/client-secret-staff',
+          groupsFromGraph: true,
+        },
+        { preset: 'github', clientSecretFile: '/run/secrets/ghostwire/client-secret-github' },
+      ],
+    })
+    expect(settings).not.toContain('existingSecret')
+    expect(stdout).toContain('client-secret-staff')
+    expect(stdout).toMatch(/name: gh\n(.*\n){0,4}.*key: key/)
+    expect(stdout).toContain('port: 8443')
+  })
+
+  it.each([
+    [
+      { ...SINGLE, clientId: 'desk', providers: [STAFF] },
+      'oauth2proxy.clientId: is of a single provider',
+    ],
+    [
+      { ...SINGLE, providers: [STAFF, STAFF] },
+      'oauth2proxy.providers[1].name: must be set: another',
+    ],
+    [
+      { ...SINGLE, providers: [{ ...STAFF, clientId: '' }] },
+      'oauth2proxy.providers[0].clientId: must be set',
+    ],
+    [
+      { ...SINGLE, providers: [{ ...STAFF, issuer: '' }] },
+      'oauth2proxy.providers[0].issuer: must be set',
+    ],
+    [
+      { ...SINGLE, providers: [{ ...STAFF, name: 'St aff' }] },
+      'oauth2proxy.providers[0].name: must be',
+    ],
+    [{ ...SINGLE, providers: [{ ...STAFF, clientSecret: 'x' }] }, 'put it into a Secret'],
+  ])('%# that cannot work are refused', async (oauth2proxy, words) => {
+    const { code, stderr } = await render(oauth2proxy)
+    expect(code).not.toBe(0)
+    expect(stderr).toContain(words)
   })
 })

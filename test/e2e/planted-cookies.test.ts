@@ -143,3 +143,51 @@ describe.each(['http', 'https'] as const)(
     )
   },
 )
+
+/** A sign-in of the attacker's up to the authorization response, which they keep: its address, and the cookie of the attempt. */
+async function attackersAttempt(): Promise<{ callback: string; name: string; value: string }> {
+  const page = await newPage()
+  await signIn(page, carol.username)
+  // Playwright's own interception does not see redirects.
+  const devTools = await page.context().newCDPSession(page)
+  await devTools.send('Fetch.enable', { patterns: [{ urlPattern: '*/oauth2/callback*' }] })
+  const kept = new Promise<string>((resolve) => {
+    devTools.once('Fetch.requestPaused', ({ requestId, request }) => {
+      resolve(request.url)
+      void devTools.send('Fetch.failRequest', { requestId, errorReason: 'Aborted' })
+    })
+  })
+  // Single sign-on answers without a form.
+  await page.goto(`${origin}/oauth2/start`).catch(() => {})
+  const callback = await kept
+  const cookies = await page.context().cookies(origin)
+  const login = cookies.find(({ name }) => /-login-[0-9a-z]{14}$/.test(name))
+  return { callback, name: login?.name ?? '', value: login?.value ?? '' }
+}
+
+describe.each(['http', 'https'] as const)(
+  'the login state of an attacker that a sibling host plants over %s',
+  (scheme) => {
+    it.each(['/', '/oauth2/callback'])(
+      'for path %s does not sign the person in as the attacker',
+      async (path) => {
+        const { callback, name, value } = await attackersAttempt()
+        expect(value).not.toBe('')
+        const page = await newPage()
+        await visitSibling(page, scheme, { name, value, path })
+        const answer = await page.goto(callback)
+        expect(answer?.status()).toBe(400)
+        expect(await subOf(page)).toBe(401)
+      },
+    )
+
+    it('does not sign out a person who is signed in', async () => {
+      const { callback, name, value } = await attackersAttempt()
+      const page = await newPage()
+      await signIn(page, alice.username)
+      await visitSibling(page, scheme, { name, value, path: '/' })
+      await page.goto(callback)
+      expect(await subOf(page)).toBe('alice')
+    })
+  },
+)

@@ -39,6 +39,7 @@ function startWithOwner(users = USERS): Promise<Stack> {
             id: 'access[0]',
             match: { provider: [], groups: ['owners'], emails: [], emailDomains: [], claims: {} },
             role: 'owner',
+            require: undefined,
             clipboardIn: 'allow',
             downloads: 'allow',
           },

@@ -29,6 +29,7 @@ export function compileRules(written: WrittenSettings): readonly AccessRule[] {
     id,
     match,
     role,
+    require: undefined,
     clipboardIn,
     downloads,
   })
@@ -43,6 +44,7 @@ export function compileRules(written: WrittenSettings): readonly AccessRule[] {
           id: `access[${index}]`,
           match,
           role,
+          require: own.require,
           clipboardIn: own.clipboardIn ?? clipboardIn,
           downloads: own.downloads ?? downloads,
         }
@@ -69,8 +71,14 @@ export function checkAccess(written: WrittenSettings, tree: Tree): readonly Prob
   return problems
 }
 
-function checkRule({ match, role }: WrittenRule, index: number): readonly Problem[] {
+function checkRule(
+  { match, role, require: needed }: WrittenRule,
+  index: number,
+): readonly Problem[] {
   const problems: Problem[] = []
+  if (needed !== undefined && needed.acr.length === 0 && needed.maxAge === undefined) {
+    problems.push(problem(`access[${index}].require`, 'must name acr or maxAge, or both'))
+  }
   if (isEmpty(match ?? NOBODY)) {
     const words = `must not be empty: an empty match matches nobody; to let in any signed-in person, use ${nameOf('allowAnyone')} instead of access`
     problems.push(problem(`access[${index}].match`, words))

@@ -111,7 +111,10 @@ function checkAnyone({ allowAnyone, oidc }: WrittenSettings): readonly Problem[]
   return [problem('allowAnyone', words)]
 }
 
-function checkRule({ id, match }: AccessRule, providers: readonly Provider[]): readonly Problem[] {
+function checkRule(
+  { id, match, require: needed }: AccessRule,
+  providers: readonly Provider[],
+): readonly Problem[] {
   if (match === undefined) return []
   const names = providers.map(nameOfProvider)
   const place = id.startsWith('access[') ? `${id}.match` : id
@@ -123,6 +126,10 @@ function checkRule({ id, match }: AccessRule, providers: readonly Provider[]): r
   const meant = providers.filter(
     (provider) => match.provider.length === 0 || match.provider.includes(nameOfProvider(provider)),
   )
+  if (needed !== undefined && meant.length > 0 && meant.every(({ kind }) => kind === 'oauth2')) {
+    const words = `cannot be met at ${meant.map(nameOfProvider).join(', ')}: a provider of kind oauth2 does not tell how people sign in`
+    return [problem(`${id}.require`, words)]
+  }
   const isAnyoneThere =
     [match.groups, match.emails, match.emailDomains, Object.keys(match.claims)].every(
       (part) => part.length === 0,

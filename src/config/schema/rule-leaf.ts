@@ -2,7 +2,7 @@
 
 import * as z from 'zod'
 
-import { choice, line, list, map } from './leaf.ts'
+import { choice, duration, line, list, map } from './leaf.ts'
 import { email, emailDomain } from './sign-in-leaves.ts'
 import type { WrittenRule } from './written-settings.ts'
 
@@ -24,11 +24,22 @@ const match = map({
   claims: z.record(z.string(), claimValues, 'must be a map of claims').prefault({}),
 })
 
+const requirement = map({
+  acr: z
+    .preprocess(
+      (input) => (typeof input === 'string' ? [input] : input),
+      z.array(line, 'must be a list of values'),
+    )
+    .prefault([]),
+  maxAge: duration(1_000, '1s').optional(),
+}).transform(({ acr, maxAge }) => ({ acr, maxAge }))
+
 const permission = choice('allow', 'deny')
 
 const rule = map({
   match: match.optional(),
   role: choice('control', 'view', 'owner').optional(),
+  require: requirement.optional(),
   clipboardIn: permission.optional(),
   downloads: permission.optional(),
 })
@@ -43,4 +54,6 @@ export const accessRules: z.ZodType<readonly WrittenRule[]> = z.array(
 export const RULE_PATHS: readonly string[] = [
   ...Object.keys(rule.shape).map((key) => `access[].${key}`),
   ...Object.keys(match.shape).map((key) => `access[].match.${key}`),
+  'access[].require.acr',
+  'access[].require.maxAge',
 ]

@@ -5,6 +5,7 @@ import type {
   DesktopTls,
   Permission,
   ProviderSettings,
+  Requirement,
   Role,
   RuleMatch,
   Settings,
@@ -14,6 +15,7 @@ import type {
 export interface WrittenRule {
   readonly match?: RuleMatch | undefined
   readonly role?: Role | undefined
+  readonly require?: Requirement | undefined
   readonly clipboardIn?: Permission | undefined
   readonly downloads?: Permission | undefined
 }

@@ -24,7 +24,7 @@ describe('docs/configuration.md', () => {
   const examples = [...page.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, yaml = '']) => yaml)
 
   it('has examples', () => {
-    expect(examples).toHaveLength(3)
+    expect(examples).toHaveLength(4)
   })
 
   it.each(examples)('has an example that loads:\n%s', (example) => {

@@ -23,11 +23,14 @@ function rule(more: Partial<AccessRule> = {}): AccessRule {
     id: 'ops',
     match: { provider: [], groups: ['ops'], emails: [], emailDomains: [], claims: {} },
     role: 'control',
+    require: undefined,
     clipboardIn: 'deny',
     downloads: 'allow',
     ...more,
   }
 }
+
+const NOW = Date.UTC(2026, 0, 1)
 
 const closing: (() => void)[] = []
 afterEach(() => {
@@ -84,6 +87,7 @@ function setUp(access: readonly AccessRule[] = [rule()]) {
     desktop,
     metrics,
     log: createLog('debug', output),
+    now: () => NOW,
   })
   /** Decision and reason of what was counted, once each. */
   const counted = async (): Promise<string[]> => {

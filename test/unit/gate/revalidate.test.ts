@@ -67,6 +67,7 @@ const OPS: AccessRule = {
   id: 'ops',
   match: { provider: [], groups: ['ops'], emails: [], emailDomains: [], claims: {} },
   role: 'view',
+  require: undefined,
   clipboardIn: 'deny',
   downloads: 'allow',
 }

@@ -211,6 +211,7 @@ describe('failurePage', () => {
     ['provider-error', 502],
     ['provider-unreachable', 503],
     ['other-organisation', 403],
+    ['step-up-failed', 403],
     ['provider-misconfigured', 502],
     ['provider-starting', 503],
     ['clock', 502],
@@ -245,6 +246,7 @@ describe('failurePage', () => {
       'sign-in': '/oauth2/start?rd=%2Fa',
       reauthenticate: '/oauth2/start?prompt=login&rd=%2Fa',
       'choose-account': '/oauth2/start?prompt=select_account&rd=%2Fa',
+      'step-up': '/oauth2/start?step_up=1&rd=%2Fa',
       reload: '',
       desktop: '/',
     }[FAILURES[kind].next]

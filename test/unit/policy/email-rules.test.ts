@@ -1,10 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { AccessRule } from '../../../src/config/config.ts'
-import { decide, hasUnusableEmail } from '../../../src/policy/policy.ts'
+import { decide as decideAt, hasUnusableEmail } from '../../../src/policy/policy.ts'
 import type { Identity } from '../../../src/session/session.ts'
 import { problemsFrom, NO_RULES, settingsFrom } from '../config/loading.ts'
 import { HOSTILE_ADDRESSES, WRITTEN_ADDRESSES } from './hostile-addresses.ts'
+
+const NOW = Date.UTC(2026, 0, 1)
+const decide = (identity: Identity, rules: readonly AccessRule[]) => decideAt(identity, rules, NOW)
 
 function person(email: string): Identity {
   return {

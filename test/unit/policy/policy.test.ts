@@ -2,12 +2,15 @@ import { describe, expect, it } from 'vitest'
 import type { AccessRule, RuleMatch } from '../../../src/config/config.ts'
 import {
   claimsNamedBy,
-  decide,
+  decide as decideAt,
   needsOf,
   reaches,
   withRightsBy,
 } from '../../../src/policy/policy.ts'
 import type { Identity, Session } from '../../../src/session/session.ts'
+
+const NOW = Date.UTC(2026, 0, 1)
+const decide = (identity: Identity, rules: readonly AccessRule[]) => decideAt(identity, rules, NOW)
 
 const nobody: Identity = {
   provider: 'oidc',
@@ -34,6 +37,7 @@ function rule(match: Partial<RuleMatch> | undefined, more: Partial<AccessRule> =
     id: 'r',
     match: match === undefined ? undefined : { ...empty, ...match },
     role: 'control',
+    require: undefined,
     clipboardIn: 'allow',
     downloads: 'allow',
     ...more,
@@ -191,5 +195,67 @@ describe('a session', () => {
 
   it('is left as it was where they give none: whoever reads it decides on that', () => {
     expect(withRightsBy([rule({ groups: ['dev'] })], session)).toBe(session)
+  })
+})
+
+describe('a rule that requires more of the sign-in', () => {
+  const authTime = (secondsAgo: number): string[] => [String(NOW / 1_000 - secondsAgo)]
+  const strong = rule(undefined, {
+    id: 'strong',
+    require: { acr: ['gold', 'phr'], maxAge: undefined },
+  })
+  const fresh = rule(undefined, { id: 'fresh', require: { acr: [], maxAge: 60_000 } })
+  const both = rule(undefined, { id: 'both', require: { acr: ['gold'], maxAge: 60_000 } })
+  const view = rule(undefined, { id: 'view', role: 'view' })
+
+  it.each([
+    [strong, { acr: ['gold'] }, true],
+    [strong, { acr: ['silver', 'phr'] }, true],
+    [strong, { acr: ['silver'] }, false],
+    [strong, {}, false],
+    [fresh, { auth_time: authTime(60) }, true],
+    [fresh, { auth_time: authTime(65) }, true],
+    [fresh, { auth_time: authTime(66) }, false],
+    [fresh, { auth_time: [] }, false],
+    [fresh, { auth_time: ['soon'] }, false],
+    [fresh, {}, false],
+    [both, { acr: ['gold'], auth_time: authTime(1) }, true],
+    [both, { acr: ['gold'], auth_time: authTime(100) }, false],
+    [both, { acr: ['silver'], auth_time: authTime(1) }, false],
+  ])('%#: matches only a sign-in that meets it', (required, claims, isMet) => {
+    const decision = decide({ ...alice, claims }, [required])
+    expect(decision).toMatchObject(
+      isMet
+        ? { allowed: true, rule: required.id, stepUp: undefined }
+        : { allowed: false, reason: 'step-up', stepUp: required.require },
+    )
+  })
+
+  it('lets a later rule decide meanwhile, and says what is missing', () => {
+    expect(decide(alice, [strong, view])).toMatchObject({
+      allowed: true,
+      role: 'view',
+      stepUp: strong.require,
+    })
+    expect(decide(alice, [view, strong])).toMatchObject({ role: 'view', stepUp: undefined })
+    expect(decide(alice, [fresh, strong])).toMatchObject({ stepUp: fresh.require })
+  })
+
+  it('says nothing to somebody whom it does not match', () => {
+    const others = { ...strong, match: { ...(rule({ groups: ['dev'] }).match as RuleMatch) } }
+    expect(decide(alice, [others])).toEqual({ allowed: false, reason: 'no-rule-matches' })
+  })
+
+  it('needs the claims `acr` and `auth_time`', () => {
+    expect(claimsNamedBy([strong])).toEqual(new Set(['acr']))
+    expect(claimsNamedBy([fresh])).toEqual(new Set(['auth_time']))
+    expect(claimsNamedBy([both])).toEqual(new Set(['acr', 'auth_time']))
+  })
+
+  it('counts the age from when something was opened', () => {
+    const session = { identity: { ...alice, claims: { auth_time: authTime(0) } }, createdAt: NOW }
+    const at = (ms: number) =>
+      withRightsBy([fresh, view], session as unknown as Session, NOW + ms).role
+    expect([at(0), at(60_000), at(120_000)]).toEqual(['control', 'control', 'view'])
   })
 })

@@ -14,7 +14,7 @@ const attempt = {
 
 function setUp(start = Date.UTC(2026, 0, 1)) {
   const clock = { time: start }
-  return { clock, states: createLoginStates([SECRET], cookies, () => clock.time) }
+  return { clock, states: createLoginStates([SECRET], 'gateway', cookies, () => clock.time) }
 }
 
 /** What a browser would send back after these `Set-Cookie` values. */
@@ -88,12 +88,17 @@ describe('a login attempt', () => {
     const { login, setCookies } = await states.begin(undefined, attempt)
     const header = jar(...setCookies)
     expect((await states.take(`${header}x`, login.state)).outcome).toBe('forged')
-    const elsewhere = createLoginStates(
-      ['another secret of at least thirty-two bytes'],
-      cookies,
-      Date.now,
-    )
+    const secret = 'another secret of at least thirty-two bytes'
+    const elsewhere = createLoginStates([secret], 'gateway', cookies, Date.now)
     expect((await elsewhere.take(header, login.state)).outcome).toBe('forged')
+  })
+
+  it('refuses a cookie of another gateway with the same secret', async () => {
+    const { states, clock } = setUp()
+    const { login, setCookies } = await states.begin(undefined, attempt)
+    const other = createLoginStates([SECRET], 'another gateway', cookies, () => clock.time)
+    expect((await other.take(jar(...setCookies), login.state)).outcome).toBe('forged')
+    expect((await states.take(jar(...setCookies), login.state)).outcome).toBe('taken')
   })
 })
 
