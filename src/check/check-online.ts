@@ -11,6 +11,9 @@ import { checkStore } from './store/check-store.ts'
 
 type Check = () => Promise<readonly Finding[]>
 
+/** Controls and formatting: a server's answer must not move the cursor of a terminal. */
+const INVISIBLE = /[\p{Cc}\p{Cf}]+/gu
+
 /** Never rejects. No message contains a secret of the settings. */
 export async function checkOnline(settings: Settings): Promise<readonly Finding[]> {
   const found = await Promise.all(
@@ -24,7 +27,10 @@ export async function checkOnline(settings: Settings): Promise<readonly Finding[
     }),
   )
   const hide = hideSecrets(settings)
-  return found.flat().map((finding) => ({ ...finding, message: hide(finding.message) }))
+  return found.flat().map((finding) => ({
+    ...finding,
+    message: hide(finding.message).replaceAll(INVISIBLE, ' '),
+  }))
 }
 
 function checksFor(settings: Settings): readonly (readonly [string, string | undefined, Check])[] {

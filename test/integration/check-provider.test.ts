@@ -269,6 +269,38 @@ describe('what the provider offers', () => {
     expect(find('provider.logout').state).toBe('warning')
   })
 
+  it('draws a warning for authentication contexts that rules require and it does not know', async () => {
+    const op = await startOp(withFields({ acr_values_supported: ['password', 'mfa'] }))
+    const folder = makeTemporaryFolder('ghostwire-check')
+    closing.push(() => folder.remove())
+    const stateFor = async (acr: string) => {
+      const rule = `{match: {groups: [ops]}, role: control, require: {acr: [${acr}]}}`
+      writeFileSync(`${folder.path}/gateway.yaml`, `access: [${rule}]\n`)
+      const { find } = await checkAt(op, {
+        GATEWAY_CONFIG: `${folder.path}/gateway.yaml`,
+        GATEWAY_ALLOW_GROUPS: undefined,
+      })
+      return find('provider.acr')
+    }
+    expect((await stateFor('mfa')).state).toBe('ok')
+    expect(await stateFor('phrh')).toMatchObject({
+      state: 'warning',
+      message: expect.stringContaining(
+        'contexts phrh, which rules require; it lists password, mfa',
+      ),
+    })
+  })
+
+  it('is skipped where the document has something else than a list of texts', async () => {
+    const op = await startOp(
+      withFields({ code_challenge_methods_supported: 'S256', scopes_supported: { openid: true } }),
+    )
+    const { find } = await checkAt(op)
+    expect(find('provider.pkce').state).toBe('skipped')
+    expect(find('provider.scopes').state).toBe('skipped')
+    expect(find('provider.refresh').state).toBe('ok')
+  })
+
   it('draws a warning for refresh tokens that are not asked for', async () => {
     const op = await startOp(withFields({ scopes_supported: ['openid', 'offline_access'] }))
     expect((await checkAt(op)).find('provider.refresh')).toMatchObject({
@@ -316,6 +348,11 @@ describe('GitHub', () => {
       message: expect.stringContaining('passed are incorrect'),
     })
   })
+})
+
+it('a provider that sends control characters does not make the check print them', async () => {
+  const op = await startOp(withFields({ jwks_uri: 'http://127.0.0.1:1/\u001b[2Jkeys' }))
+  expect((await checkAt(op)).find('provider.keys').message).toContain('/ [2Jkeys cannot be fetched')
 })
 
 it('a provider that repeats the secret in its error does not make the check print it', async () => {

@@ -4,6 +4,7 @@ import type { JSONWebKeySet, JWK } from 'jose'
 import type { ServerMetadata } from 'openid-client'
 import { asymmetricAlgorithms } from '../../oidc/provider-keys.ts'
 import type { Findings } from '../finding.ts'
+import { show } from './listed.ts'
 
 /** `keys` undefined: they could not be fetched, which is another finding. */
 export function checkKeys(
@@ -16,7 +17,7 @@ export function checkKeys(
   if (usable.length === 0) {
     findings.fail(
       'algorithms',
-      `The provider signs ID tokens with ${listed?.join(', ')} only; the gateway takes asymmetric algorithms such as RS256 or ES256 only. Give the provider a signing key and choose such an algorithm for this client.`,
+      `The provider signs ID tokens with ${show(listed ?? [])} only; the gateway takes asymmetric algorithms such as RS256 or ES256 only. Give the provider a signing key and choose such an algorithm for this client.`,
     )
   } else findings.ok('algorithms', `ID tokens may be signed with ${usable.join(', ')}.`)
 

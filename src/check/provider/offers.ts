@@ -5,6 +5,7 @@ import { formatDuration } from '../../lib/duration.ts'
 import type { ProviderSettings, Settings } from '../../config/config.ts'
 import { PRESETS } from '../../config/presets.ts'
 import type { Findings } from '../finding.ts'
+import { listedIn, show } from './listed.ts'
 
 export function checkOffers(
   metadata: ServerMetadata,
@@ -14,15 +15,17 @@ export function checkOffers(
 ): void {
   checkPkce(metadata, findings)
   checkScopes(metadata, provider, findings)
+  checkAuthenticationContexts(metadata, provider, settings, findings)
   checkRefresh(metadata, provider, settings, findings)
   checkLogout(metadata, settings, findings)
   findings.ok('addresses', addressesToRegister(metadata, provider, settings))
 }
 
 function checkPkce(
-  { code_challenge_methods_supported: listed }: ServerMetadata,
+  { code_challenge_methods_supported: methods }: ServerMetadata,
   findings: Findings,
 ): void {
+  const listed = listedIn(methods)
   if (listed?.includes('S256') === true) findings.ok('pkce', 'The provider lists PKCE with S256.')
   else if (listed === undefined) {
     findings.skip(
@@ -32,16 +35,17 @@ function checkPkce(
   } else {
     findings.warn(
       'pkce',
-      `The provider lists PKCE with ${listed.join(', ')}; expected S256, which the gateway sends in any case. Switch S256 on at the provider.`,
+      `The provider lists PKCE with ${show(listed)}; expected S256, which the gateway sends in any case. Switch S256 on at the provider.`,
     )
   }
 }
 
 function checkScopes(
-  { scopes_supported: listed }: ServerMetadata,
+  { scopes_supported: known }: ServerMetadata,
   { scopes }: ProviderSettings,
   findings: Findings,
 ): void {
+  const listed = listedIn(known)
   if (listed === undefined) {
     findings.skip('scopes', 'The provider does not list its scopes.')
     return
@@ -51,18 +55,49 @@ function checkScopes(
   else {
     findings.warn(
       'scopes',
-      `The provider does not list ${unknown.join(', ')}; it lists ${listed.join(', ')}. It may refuse the sign-in (invalid_scope). Correct oidc.scopes, or add the scope at the provider.`,
+      `The provider does not list ${unknown.join(', ')}; it lists ${show(listed)}. It may refuse the sign-in (invalid_scope). Correct oidc.scopes, or add the scope at the provider.`,
+    )
+  }
+}
+
+/** Rules may require an authentication context (`access[].require.acr`), which the provider must know. */
+function checkAuthenticationContexts(
+  { acr_values_supported: known }: ServerMetadata,
+  { name }: ProviderSettings,
+  { access }: Settings,
+  findings: Findings,
+): void {
+  const isMeant = (names: readonly string[] = []): boolean =>
+    names.length === 0 || names.includes(name)
+  const needed = access
+    .filter(({ match }) => isMeant(match?.provider))
+    .flatMap(({ require }) => require?.acr ?? [])
+  if (needed.length === 0) return
+  const listed = listedIn(known)
+  if (listed === undefined) {
+    findings.skip('acr', 'The provider does not list its authentication contexts (acr).')
+    return
+  }
+  const unknown = [...new Set(needed)].filter((acr) => !listed.includes(acr))
+  if (unknown.length === 0) {
+    findings.ok('acr', 'The provider lists the authentication contexts that rules require.')
+  } else {
+    findings.warn(
+      'acr',
+      `The provider does not list the authentication contexts ${unknown.join(', ')}, which rules require; it lists ${show(listed)}. Correct access[].require.acr, or the provider.`,
     )
   }
 }
 
 /** Without refresh tokens a person who loses access keeps it until the session ends. */
 function checkRefresh(
-  { scopes_supported: scopes = [], grant_types_supported: grants }: ServerMetadata,
+  metadata: ServerMetadata,
   provider: ProviderSettings,
   { session }: Settings,
   findings: Findings,
 ): void {
+  const scopes = listedIn(metadata.scopes_supported) ?? []
+  const grants = listedIn(metadata.grant_types_supported)
   const without = `Without refresh tokens, a person who loses access keeps it until session.maxLifetime (${formatDuration(session.maxLifetime)}).`
   const isAsked =
     provider.scopes.split(' ').includes('offline_access') ||
@@ -70,7 +105,7 @@ function checkRefresh(
   if (grants !== undefined && !grants.includes('refresh_token')) {
     findings.warn(
       'refresh',
-      `The provider lists the grant types ${grants.join(', ')}, and not refresh_token. ${without}`,
+      `The provider lists the grant types ${show(grants)}, and not refresh_token. ${without}`,
     )
   } else if (isAsked) findings.ok('refresh', 'The gateway asks for a refresh token.')
   else if (scopes.includes('offline_access') && !givesRefreshTokensAnyway(provider)) {
