@@ -1,7 +1,6 @@
 // The process: arguments, settings, signals and exit codes. Only this file reads the environment.
 
 import { parseArgs } from 'node:util'
-import { describeSettings } from './config/describe-settings.ts'
 import { loadSettings } from './config/load.ts'
 import { startGateway, VERSION } from './gateway.ts'
 import { createLog } from './observability/log.ts'
@@ -9,21 +8,42 @@ import { createLog } from './observability/log.ts'
 const USAGE = `ghostwire-gateway ${VERSION}
 
   --config FILE    YAML file with settings (default: $GATEWAY_CONFIG); the environment overrides it
-  --check-config   check the settings, print them with secrets hidden, and exit
+  --check-config   the same as check without --online
   --help, --version
 
+  check [--online]            check the settings, and with --online also the parts that they name (--help says more)
   import-oauth2-proxy FILE…   print settings made from a configuration of oauth2-proxy (--help says more)
 `
 
+interface Outcome {
+  readonly exitCode: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Each gets the arguments after its name. They are loaded on use, so that the gateway starts without them. */
+const COMMANDS: ReadonlyMap<string, (args: readonly string[]) => Promise<Outcome>> = new Map([
+  ['check', check],
+  [
+    'import-oauth2-proxy',
+    async (args) => (await import('./import/import-oauth2-proxy.ts')).importOauth2Proxy(args),
+  ],
+])
+
+async function check(args: readonly string[]): Promise<Outcome> {
+  return (await import('./check/check.ts')).check(args, process.env)
+}
+
+function finish({ exitCode, stdout, stderr }: Outcome): void {
+  process.stderr.write(stderr)
+  process.stdout.write(stdout)
+  process.exitCode = exitCode
+}
+
 async function main(): Promise<void> {
-  if (process.argv[2] === 'import-oauth2-proxy') {
-    const { importOauth2Proxy } = await import('./import/import-oauth2-proxy.ts')
-    const { exitCode, stdout, stderr } = importOauth2Proxy(process.argv.slice(3))
-    process.stderr.write(stderr)
-    process.stdout.write(stdout)
-    process.exitCode = exitCode
-    return
-  }
+  const [name = '', ...rest] = process.argv.slice(2)
+  const command = COMMANDS.get(name)
+  if (command !== undefined) return finish(await command(rest))
   const log = createLog('info', process.stdout)
   let args
   try {
@@ -44,15 +64,11 @@ async function main(): Promise<void> {
     process.stdout.write(args.help === true ? USAGE : `${VERSION}\n`)
     return
   }
-  const loaded = loadSettings({ env: process.env, configFile: args.config })
   if (args['check-config'] === true) {
-    const { problems = [], warnings = [] } = loaded as { problems?: string[]; warnings?: string[] }
-    for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`)
-    for (const problem of problems) process.stderr.write(`${problem}\n`)
-    if (loaded.ok) process.stdout.write(describeSettings(loaded.settings))
-    else process.exitCode = 1
-    return
+    const file = args.config === undefined ? [] : ['--config', args.config]
+    return finish(await check(file))
   }
+  const loaded = loadSettings({ env: process.env, configFile: args.config })
   if (!loaded.ok) {
     log.fatal({ problems: loaded.problems }, 'the settings are invalid')
     process.exitCode = 1

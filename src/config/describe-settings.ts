@@ -1,4 +1,4 @@
-// Prints the effective settings for `--check-config` in the form of the YAML file, without secrets.
+// Prints the effective settings for `check` in the form of the YAML file, without secrets.
 
 import { stringify } from 'yaml'
 
@@ -13,6 +13,12 @@ const HIDDEN = '(hidden)'
 
 /** YAML text. A setting that is not set is `null`. Each rule has the id that names it in the audit. */
 export function describeSettings(settings: Settings): string {
+  const tree = withoutSecrets(settings)
+  return stringify(tree, { keepUndefined: true, lineWidth: 0, aliasDuplicateObjects: false })
+}
+
+/** Nested as the YAML file is. A setting that is not set is undefined. */
+export function withoutSecrets(settings: Settings): Tree {
   const tree = asWritten(settings)
   for (const { path } of SETTINGS.filter(({ secret }) => secret)) {
     const value = valueAt(tree, path)
@@ -24,7 +30,7 @@ export function describeSettings(settings: Settings): string {
       )
     else if (value !== undefined) setAt(tree, path, HIDDEN)
   }
-  return stringify(tree, { keepUndefined: true, lineWidth: 0, aliasDuplicateObjects: false })
+  return tree
 }
 
 function asWritten(settings: Settings): Tree {

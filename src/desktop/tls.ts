@@ -10,13 +10,12 @@ import type { DesktopTls } from '../config/config.ts'
 export function createAgent(url: URL, tls: DesktopTls, options: AgentOptions): HttpAgent {
   if (url.protocol === 'http:') return new HttpAgent(options)
   if (tls.fingerprint !== undefined) return new PinnedAgent(tls.fingerprint, options)
-  return new HttpsAgent({
-    ...options,
-    rejectUnauthorized: !tls.insecure,
-    ...(tls.caFile === undefined
-      ? {}
-      : { ca: [...rootCertificates, readFileSync(tls.caFile, 'utf8')] }),
-  })
+  return new HttpsAgent({ ...options, rejectUnauthorized: !tls.insecure, ...rootsOf(tls) })
+}
+
+/** The certificates that are trusted besides the system's. */
+export function rootsOf({ caFile }: DesktopTls): { ca?: string[] } {
+  return caFile === undefined ? {} : { ca: [...rootCertificates, readFileSync(caFile, 'utf8')] }
 }
 
 // The pin replaces the chain and the name: kasmweb images sign their certificate themselves, for no name at all.

@@ -176,7 +176,7 @@ const ERRORS: Readonly<Record<string, string>> = {
 }
 
 /** GitHub answers errors of the token endpoint with 200. RFC 6749 5.2 wants 400, and the library looks at the status. */
-async function withErrorStatus(response: Response): Promise<Response> {
+export async function withErrorStatus(response: Response): Promise<Response> {
   if (response.status !== 200) return response
   const body: unknown = await response
     .clone()

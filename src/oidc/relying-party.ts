@@ -23,6 +23,8 @@ export interface RelyingParty {
   readonly ready: Promise<void>
   /** Starts discovery and repeats it until it succeeds. Call it once. */
   start(): void
+  /** Makes one attempt at discovery. Rejects with the reason if it fails. */
+  discover(): Promise<void>
   /** How this client authenticates; undefined before discovery. */
   readonly clientAuth: ClientAuth | undefined
   /** For other requests to the provider, with the same trust, time-out and metrics. */
@@ -102,6 +104,7 @@ export async function createRelyingParty(
     },
     ready: discovery.succeeded,
     start: discovery.start,
+    discover,
     fetch: http.fetch,
     keys: createProviderKeys(() => configuration?.serverMetadata(), http.fetch),
     captureBody: http.captureBody,

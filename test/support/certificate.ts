@@ -17,8 +17,8 @@ const OID = {
 }
 const DAY_MS = 86_400_000
 
-/** For `localhost` and 127.0.0.1, valid for a year, and a CA: it can be trusted as its own root. */
-export function createCertificate(commonName = 'kasm'): Certificate {
+/** For `localhost` and 127.0.0.1, and a CA: it can be trusted as its own root. */
+export function createCertificate(commonName = 'kasm', validDays = 365): Certificate {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const algorithm = der(0x30, oid(OID.ecdsaWithSha256))
   const name = der(
@@ -33,7 +33,7 @@ export function createCertificate(commonName = 'kasm'): Certificate {
     der(0x02, Buffer.concat([Buffer.from([1]), randomBytes(8)])),
     algorithm,
     name,
-    der(0x30, utcTime(Date.now() - DAY_MS), utcTime(Date.now() + 365 * DAY_MS)),
+    der(0x30, utcTime(Date.now() - DAY_MS), utcTime(Date.now() + validDays * DAY_MS)),
     name,
     publicKey.export({ format: 'der', type: 'spki' }),
     der(

@@ -47,6 +47,8 @@ export interface Script {
   readonly userinfo: Bend
   /** The authorization response, to be changed in place. */
   readonly authorization: (response: URLSearchParams) => void
+  /** Whether the token endpoint accepts the client's credentials. */
+  readonly authenticates: (request: Pick<OpRequest, 'headers' | 'form'>) => boolean
   /** Over the right claims of the ID token; undefined takes one out. */
   readonly claims: Json
   /** Claims that userinfo adds to `sub`. */
@@ -113,6 +115,7 @@ const USUAL: Script = {
   token: (usual) => usual,
   userinfo: (usual) => usual,
   authorization: () => {},
+  authenticates: () => true,
   claims: {},
   userinfoClaims: {},
   header: {},
@@ -186,7 +189,9 @@ export async function startScriptedOp(options: ScriptedOpOptions = {}): Promise<
         return send(response, script.par, { request_uri: uri, expires_in: 60 }, 201)
       }
       case 'token':
-        return token(form, response)
+        return script.authenticates({ headers, form })
+          ? token(form, response)
+          : send(response, (usual) => usual, { error: 'invalid_client' }, 401)
       case 'userinfo':
         return send(response, script.userinfo, { sub: PERSON.sub, ...script.userinfoClaims })
       case 'logout':
