@@ -37,6 +37,7 @@ export const DEBIAN_PACKAGES = [
     programs: ['redis-server'],
     use: 'the session store of several replicas',
   },
+  { name: 'restic', programs: ['restic'], use: "run the chart's backup on real files" },
 ]
 
 /**

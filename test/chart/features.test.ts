@@ -12,6 +12,23 @@ const CHANGES: Readonly<Record<string, readonly string[]>> = {
     '~ Deployment/desk-ghostwire-gateway',
     '~ Secret/desk-ghostwire-gateway',
   ],
+  'chart/ci/backup-claim-values.yaml': [
+    '+ CronJob/desk-ghostwire-backup',
+    '+ CronJob/desk-ghostwire-restore',
+    '+ CronJob/desk-ghostwire-verify',
+    '+ NetworkPolicy/desk-ghostwire-backup',
+    '+ ServiceAccount/desk-ghostwire-backup',
+    '~ StatefulSet/desk-ghostwire-desktop',
+  ],
+  'chart/ci/backup-values.yaml': [
+    '+ CronJob/desk-ghostwire-backup',
+    '+ CronJob/desk-ghostwire-restore',
+    '+ CronJob/desk-ghostwire-verify',
+    '+ NetworkPolicy/desk-ghostwire-backup',
+    '+ PrometheusRule/backup-alerts',
+    '+ Secret/desk-ghostwire-backup',
+    '+ ServiceAccount/desk-ghostwire-backup',
+  ],
   'chart/ci/certificate-values.yaml': ['+ Certificate/desk-ghostwire', '+ Ingress/desk-ghostwire'],
   'chart/ci/desktop-asleep-values.yaml': ['~ StatefulSet/desk-ghostwire-desktop'],
   'chart/ci/desktop-ports-values.yaml': [

@@ -178,6 +178,21 @@ describe('a release', () => {
     expect(get('PersistentVolumeClaim', 'desktop').metadata.uid).toBe(claim)
   })
 
+  it('leaves the password of the backups behind when it goes, because they outlive it', async () => {
+    const values = [
+      MINIMAL,
+      { backup: { enabled: true, destination: 's3:https://s3.example.com/desk' } },
+    ]
+    const said = await succeed('install', values, '--wait')
+    expect(said).toContain('kubectl get secret desk-ghostwire-backup --namespace home')
+    const password = secrets()['Secret/desk-ghostwire-backup']
+    expect(password).toMatchObject({ password: expect.stringMatching(/^.{60,}$/) })
+    await succeed('uninstall', [], '--wait')
+    expect(secrets()).toEqual({ 'Secret/desk-ghostwire-backup': password })
+    await succeed('install', values, '--wait')
+    expect(secrets()['Secret/desk-ghostwire-backup']).toEqual(password)
+  })
+
   it('tells who else set a field instead of overwriting it', async () => {
     await succeed('install', [MINIMAL], '--wait')
     const { metadata } = get('Deployment', 'gateway')

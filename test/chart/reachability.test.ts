@@ -72,6 +72,13 @@ const CHANGES: Readonly<Record<string, readonly string[]>> = {
     ...withoutRow('test pod test-sign-in'),
     ...FRONTS.map((front) => `- ${front} → gateway`),
   ],
+  'chart/ci/backup-values.yaml': [
+    ...toPrivate('job backup'),
+    '+ job backup → DNS',
+    '+ job backup → internet :443',
+    '+ job backup → internet :443 (v6)',
+    '+ job backup → node-local DNS',
+  ],
   'chart/ci/ingress-traefik-values.yaml': [...closedBut('Traefik')],
   'chart/ci/istio-ambient-values.yaml': [
     ...closedBut('Traefik'),
