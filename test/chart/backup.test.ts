@@ -181,6 +181,14 @@ describe('a backup', () => {
     expect(listed).toContain('/.config/Signal/config.json')
   })
 
+  it('is in the list of the release, and no other is', () => {
+    succeed('backup')
+    restic('backup', '--host', 'other.home', '--tag', 'home', data)
+    const said = succeed('verify', { BACKUP_LIST: 'yes' })
+    expect(said).toContain(`${snapshots()[0]?.short_id}`)
+    expect(said).toMatch(/^1 snapshots$/m)
+  })
+
   it('brings back an older state by its identifier', () => {
     writeFileSync(join(data, 'note'), 'first')
     succeed('backup')

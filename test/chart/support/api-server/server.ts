@@ -276,7 +276,9 @@ async function write(
 ): Promise<Answer> {
   const { resource, namespace, query } = target
   const type = (request.headers['content-type'] ?? '').split(';')[0] ?? ''
-  const sent = type.endsWith('protobuf') ? decodeProtobuf(body) : (parse(body.toString()) as object)
+  const read = type.endsWith('protobuf') ? decodeProtobuf(body) : (parse(body.toString()) as object)
+  // In a patch, null deletes.
+  const sent = request.method === 'PATCH' ? read : withoutNulls(read)
   const name = target.name === '' ? (sent as KubernetesObject).metadata.name : target.name
   const stored = store.get(resource, namespace, name)
   if (request.method === 'POST' && stored !== undefined) {
@@ -323,6 +325,11 @@ async function write(
   if (forbidden !== undefined) return refusal(forbidden.code, forbidden.reason, forbidden.message)
   if (query.get('dryRun') === 'All') return { code: 200, body: object }
   return { code: stored === undefined ? 201 : 200, body: store.put(object, after.owners) }
+}
+
+/** In a whole object, null is the same as nothing. */
+function withoutNulls(object: object): object {
+  return JSON.parse(JSON.stringify(object), (_, value: unknown) => value ?? undefined) as object
 }
 
 function conflictAnswer(
