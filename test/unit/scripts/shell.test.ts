@@ -7,9 +7,8 @@ import { expect, it } from 'vitest'
 const COMMON = 'chart/files/restic.sh'
 
 function check(script: string, shell = 'sh'): string {
-  const { stdout, stderr, error } = spawnSync('shellcheck', [`--shell=${shell}`, '-'], {
-    input: script,
-  })
+  const options = { input: script, encoding: 'utf8' } as const
+  const { stdout, stderr, error } = spawnSync('shellcheck', [`--shell=${shell}`, '-'], options)
   if (error !== undefined) throw error
   return stdout + stderr
 }

@@ -21,7 +21,7 @@ import {
 } from './admission.ts'
 import { reconcile, type Verdict } from './controllers.ts'
 import { withDefaults } from './defaults.ts'
-import { discover } from './discovery.ts'
+import { discover, type Served } from './discovery.ts'
 import { apply, update, DuplicateEntry, type Conflict, type Owned } from './field-ownership.ts'
 import { PATCHES } from './patches.ts'
 import { decodeProtobuf } from './protobuf.ts'
@@ -47,10 +47,16 @@ export interface ApiServer {
 export interface ApiServerOptions {
   /** Which pods that run to an end (tests, jobs) end well; all unless told otherwise. */
   readonly endsWell?: Verdict
+  /** The version: 1.36 unless told otherwise. */
+  readonly minor?: number
+  /** API groups of definitions that nobody has installed. */
+  readonly lacks?: readonly string[]
 }
 
 export async function startApiServer({
   endsWell = () => true,
+  minor = 36,
+  lacks = [],
 }: ApiServerOptions = {}): Promise<ApiServer> {
   const store = new Store()
   for (const name of ['default', 'kube-system']) {
@@ -72,7 +78,7 @@ export async function startApiServer({
   })
 
   const server = createServer((request, response) => {
-    answer(store, request, response).catch((error: Error) => {
+    answer(store, { minor, lacks }, request, response).catch((error: Error) => {
       send(response, refusal(500, 'InternalError', error.stack ?? error.message))
     })
   })
@@ -156,15 +162,16 @@ function targetOf(url: URL): Target | undefined {
 
 async function answer(
   store: Store,
+  served: Served,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://server')
   const body = await buffer(request)
-  const discovered = discover(url.pathname.replace(/\/$/, ''))
+  const discovered = discover(url.pathname.replace(/\/$/, ''), served)
   if (discovered !== undefined) return send(response, { code: 200, body: discovered })
   const target = targetOf(url)
-  if (target === undefined)
+  if (target === undefined || served.lacks.includes(target.resource.group))
     return send(response, refusal(404, 'NotFound', `no ${url.pathname} here`))
   switch (request.method ?? '') {
     case 'GET':
