@@ -274,8 +274,21 @@ while read -r claim class; do
   elif [ $? -eq 1 ]; then
     found failure storage "$claim: there is no StorageClass $class" 'Change persistence.storageClass (sessionStore.sqlite.storageClass).'
   fi
-  case $claim in *-home) class_of_home=$class ;; esac
+  case $claim in *-desktop-home*) class_of_home=$class ;; esac
 done <"$work/claims"
+
+snapshot=$(from_release PersistentVolumeClaim '{{with .spec.dataSource}}{{.name}}{{end}}')
+if [ -n "$snapshot" ]; then
+  if ask snapshots "the VolumeSnapshot $snapshot" get volumesnapshots.snapshot.storage.k8s.io "$snapshot" --namespace="$namespace" \
+    --output='jsonpath={.status.readyToUse}'; then
+    case $answer in
+      true) found ok snapshots "the VolumeSnapshot $snapshot is ready" ;;
+      *) found failure snapshots "the VolumeSnapshot $snapshot is not ready" 'Wait for it, or change persistence.restoreFrom.' ;;
+    esac
+  elif [ $? -eq 1 ]; then
+    found failure snapshots "there is no VolumeSnapshot $snapshot in $namespace" 'Change persistence.restoreFrom.'
+  fi
+fi
 
 if documents CronJob | grep -q 'SNAPSHOT_CLAIM'; then
   if ask snapshots 'snapshot classes' get volumesnapshotclasses.snapshot.storage.k8s.io \

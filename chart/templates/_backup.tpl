@@ -23,10 +23,6 @@
 {{- regexFind ":[0-9]+(/|$)" $destination | trimPrefix ":" | trimSuffix "/" | default (contains "http://" $destination | ternary "80" "443") -}}
 {{- end }}
 
-{{- define "ghostwire.backup.homeClaim" -}}
-{{- .Values.persistence.existingClaim | default (printf "%s-home" (include "ghostwire.desktop.fullname" .)) -}}
-{{- end }}
-
 {{/*
 Only the node that a ReadWriteOnce claim is attached to can mount it again: that of the desktop's pod. A desktop that does
 not run holds the claim nowhere.

@@ -433,7 +433,24 @@ const BAD: readonly (readonly [
   ['a schedule in words', { backup: { schedule: 'every night' } }, ['/backup/schedule']],
   ['a backup for no day', { backup: { retention: 0 } }, ['/backup/retention']],
   ['a check of more than there is', { backup: { verify: { readData: '200%' } } }, ['readData']],
-  ['a snapshot before it works', { volumeSnapshot: { enabled: true } }, ['volumeSnapshot.enabled']],
+  [
+    'a snapshot of nothing, by nobody',
+    {
+      persistence: { enabled: false },
+      rbac: { create: false },
+      volumeSnapshot: { enabled: true },
+    },
+    [
+      'volumeSnapshot.enabled: needs persistence.enabled',
+      'volumeSnapshot.enabled: needs rbac.create',
+    ],
+  ],
+  ['no snapshot to keep', { volumeSnapshot: { retain: 0 } }, ['/volumeSnapshot/retain']],
+  [
+    'a snapshot to restore into a claim that is there',
+    { persistence: { existingClaim: 'old', restoreFrom: 'snapshot' } },
+    ['persistence.restoreFrom', 'persistence.existingClaim'],
+  ],
   [
     'an interval in words',
     { servicemonitor: { enabled: true, interval: 'often' } },

@@ -221,6 +221,16 @@ const CHANGES: Readonly<Record<string, readonly string[]>> = {
     '~ ConfigMap/desk-ghostwire-gateway',
     '~ Deployment/desk-ghostwire-gateway',
   ],
+  'chart/ci/volume-snapshot-values.yaml': [
+    '+ CronJob/desk-ghostwire-snapshot',
+    '+ NetworkPolicy/desk-ghostwire-snapshot',
+    '+ PersistentVolumeClaim/desk-ghostwire-desktop-home-2426d9',
+    '+ Role/desk-ghostwire-snapshot',
+    '+ RoleBinding/desk-ghostwire-snapshot',
+    '+ ServiceAccount/desk-ghostwire-snapshot',
+    '- PersistentVolumeClaim/desk-ghostwire-desktop-home',
+    '~ StatefulSet/desk-ghostwire-desktop',
+  ],
 }
 
 /** Everything has another name there. */

@@ -202,6 +202,7 @@ describe('a cluster with everything', () => {
 const TRAEFIK = {
   ingress: { enabled: true, className: 'traefik', certManager: { clusterIssuer: 'company-ca' } },
 }
+const SNAPSHOTS = { volumeSnapshot: { enabled: true } }
 const CERTIFICATE = { certificate: { enabled: true, issuerRef: { name: 'gone' } } }
 
 describe('what is wrong', () => {
@@ -308,6 +309,24 @@ describe('what is wrong', () => {
       ['warning ranges: the cluster uses the public addresses 198.51.100.0/24'],
     ],
     [
+      'a storage whose driver has no VolumeSnapshotClass',
+      [MINIMAL, SNAPSHOTS],
+      () => put('VolumeSnapshotClass', { name: 'other' }, { driver: 'other.example.com' }),
+      ['failure snapshots: no VolumeSnapshotClass is for csi.example.com'],
+    ],
+    [
+      'no VolumeSnapshotClass',
+      [MINIMAL, SNAPSHOTS],
+      () => {},
+      ['failure snapshots: there is no VolumeSnapshotClass'],
+    ],
+    [
+      'a snapshot to restore that is not there',
+      [MINIMAL, { persistence: { restoreFrom: 'monday' } }],
+      () => {},
+      ['failure snapshots: there is no VolumeSnapshot monday in desk'],
+    ],
+    [
       'a clock that is wrong',
       [MINIMAL],
       () =>
@@ -351,6 +370,21 @@ describe('what is wrong', () => {
       'the cluster does not serve ServiceMonitor (monitoring.coreos.com/v1)',
     ])
     for (const { fix } of kinds) expect(fix).toMatch(/^Install /)
+  })
+
+  it('accepts snapshots that the storage can make', async () => {
+    await startCluster()
+    put('VolumeSnapshotClass', { name: 'fast' }, { driver: 'csi.example.com' })
+    const snapshot = { name: 'monday', namespace: NAMESPACE }
+    put('VolumeSnapshot', snapshot, { status: { readyToUse: true } })
+    const values = [MINIMAL, SNAPSHOTS, { persistence: { restoreFrom: 'monday' } }]
+    expect(wrong(await check(values))).toEqual([])
+  })
+
+  it('names the snapshot controller where there is none', async () => {
+    await startCluster({ lacks: ['snapshot.storage.k8s.io'] })
+    const report = await check([MINIMAL, SNAPSHOTS])
+    expect(wrong(report)).toEqual(['failure snapshots: the cluster has no snapshot controller'])
   })
 
   it('says that a cluster is too old', async () => {

@@ -114,6 +114,14 @@ const CHANGES: Readonly<Record<string, readonly string[]>> = {
     '+ test pod test-isolation → DNS',
     '+ test pod test-isolation → node-local DNS',
   ],
+  'chart/ci/volume-snapshot-values.yaml': [
+    ...toPrivate('job snapshot'),
+    '+ job snapshot → API server',
+    '+ job snapshot → DNS',
+    '+ job snapshot → internet :443',
+    '+ job snapshot → internet :443 (v6)',
+    '+ job snapshot → node-local DNS',
+  ],
   'examples/ingress-nginx.yaml': [...closedBut('ingress-nginx')],
   'examples/ingress-traefik.yaml': [...closedBut('Traefik')],
   'examples/networkpolicy-complete.yaml': [
