@@ -13,6 +13,7 @@ Commands:
   list               list the backups
   restore SNAPSHOT   replace the home directory by that backup (an identifier from `list`, or "latest")
   verify             check the repository
+  start              start the desktop that a failed restore left stopped
 
 Options:
   -n, --namespace NAME   namespace of the release (otherwise kubectl's)
@@ -73,7 +74,7 @@ done
 
 case $timeout in '' | *[!0-9]*) fail "--timeout needs a number of seconds; it is $timeout." 2 ;; esac
 case $command in
-  backup | list | verify) ;;
+  backup | list | start | verify) ;;
   restore)
     case $snapshot in
       '') fail 'restore needs a snapshot: an identifier from the list of backups, or "latest".' 2 ;;
@@ -153,12 +154,15 @@ confirm() {
   [ "$answer" = yes ] || fail 'Nothing was changed.'
 }
 
-start_desktop_words() {
-  printf '%s' "kubectl patch statefulset $fullname-desktop --type=merge --patch='{\"spec\":{\"replicas\":$replicas}}'${namespace:+ --namespace=$namespace}"
+# The desktop with these fields of the script, `{"replicas":0}` or none. Without one, nobody owns the number of replicas: it becomes
+# the default, 1, and the next `helm upgrade` meets no conflict.
+set_desktop() {
+  printf '{"apiVersion":"apps/v1","kind":"StatefulSet","metadata":{"name":"%s-desktop"},"spec":%s}' "$fullname" "$1" |
+    change apply --server-side --field-manager=ghostwire-restore --force-conflicts --filename=- >&2
 }
 
 left_stopped() {
-  say "The desktop is stopped. To start it with what its home directory contains now: $(start_desktop_words)"
+  say "The desktop is stopped. To start it with what its home directory contains now: $0${namespace:+ --namespace $namespace}${context:+ --context $context} --fullname $fullname start"
   exit 3
 }
 
@@ -169,7 +173,7 @@ restore() {
   confirm "This stops the desktop, closes what people have open, and replaces its home directory by the backup $snapshot. $saved"
   if [ "$replicas" -gt 0 ]; then
     trap left_stopped INT TERM
-    change patch statefulset "$fullname-desktop" --type=merge '--patch={"spec":{"replicas":0}}' >&2 || exit 1
+    set_desktop '{"replicas":0}' || exit 1
     if [ "$dry_run" = no ]; then
       kube wait --for=delete "pod/$fullname-desktop-0" "--timeout=${timeout}s" >&2 || left_stopped
     fi
@@ -181,7 +185,7 @@ restore() {
     exit 1
   }
   if [ "$replicas" -gt 0 ]; then
-    change patch statefulset "$fullname-desktop" --type=merge "--patch={\"spec\":{\"replicas\":$replicas}}" >&2 || left_stopped
+    set_desktop '{}' || left_stopped
     trap - INT TERM
   fi
   [ "$dry_run" = yes ] || say "Restored $snapshot."
@@ -195,4 +199,5 @@ case $command in
   list) run_job verify BACKUP_LIST=yes ;;
   verify) run_job verify ;;
   restore) restore ;;
+  start) set_desktop '{}' ;;
 esac

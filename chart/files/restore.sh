@@ -18,6 +18,9 @@ fi
 # Folders without write permission cannot be emptied.
 find /data -mindepth 1 -path /data/lost+found -prune -o -type d -exec chmod u+rwx {} \;
 find /data -mindepth 1 -maxdepth 1 ! -name lost+found -exec rm -rf {} +
+# Labels of SELinux are the node's, and only root may set them. restic 0.14 does not know the option.
+set --
+if restic restore --help | grep -q -e --exclude-xattr; then set -- --exclude-xattr 'security.*'; fi
 # Not /data itself: on a new volume it belongs to root.
-run restore "$RESTORE_SNAPSHOT" --host "$BACKUP_HOST" --tag home --target / --include '/data/*'
+run restore "$RESTORE_SNAPSHOT" --host "$BACKUP_HOST" --tag home --target / --include '/data/*' "$@"
 echo "Restored $RESTORE_SNAPSHOT."

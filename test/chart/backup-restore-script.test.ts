@@ -122,9 +122,11 @@ describe('a restore', () => {
     const { code, stderr } = await script('restore --yes latest')
     expect(code).toBe(3)
     expect(replicas).toEqual([1, 0])
-    const [, command = ''] = /now: kubectl (.*)$/m.exec(stderr) ?? []
-    expect(command).toContain('patch statefulset desk-ghostwire-desktop')
-    expect(command).toContain('{"spec":{"replicas":1}}')
+    const [, command = ''] = /now: \S+backup-restore\.sh (.*)$/m.exec(stderr) ?? []
+    expect(command).toBe('--namespace home --fullname desk-ghostwire start')
+    const started = await script('--fullname desk-ghostwire start')
+    expect(started.code, started.stderr).toBe(0)
+    expect(replicas).toEqual([1, 0, 1])
   })
 
   it('leaves a desktop stopped that was stopped before', async () => {
@@ -147,7 +149,7 @@ it.each(['backup', 'list', 'verify', 'restore latest'])(
     const { code, stderr } = await script(`--dry-run ${command}`)
     expect(code, stderr).toBe(0)
     expect(stderr).toContain('would run: a job of the CronJob desk-ghostwire-')
-    expect(stderr.includes('"replicas":0')).toBe(command.startsWith('restore'))
+    expect(stderr.includes('would run: kubectl apply')).toBe(command.startsWith('restore'))
     expect(api.store.revision).toBe(before)
   },
 )

@@ -305,10 +305,6 @@ async function write(
     isApply || request.method !== 'PATCH' ? (_: unknown, whole: unknown) => whole : PATCHES[type]
   if (patch === undefined) return refusal(415, 'UnsupportedMediaType', `${type} is not known here`)
   const written = patch(before.object, sent) as KubernetesObject
-  const isStrict = query.get('fieldValidation') === 'Strict'
-  const refused = isStrict ? await decodingRefusal(written) : undefined
-  if (refused !== undefined) return refusal(refused.code, refused.reason, refused.message)
-
   let after: Owned | readonly Conflict[]
   try {
     if (isApply) after = apply(before, written, manager, query.get('force') === 'true')
@@ -318,6 +314,12 @@ async function write(
     return refusal(500, 'InternalError', `failed to create typed patch object: ${error.message}`)
   }
   if (!('object' in after)) return conflictAnswer(resource, name, after)
+
+  // Of an apply, the whole: somebody may apply one field of what others have applied.
+  const decoded = isApply ? (after.object as KubernetesObject) : written
+  const isStrict = query.get('fieldValidation') === 'Strict'
+  const refused = isStrict ? await decodingRefusal(decoded) : undefined
+  if (refused !== undefined) return refusal(refused.code, refused.reason, refused.message)
 
   const whole = withDefaults(after.object as KubernetesObject)
   const object = placed(whole, resource, namespace, name, stored?.object)
