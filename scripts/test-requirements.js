@@ -37,6 +37,8 @@ export const DEBIAN_PACKAGES = [
     programs: ['redis-server'],
     use: 'the session store of several replicas',
   },
+  { name: 'restic', programs: ['restic'], use: "run the chart's backup on real files" },
+  { name: 'shellcheck', programs: ['shellcheck'], use: 'check the shell scripts' },
 ]
 
 /**
@@ -80,8 +82,8 @@ function findMissingTools(nodeVersion) {
     missing.push({ name: "npm's packages", why: 'run `npm ci`', isPackage: false })
   }
   if (process.platform !== 'linux' || process.arch !== 'x64') {
-    const why = 'the chart tests take both from npm, which has them for x64 Linux only'
-    missing.push({ name: 'helm 3.18 and helm 4', why, isPackage: false })
+    const why = 'the chart tests take them from npm, which has them for x64 Linux only'
+    missing.push({ name: 'helm 3.18, helm 4 and kubectl', why, isPackage: false })
   }
   return missing
 }

@@ -1,4 +1,4 @@
-// The process: arguments, settings, signals and exit codes. Only this file reads the environment.
+// The process: arguments, settings, signals and exit codes. Of the gateway, only this file reads the environment.
 
 import { parseArgs } from 'node:util'
 import { loadSettings } from './config/load.ts'

@@ -38,6 +38,17 @@ name that contains the chart's name is used alone only if this is the root chart
 {{- include "ghostwire.fullname" . }}-desktop
 {{- end }}
 
+{{/*
+Claim of the home directory. What a claim is made from cannot change, so a restored snapshot needs a claim of its own, and the one
+before stays as it is.
+*/}}
+{{- define "ghostwire.desktop.claimName" -}}
+{{- $own := printf "%s-home" (include "ghostwire.desktop.fullname" .) -}}
+{{- with .Values.persistence -}}
+{{- .existingClaim | default (empty .restoreFrom | ternary $own (printf "%s-%s" $own (sha256sum .restoreFrom | trunc 6))) -}}
+{{- end -}}
+{{- end }}
+
 {{/* Service account of the pods of .component. Without `create`, all pods share one existing account. */}}
 {{- define "ghostwire.serviceAccountName" -}}
 {{- $account := .ctx.Values.serviceAccount -}}

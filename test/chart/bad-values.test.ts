@@ -349,8 +349,108 @@ const BAD: readonly (readonly [
     { networkPolicy: { ingress: [{ ports: [{ port: 80 }] }] } },
     ['networkPolicy', 'ingress', 'from'],
   ],
-  ['a backup before it works', { backup: { enabled: true } }, ['backup.enabled']],
-  ['a snapshot before it works', { volumeSnapshot: { enabled: true } }, ['volumeSnapshot.enabled']],
+  ['a backup to nowhere', { backup: { enabled: true } }, ['backup.destination']],
+  [
+    'a backup into the pod',
+    { backup: { enabled: true, destination: '/var/backups' } },
+    ['backup.destination', '/var/backups', 'backup.existingClaim'],
+  ],
+  [
+    'a backup to no claim',
+    { backup: { enabled: true, destination: '/backup/desk' } },
+    ['backup.existingClaim', '/backup/desk'],
+  ],
+  [
+    'a backup by programs that the image does not have, with a password that the message does not show',
+    { backup: { enabled: true, destination: 'sftp://me:secret-word@files.example.com/desk' } },
+    ['backup.destination', 'sftp://…@files.example.com', 'backup.credentialsSecret'],
+  ],
+  [
+    'a claim for a backup that goes elsewhere',
+    {
+      backup: {
+        enabled: true,
+        destination: 's3:https://s3.example.com/desk',
+        existingClaim: 'backups',
+      },
+    },
+    ['backup.existingClaim', '/backup'],
+  ],
+  [
+    'a backup beside the data',
+    {
+      persistence: { existingClaim: 'home' },
+      backup: { enabled: true, destination: '/backup', existingClaim: 'home' },
+    },
+    ['backup.existingClaim', 'lost with it'],
+  ],
+  [
+    'a backup of nothing that lasts',
+    {
+      persistence: { enabled: false },
+      backup: { enabled: true, destination: 's3:https://s3.example.com/desk' },
+    },
+    ['backup.enabled', 'persistence.enabled'],
+  ],
+  [
+    'a backup of a claim that only one pod may mount',
+    {
+      persistence: { accessModes: ['ReadWriteOncePod'] },
+      backup: { enabled: true, destination: 's3:https://s3.example.com/desk' },
+    },
+    ['backup.enabled', 'ReadWriteOncePod'],
+  ],
+  [
+    'two passwords of the backup',
+    {
+      backup: {
+        enabled: true,
+        destination: 's3:https://s3.example.com/desk',
+        password: LONG,
+        passwordSecret: 'a',
+      },
+    },
+    ['backup.password', 'backup.passwordSecret'],
+  ],
+  [
+    'a password of the backup that can be guessed',
+    { backup: { enabled: true, destination: 's3:https://s3.example.com/desk', password: 'x' } },
+    ['backup.password', '12'],
+  ],
+  [
+    'a backup without a password, and none to be made up',
+    {
+      secrets: { generate: false },
+      backup: { enabled: true, destination: 's3:https://s3.example.com/desk' },
+    },
+    ['backup.passwordSecret', 'secrets.generate'],
+  ],
+  [
+    'a backup that is described and not switched on',
+    { backup: { destination: 's3:https://s3.example.com/desk' } },
+    ['backup.enabled'],
+  ],
+  ['a schedule in words', { backup: { schedule: 'every night' } }, ['/backup/schedule']],
+  ['a backup for no day', { backup: { retention: 0 } }, ['/backup/retention']],
+  ['a check of more than there is', { backup: { verify: { readData: '200%' } } }, ['readData']],
+  [
+    'a snapshot of nothing, by nobody',
+    {
+      persistence: { enabled: false },
+      rbac: { create: false },
+      volumeSnapshot: { enabled: true },
+    },
+    [
+      'volumeSnapshot.enabled: needs persistence.enabled',
+      'volumeSnapshot.enabled: needs rbac.create',
+    ],
+  ],
+  ['no snapshot to keep', { volumeSnapshot: { retain: 0 } }, ['/volumeSnapshot/retain']],
+  [
+    'a snapshot to restore into a claim that is there',
+    { persistence: { existingClaim: 'old', restoreFrom: 'snapshot' } },
+    ['persistence.restoreFrom', 'persistence.existingClaim'],
+  ],
   [
     'an interval in words',
     { servicemonitor: { enabled: true, interval: 'often' } },

@@ -12,6 +12,23 @@ const CHANGES: Readonly<Record<string, readonly string[]>> = {
     '~ Deployment/desk-ghostwire-gateway',
     '~ Secret/desk-ghostwire-gateway',
   ],
+  'chart/ci/backup-claim-values.yaml': [
+    '+ CronJob/desk-ghostwire-backup',
+    '+ CronJob/desk-ghostwire-restore',
+    '+ CronJob/desk-ghostwire-verify',
+    '+ NetworkPolicy/desk-ghostwire-backup',
+    '+ ServiceAccount/desk-ghostwire-backup',
+    '~ StatefulSet/desk-ghostwire-desktop',
+  ],
+  'chart/ci/backup-values.yaml': [
+    '+ CronJob/desk-ghostwire-backup',
+    '+ CronJob/desk-ghostwire-restore',
+    '+ CronJob/desk-ghostwire-verify',
+    '+ NetworkPolicy/desk-ghostwire-backup',
+    '+ PrometheusRule/backup-alerts',
+    '+ Secret/desk-ghostwire-backup',
+    '+ ServiceAccount/desk-ghostwire-backup',
+  ],
   'chart/ci/certificate-values.yaml': ['+ Certificate/desk-ghostwire', '+ Ingress/desk-ghostwire'],
   'chart/ci/desktop-asleep-values.yaml': ['~ StatefulSet/desk-ghostwire-desktop'],
   'chart/ci/desktop-ports-values.yaml': [
@@ -203,6 +220,16 @@ const CHANGES: Readonly<Record<string, readonly string[]>> = {
   'chart/ci/viewers-values.yaml': [
     '~ ConfigMap/desk-ghostwire-gateway',
     '~ Deployment/desk-ghostwire-gateway',
+  ],
+  'chart/ci/volume-snapshot-values.yaml': [
+    '+ CronJob/desk-ghostwire-snapshot',
+    '+ NetworkPolicy/desk-ghostwire-snapshot',
+    '+ PersistentVolumeClaim/desk-ghostwire-desktop-home-2426d9',
+    '+ Role/desk-ghostwire-snapshot',
+    '+ RoleBinding/desk-ghostwire-snapshot',
+    '+ ServiceAccount/desk-ghostwire-snapshot',
+    '- PersistentVolumeClaim/desk-ghostwire-desktop-home',
+    '~ StatefulSet/desk-ghostwire-desktop',
   ],
 }
 

@@ -1,6 +1,7 @@
 // A release's whole life, by helm 4, in a namespace that admits restricted pods only.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import type { IPod } from 'kubernetes-models/v1/Pod'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -176,6 +177,40 @@ describe('a release', () => {
     expect(get('PersistentVolumeClaim', 'desktop').metadata.uid).toBe(claim)
     await succeed('install', [MINIMAL], '--wait')
     expect(get('PersistentVolumeClaim', 'desktop').metadata.uid).toBe(claim)
+  })
+
+  it('leaves the password of the backups behind when it goes, because they outlive it', async () => {
+    const values = [
+      MINIMAL,
+      { backup: { enabled: true, destination: 's3:https://s3.example.com/desk' } },
+    ]
+    const said = await succeed('install', values, '--wait')
+    expect(said).toContain('kubectl get secret desk-ghostwire-backup --namespace home')
+    const password = secrets()['Secret/desk-ghostwire-backup']
+    expect(password).toMatchObject({ password: expect.stringMatching(/^.{60,}$/) })
+    await succeed('uninstall', [], '--wait')
+    expect(secrets()).toEqual({ 'Secret/desk-ghostwire-backup': password })
+    await succeed('install', values, '--wait')
+    expect(secrets()['Secret/desk-ghostwire-backup']).toEqual(password)
+  })
+
+  it('goes on with a snapshot in a claim of its own, and back to the claim before', async () => {
+    await succeed('install', [MINIMAL], '--wait')
+    const claimOf = (): unknown =>
+      (get('Pod', 'desktop') as IPod & KubernetesObject).spec?.volumes?.find(
+        ({ name }) => name === 'home',
+      )?.persistentVolumeClaim?.claimName
+    const before = claimOf()
+    const uid = get('PersistentVolumeClaim', 'desktop').metadata.uid
+    await succeed('upgrade', [MINIMAL, { persistence: { restoreFrom: 'monday' } }], '--wait')
+    expect(claimOf()).not.toBe(before)
+    expect(api.get('PersistentVolumeClaim', HOME, String(claimOf()))?.['spec']).toMatchObject({
+      dataSource: { apiGroup: 'snapshot.storage.k8s.io', kind: 'VolumeSnapshot', name: 'monday' },
+    })
+    expect(api.get('PersistentVolumeClaim', HOME, String(before))?.metadata.uid).toBe(uid)
+    await succeed('upgrade', [MINIMAL], '--wait')
+    expect(claimOf()).toBe(before)
+    expect(api.get('PersistentVolumeClaim', HOME, String(before))?.metadata.uid).toBe(uid)
   })
 
   it('tells who else set a field instead of overwriting it', async () => {

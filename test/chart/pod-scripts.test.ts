@@ -3,17 +3,14 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, request, type RequestListener } from 'node:http'
+import { createServer, type RequestListener } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Server } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
-import { createCertificate } from '../support/certificate.ts'
 import { freePort } from '../support/gateway.ts'
 import { startStack } from '../support/stack.ts'
 import { startApiServer } from './support/api-server/server.ts'
+import { apiServerAt, createAccount } from './support/service-account.ts'
 import { podOwners } from './support/objects.ts'
 import { renderedObjects } from './support/renders.ts'
 
@@ -172,31 +169,16 @@ describe('the test of isolation', () => {
 })
 
 describe('the job that labels the namespace', () => {
-  const account = mkdtempSync(join(tmpdir(), 'ghostwire-account-'))
-  afterAll(() => rmSync(account, { recursive: true }))
-  const certificate = createCertificate()
-  writeFileSync(join(account, 'namespace'), 'default')
-  writeFileSync(join(account, 'token'), 'a token of the job\n')
-  writeFileSync(join(account, 'ca.crt'), certificate.cert)
-  /** Where a pod has its service account, this machine has nothing. */
-  const moved = `import fs from 'node:fs'
-    import { syncBuiltinESMExports } from 'node:module'
-    const { readFileSync } = fs
-    fs.readFileSync = (path, ...rest) =>
-      readFileSync(path.replace('/var/run/secrets/kubernetes.io/serviceaccount', ${JSON.stringify(account)}), ...rest)
-    syncBuiltinESMExports()`
+  const account = createAccount('default')
+  afterAll(() => account.remove())
 
   const start = (port: number): Running => {
     const { command, environment } = LABELS
-    expect(environment['NODE_EXTRA_CA_CERTS']).toBe(
-      '/var/run/secrets/kubernetes.io/serviceaccount/ca.crt',
-    )
     const [node = '', ...words] = command
-    const preload = `--import=data:text/javascript,${encodeURIComponent(moved)}`
     return run(
-      { command: [node, preload, ...words], environment },
-      { NODE_EXTRA_CA_CERTS: join(account, 'ca.crt') },
-      { KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: String(port) },
+      { command: [node, account.preload, ...words], environment },
+      account.replaced,
+      apiServerAt(port),
     )
   }
 
@@ -208,24 +190,10 @@ describe('the job that labels the namespace', () => {
       { metadata: { labels: { team: 'staff' } } },
       'somebody',
     )
-    const authorizations: (string | undefined)[] = []
-    // A real one has TLS in front, and looks at the token.
-    const port = await listening(
-      createTlsServer(certificate, (asked, response) => {
-        authorizations.push(asked.headers.authorization)
-        const passed = request(`${api.url}${asked.url}`, {
-          method: asked.method ?? '',
-          headers: asked.headers,
-        })
-        passed.on('response', (answer) => {
-          response.writeHead(answer.statusCode ?? 500, answer.headers)
-          answer.pipe(response)
-        })
-        asked.pipe(passed)
-      }),
-    )
-    expect(await start(port).ended).toEqual({ code: 0, said: 'labelled default\n' })
-    expect(authorizations).toEqual(['Bearer a token of the job'])
+    const front = await account.startFront(api.url)
+    endings.push(() => front.close())
+    expect(await start(front.port).ended).toEqual({ code: 0, said: 'labelled default\n' })
+    expect(front.authorizations).toEqual(['Bearer a token of the job'])
     expect(api.get('Namespace', '', 'default')?.metadata.labels).toEqual({
       team: 'staff',
       ...(JSON.parse(LABELS.environment['LABELS'] ?? '') as object),
@@ -234,7 +202,7 @@ describe('the job that labels the namespace', () => {
 
   it('fails in the words of the API server', async () => {
     const port = await listening(
-      createTlsServer(certificate, (asked, response) => {
+      createTlsServer(account.certificate, (asked, response) => {
         asked.resume()
         response.writeHead(403)
         response.end(JSON.stringify({ message: 'namespaces "default" is forbidden' }))

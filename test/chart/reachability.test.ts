@@ -72,6 +72,13 @@ const CHANGES: Readonly<Record<string, readonly string[]>> = {
     ...withoutRow('test pod test-sign-in'),
     ...FRONTS.map((front) => `- ${front} → gateway`),
   ],
+  'chart/ci/backup-values.yaml': [
+    ...toPrivate('job backup'),
+    '+ job backup → DNS',
+    '+ job backup → internet :443',
+    '+ job backup → internet :443 (v6)',
+    '+ job backup → node-local DNS',
+  ],
   'chart/ci/ingress-traefik-values.yaml': [...closedBut('Traefik')],
   'chart/ci/istio-ambient-values.yaml': [
     ...closedBut('Traefik'),
@@ -106,6 +113,14 @@ const CHANGES: Readonly<Record<string, readonly string[]>> = {
   'chart/ci/tests-values.yaml': [
     '+ test pod test-isolation → DNS',
     '+ test pod test-isolation → node-local DNS',
+  ],
+  'chart/ci/volume-snapshot-values.yaml': [
+    ...toPrivate('job snapshot'),
+    '+ job snapshot → API server',
+    '+ job snapshot → DNS',
+    '+ job snapshot → internet :443',
+    '+ job snapshot → internet :443 (v6)',
+    '+ job snapshot → node-local DNS',
   ],
   'examples/ingress-nginx.yaml': [...closedBut('ingress-nginx')],
   'examples/ingress-traefik.yaml': [...closedBut('Traefik')],

