@@ -365,10 +365,11 @@ describe('retention', () => {
 
   it('leaves the backups of another release alone', () => {
     succeed('backup')
-    restic('backup', '--host', 'other.home', '--tag', 'home', '--time', '2020-01-01 00:00:00', data)
-    restic('backup', '--host', 'other.home', '--tag', 'home', '--time', '2020-01-02 00:00:00', data)
+    // Of the first two, these rules would keep one.
+    for (const time of ['2020-01-01 00:00:00', '2020-01-01 01:00:00', '2020-06-01 00:00:00'])
+      restic('backup', '--host', 'other.home', '--tag', 'home', '--time', time, data)
     succeed('backup')
-    expect(snapshots().filter(({ hostname }) => hostname === 'other.home')).toHaveLength(2)
+    expect(snapshots().filter(({ hostname }) => hostname === 'other.home')).toHaveLength(3)
   })
 })
 
@@ -389,7 +390,7 @@ describe('a restore', () => {
     restic('init')
     const { code, said } = run('restore', { RESTORE_SNAPSHOT: snapshot })
     expect(code).not.toBe(0)
-    expect(said).toMatch(/no snapshot/i)
+    expect(said).toMatch(/no snapshot|no matching ID/i)
     expect(treeOf(data)).toEqual(before)
   })
 

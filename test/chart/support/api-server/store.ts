@@ -58,7 +58,10 @@ export class Store {
       metadata: {
         ...metadata,
         uid: was?.metadata.uid ?? randomUUID(),
-        creationTimestamp: was?.metadata.creationTimestamp ?? new Date().toISOString(),
+        creationTimestamp:
+          was?.metadata.creationTimestamp ??
+          written.metadata.creationTimestamp ??
+          new Date().toISOString(),
         generation,
         ...(was?.metadata.resourceVersion === undefined
           ? {}
