@@ -14,6 +14,13 @@ export interface Gauges {
   /** Undefined when no tunnel is open on this replica. */
   leastIdleMs(): number | undefined
   desktopUp(): Promise<boolean>
+  storeUp(): Promise<boolean>
+  /** Name of the provider → people can sign in there. */
+  providersUp(): ReadonlyMap<string, boolean>
+  /** Tunnels with a side that accepts no bytes. */
+  stalledTunnels(): number
+  /** Whose certificate → when it ends (ms since the epoch). */
+  certificateEnds(): Promise<ReadonlyMap<string, number>>
 }
 
 const PREFIX = 'ghostwire_'
@@ -23,6 +30,7 @@ export interface Metrics {
   readonly tunnelDuration: Histogram
   readonly tunnelsClosed: Counter<'reason'>
   readonly connectionsRefused: Counter<'reason'>
+  readonly requestsFailed: Counter<'kind'>
   readonly upgradesRefused: Counter<'reason'>
   readonly rfbUnknown: Counter<'what'>
   readonly sessionsEnded: Counter<'reason'>
@@ -32,7 +40,6 @@ export interface Metrics {
   readonly cookiesRepeated: Counter<'cookie'>
   readonly oidcRequestDuration: Histogram<'provider' | 'operation' | 'outcome'>
   readonly desktopRequestDuration: Histogram
-  readonly providerUp: Gauge<'provider'>
   /** Registers the metrics that are read at each scrape. */
   observe(gauges: Gauges): void
 }
@@ -56,7 +63,7 @@ export function createMetrics(version: string): Metrics {
     tunnelDuration: new Histogram({
       name: `${PREFIX}tunnel_duration_seconds`,
       help: 'How long tunnels were open, observed when they close.',
-      buckets: [1, 10, 60, 300, 900, 3_600, 14_400, 43_200],
+      buckets: [1, 10, 60, 300, 900, 3_600, 7_200, 14_400, 28_800, 43_200, 86_400],
       registers,
     }),
     tunnelsClosed: new Counter({
@@ -69,6 +76,12 @@ export function createMetrics(version: string): Metrics {
       name: `${PREFIX}connections_refused_total`,
       help: 'Connections that the public listener closed because it was full, or because they asked for too much at once.',
       labelNames: ['reason'],
+      registers,
+    }),
+    requestsFailed: new Counter({
+      name: `${PREFIX}requests_failed_total`,
+      help: 'Pages and files that could not be given, by kind.',
+      labelNames: ['kind'],
       registers,
     }),
     upgradesRefused: new Counter({
@@ -126,12 +139,6 @@ export function createMetrics(version: string): Metrics {
       buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30],
       registers,
     }),
-    providerUp: new Gauge({
-      name: `${PREFIX}provider_up`,
-      help: '1 while the OpenID Provider answers.',
-      labelNames: ['provider'],
-      registers,
-    }),
     observe: (gauges) => observe(registry, gauges),
   }
 }
@@ -170,10 +177,10 @@ function observe(registry: Registry, gauges: Gauges): void {
   })
   new Gauge({
     name: `${PREFIX}store_up`,
-    help: '1 while the session store answers.',
+    help: '1 while the session store answers and takes writes.',
     registers,
     async collect() {
-      this.set((await gauges.activeSessions()) === undefined ? 0 : 1)
+      this.set((await gauges.storeUp()) ? 1 : 0)
     },
   })
   new Gauge({
@@ -198,10 +205,38 @@ function observe(registry: Registry, gauges: Gauges): void {
   })
   new Gauge({
     name: `${PREFIX}desktop_up`,
-    help: '1 while the desktop accepts connections.',
+    help: '1 while the desktop accepts connections, has the right certificate and accepts the credentials.',
     registers,
     async collect() {
       this.set((await gauges.desktopUp()) ? 1 : 0)
+    },
+  })
+  new Gauge({
+    name: `${PREFIX}provider_up`,
+    help: '1 while the provider answers and accepts this client.',
+    labelNames: ['provider'],
+    registers,
+    collect() {
+      for (const [provider, isUp] of gauges.providersUp()) this.set({ provider }, isUp ? 1 : 0)
+    },
+  })
+  new Gauge({
+    name: `${PREFIX}tunnels_stalled`,
+    help: 'Open tunnels with a side that has accepted no byte for 5 s although there are some.',
+    registers,
+    collect() {
+      this.set(gauges.stalledTunnels())
+    },
+  })
+  new Gauge({
+    name: `${PREFIX}certificate_expiry_timestamp_seconds`,
+    help: 'When the certificate ends, in seconds since the epoch.',
+    labelNames: ['name'],
+    registers,
+    async collect() {
+      const ends = await gauges.certificateEnds()
+      this.reset()
+      for (const [name, ms] of ends) this.set({ name }, ms / 1_000)
     },
   })
 }
