@@ -57,7 +57,11 @@ export async function startGateway(
     () => {},
   )
   const publicServer = await startPublicListener(stages)
-  const adminServer = await startAdminListener(stages, () => isStarted && stopping === undefined)
+  const adminServer = await startAdminListener(
+    stages,
+    publicServer,
+    () => isStarted && stopping === undefined,
+  )
   const { port } = publicServer
   const { port: adminPort } = adminServer
   const publicUrl = settings.publicUrl.origin

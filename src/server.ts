@@ -1,6 +1,7 @@
 // The two listeners. The public one applies its limits first. Then it passes on the gateway's own endpoints, other requests, and
 // upgrades, each to its handler.
 
+import { X509Certificate } from 'node:crypto'
 import { readFileSync, unwatchFile, watchFile } from 'node:fs'
 import {
   createServer as createHttpServer,
@@ -54,6 +55,8 @@ export interface RunningServer {
   drain(): Promise<void>
   /** Closes all remaining connections. */
   close(): void
+  /** When the certificate ends that the listener serves (ms since the epoch); undefined without TLS. */
+  certificateEndsAt(): number | undefined
 }
 
 export async function startPublicServer(
@@ -98,10 +101,13 @@ export async function startPublicServer(
       settleHost(request, settings.publicUrl) &&
       !isOwn(request.url ?? ''),
   }
+  let certificateEndsAt: number | undefined
   const server =
     settings.tls === undefined
       ? createHttpServer(options, onRequest)
-      : createTlsServer(settings.tls, options, onRequest, log)
+      : createTlsServer(settings.tls, options, onRequest, log, (cert) => {
+          certificateEndsAt = new X509Certificate(cert).validToDate.getTime()
+        })
   const answers = followAnswers(server)
   admitConnections(server, connections)
   server.setTimeout(SILENCE_TIMEOUT_MS)
@@ -128,6 +134,7 @@ export async function startPublicServer(
       server.closeAllConnections()
       if (settings.tls !== undefined) stopWatching(settings.tls)
     },
+    certificateEndsAt: () => certificateEndsAt,
   }
 }
 
@@ -142,6 +149,7 @@ export async function startAdminServer(
     port,
     drain: () => drain(server, answers),
     close: () => server.closeAllConnections(),
+    certificateEndsAt: () => undefined,
   }
 }
 
@@ -222,24 +230,29 @@ function createTlsServer(
   options: object,
   onRequest: (request: IncomingMessage, response: ServerResponse) => void,
   log: Log,
+  onServed: (cert: Buffer) => void,
 ): HttpsServer {
   const read = (): { cert: Buffer; key: Buffer } => ({
     cert: readFileSync(files.certFile),
     key: readFileSync(files.keyFile),
   })
+  const pair = read()
   // WebSockets need HTTP/1.1, so ALPN offers nothing else.
   const server = createHttpsServer(
     {
       ...options,
-      ...read(),
+      ...pair,
       ALPNProtocols: ['http/1.1'],
       handshakeTimeout: LIMITS.headersTimeout,
     },
     onRequest,
   )
+  onServed(pair.cert)
   const reload = (): void => {
     try {
-      server.setSecureContext(read())
+      const renewed = read()
+      server.setSecureContext(renewed)
+      onServed(renewed.cert)
       log.info('TLS certificate reloaded')
     } catch (error) {
       // The files may be half written, or the key may belong to another certificate. Keep the old pair until both fit.

@@ -34,7 +34,7 @@ export function buildDesktop(
   const { settings, now, log, metrics, audit } = foundation
   const streams = new EventEmitter<StreamEvents>()
   const onRenewed = (session: Session): void => void streams.emit('renewed', session)
-  const desktop = createDesktop(settings, now)
+  const desktop = createDesktop(settings, log, now)
   const revalidation = createRevalidation({
     settings,
     sessions,

@@ -9,6 +9,7 @@ import { createUpgrade } from '../proxy/upgrade.ts'
 import { createWeb } from '../proxy/web.ts'
 import { startAdminServer, startPublicServer, type RunningServer } from '../server.ts'
 import { createToPublicHost } from '../session/public-host.ts'
+import { createStoreHealth } from '../session/store-health.ts'
 import type { DesktopStage } from './desktop-stage.ts'
 import type { Foundation } from './foundation.ts'
 import type { ProviderStage } from './provider-stage.ts'
@@ -42,18 +43,31 @@ export function startPublicListener(stages: Stages): Promise<RunningServer> {
 }
 
 /** `isReady`: start-up is complete, and the gateway is not draining. */
-export function startAdminListener(stages: Stages, isReady: () => boolean): Promise<RunningServer> {
+export function startAdminListener(
+  stages: Stages,
+  publicServer: Pick<RunningServer, 'certificateEndsAt'>,
+  isReady: () => boolean,
+): Promise<RunningServer> {
   const { settings, metrics, sessions, presence, providers, desktop, tunnels } = stages
-  const { connections, sessionMonitor, audit, log } = stages
-  const activeSessions = (): Promise<number | undefined> =>
-    sessions.countActive().catch(() => undefined)
+  const { connections, sessionMonitor, store, audit, log, now } = stages
+  const storeHealth = createStoreHealth(store, now)
   metrics.observe({
     openConnections: () => connections.size,
     tunnelsByRole: () => tunnels.countByRole(),
     tunnelBytes: () => tunnels.countBytes(),
-    activeSessions,
+    activeSessions: () => storeHealth.countActive(),
     leastIdleMs: () => presence.leastIdle(),
     desktopUp: () => desktop.isUp(),
+    storeUp: () => storeHealth.isUp(),
+    providersUp: () => new Map(providers.all.map(({ settings: { name }, isUp }) => [name, isUp])),
+    stalledTunnels: () => tunnels.countStalled(),
+    certificateEnds: async () => {
+      const ends = [
+        ['listener', publicServer.certificateEndsAt()],
+        ['desktop', await desktop.certificateEndsAt()],
+      ] as const
+      return new Map(ends.flatMap(([name, at]) => (at === undefined ? [] : [[name, at]])))
+    },
   })
   const admin = createAdminApp({
     metrics,
@@ -69,7 +83,7 @@ export function startAdminListener(stages: Stages, isReady: () => boolean): Prom
     isReady,
     parts: async () => ({
       provider: providers.all.every(({ isUp }) => isUp),
-      store: (await activeSessions()) !== undefined,
+      store: await storeHealth.isUp(),
       desktop: await desktop.isUp(),
     }),
   })

@@ -9,6 +9,7 @@ import { createLoginStates, type LoginStates } from '../session/login-state.ts'
 import { openSessionStore } from '../session/open-session-store.ts'
 import { PresenceBook } from '../session/presence.ts'
 import type { SessionStore } from '../session/session-store.ts'
+import { END_REASONS } from '../session/session.ts'
 import { Sessions } from '../session/sessions.ts'
 import type { Foundation } from './foundation.ts'
 
@@ -40,6 +41,8 @@ export async function buildSessions(foundation: Foundation): Promise<SessionStag
   const sessions = new Sessions(settings, store, presence, now, (found) =>
     withRightsBy(settings.current.access, found),
   )
+  // From 0, so that Prometheus sees the first end of a kind as an increase.
+  for (const reason of END_REASONS) metrics.sessionsEnded.inc({ reason }, 0)
   sessions.events.on('endedHere', (ended, reason, request) => {
     metrics.sessionsEnded.inc({ reason })
     audit.write({

@@ -1,12 +1,13 @@
 // The desktop and the further servers beside it: decides which one a path leads to, and who may go there.
 
 import type { DesktopKind, Role, SettingsHolder } from '../config/config.ts'
+import type { Log } from '../observability/log.ts'
 import type { KindOfDesktop } from './desktop-kind.ts'
 import { kasmvnc } from './kasmvnc.ts'
 import { createProbe } from './probe.ts'
 import { rfbOverWebSocket } from './rfb-over-websocket.ts'
 import { routed } from './routed.ts'
-import { basic, createUpstream, type Upstream } from './upstream.ts'
+import { basic, createUpstream, turnedAway, type Upstream } from './upstream.ts'
 
 /** Pause after a 401. After five failures of an address, KasmVNC bans it for 10 s, and each further attempt renews the ban. */
 const PAUSE_AFTER_REFUSAL_MS = 30_000
@@ -31,12 +32,15 @@ export interface Place {
 export interface Desktop extends Upstream {
   /** The longest route that is a prefix of the path, else the desktop itself. `path` is canonical. */
   placeOf(path: string): Place
+  /** A person would get through to the desktop now. */
   isUp(): Promise<boolean>
+  /** When the desktop's certificate ends (ms since the epoch); undefined without TLS, or while nothing answers. */
+  certificateEndsAt(): Promise<number | undefined>
   /** The state for the waiting page. `refused`: requests are paused because the desktop refuses the credentials. */
   state(): Promise<DesktopState>
 }
 
-export function createDesktop(settings: SettingsHolder, now: () => number): Desktop {
+export function createDesktop(settings: SettingsHolder, log: Log, now: () => number): Desktop {
   const { url, kind, tls, routes } = settings.current.desktop
   const upstream = createUpstream({
     url,
@@ -68,7 +72,22 @@ export function createDesktop(settings: SettingsHolder, now: () => number): Desk
       }),
     }))
     .toSorted((one, other) => other.path.length - one.path.length)
-  const probe = createProbe(upstream.address, now)
+  const probe = createProbe({
+    url,
+    address: upstream.address,
+    agent: upstream.requestAgent,
+    // A web server beside plain RFB may refuse a single path, so its answer says nothing about the streams.
+    authorizationToTry: () =>
+      kind === 'kasmvnc' && upstream.refusesCredentials()
+        ? upstream.authorizationFor('control')
+        : undefined,
+    isPaused: () => upstream.pausedFor() !== undefined,
+    onTried(outcome) {
+      if (outcome === 'accepted') upstream.markAccepted()
+      else turnedAway(upstream, log)
+    },
+    now,
+  })
   upstream.onGone(() => probe.forget())
 
   return {
@@ -84,9 +103,14 @@ export function createDesktop(settings: SettingsHolder, now: () => number): Desk
       return { upstream: found.upstream, isRoute: true, path: rest, prefix, role }
     },
     isUp: () => probe.isUp(),
+    async certificateEndsAt() {
+      await probe.isUp()
+      return probe.certificateEndsAt
+    },
     async state() {
+      const isUp = await probe.isUp()
       if (upstream.pausedFor() !== undefined) return 'refused'
-      return (await probe.isUp()) ? 'up' : 'starting'
+      return isUp ? 'up' : 'starting'
     },
     close() {
       for (const { upstream: route } of places) route.close()

@@ -3,6 +3,7 @@
 import type { Agent } from 'node:http'
 import type { DesktopTls, Role } from '../config/config.ts'
 import { reuseReads } from '../net/reused-reads.ts'
+import type { Log } from '../observability/log.ts'
 import type { KindOfDesktop } from './desktop-kind.ts'
 import type { SocketAddress } from './probe.ts'
 import { createAgent } from './tls.ts'
@@ -34,6 +35,10 @@ export interface Upstream {
   readonly handshakes: FairQueue
   /** It refused the gateway's credentials: it is left alone for a while. */
   markRefused(): void
+  /** It answered a request that had the gateway's credentials. */
+  markAccepted(): void
+  /** It refused the gateway's credentials, and has not accepted them since. */
+  refusesCredentials(): boolean
   /** Seconds until it is asked again, or undefined when it may be asked now. */
   pausedFor(): number | undefined
   /** A connection to it failed, or it ended a stream: what it was a moment ago it may no longer be. */
@@ -60,6 +65,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   const tunnelAgent = reuseReads(createAgent(url, tls, { keepAlive: false }))
   const goneListeners: (() => void)[] = []
   let pausedUntil = 0
+  let refusesCredentials = false
 
   return {
     url,
@@ -84,7 +90,12 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     }),
     markRefused() {
       pausedUntil = now() + pauseAfterRefusal
+      refusesCredentials = true
     },
+    markAccepted() {
+      refusesCredentials = false
+    },
+    refusesCredentials: () => refusesCredentials,
     pausedFor() {
       const left = pausedUntil - now()
       return left > 0 ? Math.ceil(left / 1_000) : undefined
@@ -100,6 +111,12 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       tunnelAgent.destroy()
     },
   }
+}
+
+/** The desktop answered 401: pause requests to it and tell the operator. */
+export function turnedAway(upstream: Upstream, log: Log): void {
+  upstream.markRefused()
+  log.error(`the desktop refuses the gateway's credentials: check ${upstream.credentialSettings}`)
 }
 
 /** RFC 7617. */

@@ -23,6 +23,8 @@ export function createApp(parts: HttpParts): Hono<HttpEnv> {
   app.use(async function nameRequest(context, next) {
     context.set('requestId', newRequestId())
     await next()
+    const kind = context.get('failure')
+    if (kind !== undefined) parts.metrics.requestsFailed.inc({ kind })
   })
 
   app.get('/oauth2/sign_in', createSignIn(parts))

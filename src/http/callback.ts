@@ -210,6 +210,7 @@ export function createCallback(parts: HttpParts): Handle {
   /** No rule matches: the person gets a page and no session. */
   function refuse(signIn: SignIn, identity: Identity, reason: RefusalReason): Response {
     reportRefused(signIn, identity, reason)
+    signIn.context.set('failure', reason)
     const { sub, email, name, preferredUsername } = identity
     const page = deniedPage({
       who: name ?? preferredUsername ?? email ?? sub,

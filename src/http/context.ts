@@ -44,7 +44,11 @@ export interface HttpParts {
 
 export interface HttpEnv {
   readonly Bindings: HttpBindings
-  readonly Variables: { requestId: string }
+  readonly Variables: {
+    requestId: string
+    /** Set if the request fails: by the words of docs/troubleshooting.md. */
+    failure?: string
+  }
 }
 
 export type HttpContext = Context<HttpEnv>
@@ -71,6 +75,7 @@ export function sendFailure(
   kind: FailureKind,
   { returnTo, retryAfter, setCookies }: FailureOptions = {},
 ): Response {
+  context.set('failure', kind)
   const page = failurePage({
     kind,
     requestId: context.get('requestId'),

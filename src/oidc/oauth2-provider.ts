@@ -12,7 +12,7 @@ import { createClientAuthentication } from './client-auth.ts'
 import { failureOf } from './failure.ts'
 import { identifyByToken } from './oauth2-identity.ts'
 import type { Provider, ProviderParts } from './provider.ts'
-import { createProviderHttp, DEADLINE_S } from './provider-http.ts'
+import { createProviderHttp, DEADLINE_S, refusesClient } from './provider-http.ts'
 import type { Refresh } from './refresh.ts'
 import { repeatAttempt } from './repeated-attempt.ts'
 
@@ -51,6 +51,7 @@ export async function createOauth2Provider(
     onDown: reach.soon,
   })
   let isReady = false
+  let isClientRefused = false
 
   const configuration = new oidc.Configuration(
     {
@@ -63,8 +64,11 @@ export async function createOauth2Provider(
     authenticate,
   )
   configuration.timeout = DEADLINE_S
-  configuration[oidc.customFetch] = async (url, options) =>
-    withErrorStatus(await http.fetch(url, options))
+  configuration[oidc.customFetch] = async (url, options) => {
+    const response = await withErrorStatus(await http.fetch(url, options))
+    isClientRefused = await refusesClient(response)
+    return response
+  }
   if (token.protocol === 'http:') oidc.allowInsecureRequests(configuration)
 
   const finishLogin: FinishLogin = async (query, login) => {
@@ -134,7 +138,7 @@ export async function createOauth2Provider(
   return {
     settings: provider,
     get isUp() {
-      return http.isUp
+      return isReady && http.isUp && !isClientRefused
     },
     get isReady() {
       return isReady

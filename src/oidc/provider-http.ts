@@ -23,7 +23,7 @@ const ACCEPT_ENCODING = { 'accept-encoding': 'identity' }
 export interface ProviderHttp {
   /** Rejects on a network failure, or with `provider-refused` for an answer that is encoded. */
   readonly fetch: CustomFetch
-  /** The provider answered the last request. */
+  /** The provider answered the last request, and accepted this client the last time that it had to. */
   readonly isUp: boolean
   /** Runs `work`, and gives `onBody` the body of each successful answer before the library reads it or throws. */
   readonly captureBody: <T>(work: () => Promise<T>, onBody: (body: string) => void) => Promise<T>
@@ -51,13 +51,12 @@ export function createProviderHttp(
   }
   const capture = new AsyncLocalStorage<(body: string) => void>()
   let loading: Promise<HttpClient> | undefined
-  let isUp = false
-  metrics.providerUp.set({ provider }, 0)
+  let isReached = false
+  let isClientRefused = false
 
-  function setUp(up: boolean): void {
-    const fell = isUp && !up
-    isUp = up
-    metrics.providerUp.set({ provider }, up ? 1 : 0)
+  function setReached(reached: boolean): void {
+    const fell = isReached && !reached
+    isReached = reached
     if (fell) onDown()
   }
 
@@ -79,18 +78,21 @@ export function createProviderHttp(
         response = await fetch(url, init as Parameters<typeof fetch>[1])
       } catch (error) {
         stopTimer({ outcome: 'unreachable' })
-        setUp(false)
+        setReached(false)
         throw error
       }
       stopTimer({ outcome: response.ok ? 'ok' : 'refused' })
-      setUp(response.status < 500)
+      setReached(response.status < 500)
       await refuseEncoded(response)
+      if (operation === 'token' || operation === 'par') {
+        isClientRefused = await refusesClient(response)
+      }
       const onBody = response.ok ? capture.getStore() : undefined
       if (onBody !== undefined) onBody(await response.clone().text())
       return response
     },
     get isUp() {
-      return isUp
+      return isReached && !isClientRefused
     },
     captureBody: (work, onBody) => capture.run(onBody, work),
     async close() {
@@ -105,6 +107,19 @@ interface HttpClient {
 }
 
 type ProviderResponse = Awaited<ReturnType<typeof undiciFetch>>
+
+/** The provider does not accept the gateway's own credentials (RFC 6749 5.2), so nobody can sign in. */
+export async function refusesClient(
+  response: Pick<Response, 'ok' | 'status' | 'clone'>,
+): Promise<boolean> {
+  if (response.ok) return false
+  if (response.status === 401) return true
+  const body: unknown = await response
+    .clone()
+    .json()
+    .catch(() => undefined)
+  return (body as { error?: unknown } | undefined)?.error === 'invalid_client'
+}
 
 /** Must run before the body is read: `fetch` decodes while reading and does not count decoded bytes. */
 async function refuseEncoded(response: ProviderResponse): Promise<void> {

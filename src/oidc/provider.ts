@@ -11,7 +11,7 @@ import type { RelyingParty } from './relying-party.ts'
 
 export interface Provider {
   readonly settings: ProviderSettings
-  /** It answered the last request. */
+  /** People can sign in, as far as the last answers tell. */
   readonly isUp: boolean
   /** It has answered once, so people can sign in. */
   readonly isReady: boolean

@@ -17,7 +17,7 @@ export interface RelyingParty {
   readonly provider: ProviderSettings
   /** Undefined until the first successful discovery. During a later outage the last known configuration stays. */
   readonly configuration: oidc.Configuration | undefined
-  /** The provider answered the last request. */
+  /** It has been discovered, answered the last request, and accepted this client the last time that it had to. */
   readonly isUp: boolean
   /** Resolves once the provider has answered. */
   readonly ready: Promise<void>
@@ -96,7 +96,7 @@ export async function createRelyingParty(
       return configuration
     },
     get isUp() {
-      return http.isUp
+      return configuration !== undefined && http.isUp
     },
     get clientAuth() {
       const metadata = configuration?.serverMetadata()

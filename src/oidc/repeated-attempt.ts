@@ -2,7 +2,8 @@
 
 const INITIAL_RETRY_MS = 1_000
 const MAX_RETRY_MS = 30_000
-const AGAIN_MS = 60 * 60_000
+/** Shows an outage of the provider before the next person signs in. */
+const AGAIN_MS = 60_000
 
 export interface RepeatedAttempt {
   /** Makes the first attempt now. Call it once. */

@@ -10,6 +10,7 @@ import { newRequestId } from '../net/request-id.ts'
 import { returnTo } from '../net/return-to.ts'
 import { subjectOf, type Audit } from '../observability/audit.ts'
 import type { Log } from '../observability/log.ts'
+import type { Metrics } from '../observability/metrics.ts'
 import type { BeginLogin, LoginRequest } from '../oidc/login.ts'
 import { deniedPage, DENIED_REASONS } from '../pages/denied-page.ts'
 import { failurePage, type FailureKind, type Page } from '../pages/pages.ts'
@@ -33,6 +34,7 @@ export interface RefuseParts {
   readonly settings: SettingsHolder
   readonly toPublicHost: ToPublicHost
   readonly beginLogin: BeginLogin
+  readonly metrics: Metrics
   readonly audit: Audit
   readonly log: Log
 }
@@ -58,7 +60,7 @@ export interface Refuse {
 }
 
 export function createRefuse(parts: RefuseParts): Refuse {
-  const { settings, toPublicHost, beginLogin, audit, log } = parts
+  const { settings, toPublicHost, beginLogin, metrics, audit, log } = parts
 
   function failed(
     request: Asked,
@@ -67,6 +69,7 @@ export function createRefuse(parts: RefuseParts): Refuse {
     { retryAfter, cause }: { retryAfter?: number | undefined; cause?: unknown } = {},
   ): void {
     const requestId = newRequestId()
+    metrics.requestsFailed.inc({ kind })
     log.info(
       { request: requestId, kind, ...(cause === undefined ? {} : { cause }) },
       'request failed',
@@ -95,11 +98,13 @@ export function createRefuse(parts: RefuseParts): Refuse {
       automatic: true,
     })
     // The failure is already reported. The page shows the same request id.
-    const show = (kind: FailureKind, retryAfter?: number): void =>
+    const show = (kind: FailureKind, retryAfter?: number): void => {
+      metrics.requestsFailed.inc({ kind })
       sendPage(
         response,
         failurePage({ kind, requestId, retryAfter, returnTo: wantedPath(request) }),
       )
+    }
     switch (start.outcome) {
       case 'choose': {
         const query = new URLSearchParams({ rd: wantedPath(request) })
@@ -163,6 +168,7 @@ export function createRefuse(parts: RefuseParts): Refuse {
         })
         const { name, preferredUsername, email, sub } = session.identity
         const closed = CLOSED[reason]
+        metrics.requestsFailed.inc({ kind: closed ?? reason })
         if (navigates && closed !== undefined) {
           return sendPage(response, failurePage({ kind: closed, requestId }))
         }

@@ -15,12 +15,13 @@ import { promisify } from 'node:util'
 import { gzip as gzipWithCallback } from 'node:zlib'
 import type { SettingsHolder } from '../config/config.ts'
 import type { Desktop } from '../desktop/desktop.ts'
+import { turnedAway } from '../desktop/upstream.ts'
 import { GatewayError } from '../lib/errors.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { requestHeaders, responseHeaders } from './headers.ts'
 import { StaticCache, type Fetched } from './static-cache.ts'
-import { ANSWER_TIMEOUT_MS, restrain, turnedAway } from './upstream-request.ts'
+import { ANSWER_TIMEOUT_MS, restrain } from './upstream-request.ts'
 
 const gzip = promisify(gzipWithCallback)
 
@@ -132,7 +133,10 @@ export function createStaticFiles(parts: StaticFilesParts): StaticFiles {
         // The reader reports the error. Without a reader, it must not end the process.
         answer.on('error', () => {})
         const { statusCode = 0 } = answer
-        if (statusCode !== 401 && statusCode >= 200) return resolve(answer)
+        if (statusCode !== 401 && statusCode >= 200) {
+          if (statusCode < 500) desktop.markAccepted()
+          return resolve(answer)
+        }
         answer.destroy()
         if (statusCode !== 401) {
           return reject(

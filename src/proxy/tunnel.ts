@@ -5,11 +5,11 @@ import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { Permission, Role } from '../config/config.ts'
 import type { RfbClientReader, RfbUnknown } from '../desktop/rfb.ts'
-import type { Upstream } from '../desktop/upstream.ts'
 import { readsOf } from '../net/reused-reads.ts'
 import { ClientFrames } from './client-frames.ts'
 import { closeFrameFor, type CloseReason } from './close-reasons.ts'
 import { FrameCounter, pingFrame } from './frames.ts'
+import type { Link } from './link.ts'
 import { OpaqueFrames } from './opaque-frames.ts'
 import { STEPS_A_TURN, type TurnQueue } from './turn-queue.ts'
 
@@ -21,25 +21,6 @@ const BOUNDARY_TIMEOUT_MS = 250
 const MIN_HELD_BYTES = 16_384
 /** How long the browser has for its FIN after ours. */
 const LINGER_MS = 500
-
-export interface Link {
-  readonly client: Socket
-  /** The server at the other end of the tunnel. */
-  readonly server: Pick<Upstream, 'url' | 'markGone'>
-  /** Created by an agent that reuses its read buffers. */
-  readonly upstream: Socket
-  /** Bytes that each side sent directly after its handshake. */
-  readonly clientHead: Buffer
-  readonly upstreamHead: Buffer
-  readonly role: Role
-  readonly clipboardIn: Permission
-  readonly address: string
-  readonly requestId: string
-  /** Parses what the browser sends; undefined: the server does not speak RFB, and frames are only tracked. */
-  readonly reader: RfbClientReader | undefined
-  /** The longest payload that the desktop accepts in one frame. */
-  readonly longestFrame: number
-}
 
 export interface TunnelEvents {
   /** A person typed, pointed or pasted. */
@@ -159,6 +140,11 @@ export class Tunnel {
     if (this.#isEnding) return
     this.#owesPing = true
     this.#pingWhereItFits()
+  }
+
+  /** Since when a side accepts no bytes although there are some (`performance.now()`); 0 while both do. */
+  get blockedAt(): number {
+    return this.#clientBlockedAt || this.#upstreamBlockedAt
   }
 
   /** Ends the tunnel if one of its sides has vanished. `now` is `performance.now()`. */

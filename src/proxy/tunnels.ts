@@ -8,7 +8,8 @@ import { personOf } from '../session/person.ts'
 import type { PresenceBook } from '../session/presence.ts'
 import type { Session } from '../session/session.ts'
 import type { CloseReason } from './close-reasons.ts'
-import { Tunnel, type Link } from './tunnel.ts'
+import type { Link } from './link.ts'
+import { Tunnel } from './tunnel.ts'
 import { TurnQueue } from './turn-queue.ts'
 
 /** A tunnel, a handshake that may become one, or a plain request. */
@@ -34,6 +35,8 @@ export interface Ticket {
 
 /** A peer that accepts no byte for this long, although there are some, has vanished. */
 const STALLED_MS = 60_000
+/** A stream that accepts no byte for this long shows a person a frozen picture. */
+const SHOWN_AS_STALLED_MS = 5_000
 /** Browsers answer Pings. A browser that sends nothing for this long has vanished. */
 const SILENCE_TIMEOUT_MS = 90_000
 const PING_EVERY_MS = 30_000
@@ -185,6 +188,14 @@ export class Tunnels {
       ['owner', 0],
     ])
     for (const { role } of this.#open) count.set(role, (count.get(role) ?? 0) + 1)
+    return count
+  }
+
+  /** Tunnels with a side that has accepted no byte for 5 s. */
+  countStalled(): number {
+    const before = performance.now() - SHOWN_AS_STALLED_MS
+    let count = 0
+    for (const { blockedAt } of this.#open) if (blockedAt > 0 && blockedAt <= before) count += 1
     return count
   }
 

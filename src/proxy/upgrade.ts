@@ -225,6 +225,7 @@ export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
           settle('desktop-broken')
           return
         }
+        upstream.markAccepted()
         cleanUp()
         socket.write(switchingProtocols(offer, kind.subprotocol ?? chosen))
         ticket.join({

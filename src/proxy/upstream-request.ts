@@ -3,7 +3,6 @@
 import type { ClientRequest } from 'node:http'
 import type { Upstream } from '../desktop/upstream.ts'
 import { codeOf, GatewayError } from '../lib/errors.ts'
-import type { Log } from '../observability/log.ts'
 import type { FailureKind } from '../pages/pages.ts'
 
 /** Time-out in ms until the desktop's answer begins, and between two chunks of it. */
@@ -44,12 +43,6 @@ export function restrain(
   else upstreamRequest.once('finish', mayTake)
   upstreamRequest.once('response', () => clearTimeout(deadline))
   upstreamRequest.once('close', () => clearTimeout(deadline))
-}
-
-/** The desktop answered 401: pause requests to it and tell the operator. */
-export function turnedAway(upstream: Upstream, log: Log): void {
-  upstream.markRefused()
-  log.error(`the desktop refuses the gateway's credentials: check ${upstream.credentialSettings}`)
 }
 
 export function failureOf(error: unknown): FailureKind {

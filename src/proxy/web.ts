@@ -6,6 +6,7 @@ import { createProxyServer } from 'http-proxy'
 import type { Role, SettingsHolder } from '../config/config.ts'
 import type { Desktop, Place } from '../desktop/desktop.ts'
 import type { PathMeaning } from '../desktop/desktop-kind.ts'
+import { turnedAway } from '../desktop/upstream.ts'
 import type { Authorize } from '../gate/authorize.ts'
 import { GatewayError } from '../lib/errors.ts'
 import type { Connections } from '../net/connections.ts'
@@ -24,7 +25,7 @@ import { readBody } from '../net/request-body.ts'
 import { bodyModeOf, methodsOf, unacceptable } from './request-rules.ts'
 import { createStaticFiles, sendFile } from './static-files.ts'
 import type { Tunnels } from './tunnels.ts'
-import { ANSWER_TIMEOUT_MS, failureOf, restrain, turnedAway } from './upstream-request.ts'
+import { ANSWER_TIMEOUT_MS, failureOf, restrain } from './upstream-request.ts'
 
 /** KasmVNC accepts 16,383 bytes, including the header. */
 const MAX_BODY_BYTES = 12_288
@@ -139,6 +140,7 @@ export function createWeb(parts: WebParts): HandleWeb {
       fail(response, new GatewayError('desktop-broken', `the desktop's status was ${statusCode}`))
       return
     }
+    if (statusCode < 500) upstream.markAccepted()
     const csp = settings.current.desktop.csp ?? upstream.kind.csp
     const headers = responseHeaders(answer, exchange.meaning, csp, upstream.url, prefix)
     if (statusCode === 200 && exchange.type !== undefined) headers['content-type'] = exchange.type

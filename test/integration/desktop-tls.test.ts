@@ -131,7 +131,7 @@ describe('not one byte of a request goes to a desktop', () => {
 describe('with a pinned certificate, many requests at once', () => {
   it('of one person are twelve at a time as without, however long a handshake takes', async () => {
     const sockets: Socket[] = []
-    const mute = createServer((socket) => void sockets.push(socket.on('error', () => {})))
+    const mute = createServer((socket) => void sockets.push(socket.on('error', () => {}).resume()))
     await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve))
     const { port } = mute.address() as AddressInfo
     const { stack, visitor } = await startFor(await startDesktop(), {
@@ -139,15 +139,16 @@ describe('with a pinned certificate, many requests at once', () => {
       GATEWAY_DESKTOP_TLS_FINGERPRINT: fingerprintOf(kasm),
     })
     const asked = Array.from({ length: 100 }, () =>
-      visitor.send(visitor.text('GET /vnc.html'), { timeoutMs: 1_000 }),
+      visitor.send(visitor.text('GET /vnc.html'), { timeoutMs: 5_000 }),
     )
     const granted = (): Promise<number> =>
       metric(stack.gateway, 'ghostwire_authorizations_total', { decision: 'granted' })
     await eventually(async () => expect(await granted()).toBe(100))
-    // The metrics look whether it is there.
-    const spoken = (): Socket[] => sockets.filter(({ bytesRead }) => bytesRead > 0)
+    const spoken = (): Socket[] =>
+      sockets.filter(({ bytesRead, destroyed }) => bytesRead > 0 && !destroyed)
     await eventually(() => expect(spoken().length).toBeGreaterThanOrEqual(12))
-    expect(spoken()).toHaveLength(12)
+    // One more may be there: the metrics look whether the desktop is up.
+    expect(spoken().length).toBeLessThanOrEqual(13)
     await Promise.all(asked)
     mute.close()
   })

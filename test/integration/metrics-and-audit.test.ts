@@ -14,6 +14,7 @@ import {
 const METRICS = {
   ghostwire_authorizations_total: 'counter',
   ghostwire_build_info: 'gauge',
+  ghostwire_certificate_expiry_timestamp_seconds: 'gauge',
   ghostwire_connections_open: 'gauge',
   ghostwire_connections_refused_total: 'counter',
   ghostwire_cookies_repeated_total: 'counter',
@@ -22,6 +23,7 @@ const METRICS = {
   ghostwire_logins_total: 'counter',
   ghostwire_oidc_request_duration_seconds: 'histogram',
   ghostwire_provider_up: 'gauge',
+  ghostwire_requests_failed_total: 'counter',
   ghostwire_session_refreshes_total: 'counter',
   ghostwire_sessions_active: 'gauge',
   ghostwire_sessions_ended_total: 'counter',
@@ -31,6 +33,7 @@ const METRICS = {
   ghostwire_tunnels_closed_total: 'counter',
   ghostwire_input_idle_seconds: 'gauge',
   ghostwire_tunnels_open: 'gauge',
+  ghostwire_tunnels_stalled: 'gauge',
   ghostwire_rfb_unknown_total: 'counter',
   ghostwire_upgrades_refused_total: 'counter',
 }

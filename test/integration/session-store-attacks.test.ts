@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { newSessionCookie } from '../../src/session/cookie.ts'
 import { sessionId } from '../../src/session/session-records.ts'
+import { createStoreHealth } from '../../src/session/store-health.ts'
 import {
   attackRedis,
   attackSqlite,
@@ -246,6 +247,7 @@ describe('in Redis', () => {
     await redis().config('SET', 'maxmemory', '1')
     const unavailable = { code: 'store-unavailable' }
     await expect(signIn(replica, 'bob')).rejects.toMatchObject(unavailable)
+    expect(await createStoreHealth(replica.store, Date.now).isUp()).toBe(false)
     await expect(
       replica.store.writePresence('r', new Map([[session.id, 'again']]), 60_000),
     ).rejects.toMatchObject(unavailable)
@@ -255,6 +257,7 @@ describe('in Redis', () => {
     expect(replica.told.join()).toContain('Redis is full: raise its maxmemory')
     await redis().config('SET', 'maxmemory', '0')
     expect(await replica.sessions.find(cookie)).toMatchObject({ state: 'live' })
+    expect(await createStoreHealth(replica.store, Date.now).isUp()).toBe(true)
     const { iss, sub } = session.identity
     const order = { iss, sub, sid: undefined, iat: Date.now() / 1_000 }
     expect(await replica.sessions.endByProvider(order, 'r')).toBe(1)

@@ -15,6 +15,7 @@ import type { TestProviderOptions } from '../support/op.ts'
 import { Person, type Answer } from '../support/person.ts'
 import { openWebSocket } from '../support/raw-client.ts'
 import { startRedis, type RedisServer } from '../support/redis-server.ts'
+import { metric } from '../support/scripted-stack.ts'
 import { signIn } from '../support/signed-in.ts'
 import { startStack, type Stack } from '../support/stack.ts'
 import { until } from '../support/until.ts'
@@ -214,6 +215,7 @@ describe('a gateway with an SQLite file', () => {
           () => true,
         )
       expect(refused).toBe(true)
+      await expect.poll(() => metric(gateway, 'ghostwire_store_up'), { timeout: 5_000 }).toBe(0)
       expect(JSON.stringify(gateway.lines)).toContain('database or disk is full')
       const status = async (cookie: string): Promise<number> =>
         (await fetch(`${gateway.origin}/oauth2/userinfo`, { headers: { cookie } })).status

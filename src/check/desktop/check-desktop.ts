@@ -2,6 +2,7 @@
 
 import type { Settings } from '../../config/config.ts'
 import { createDesktop, type Desktop } from '../../desktop/desktop.ts'
+import { createLog } from '../../observability/log.ts'
 import { Findings, type Finding } from '../finding.ts'
 import { createAsker } from './asker.ts'
 import { checkConnection } from './connection.ts'
@@ -9,7 +10,11 @@ import { checkCredentials } from './credentials.ts'
 import { checkWebSocket } from './websocket.ts'
 
 export async function checkDesktop(settings: Settings): Promise<readonly Finding[]> {
-  const desktop = createDesktop({ current: settings }, Date.now)
+  const desktop = createDesktop(
+    { current: settings },
+    createLog('silent', process.stderr),
+    Date.now,
+  )
   try {
     const routes = settings.desktop.routes.map(async ({ path, tls }, index) => {
       const findings = new Findings('route', path)

@@ -1,9 +1,19 @@
 import { spawn } from 'node:child_process'
+import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
 import { connect, createServer, type AddressInfo, type Server } from 'node:net'
+import { Writable } from 'node:stream'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Settings } from '../../../src/config/config.ts'
 import { createDesktop, type Desktop } from '../../../src/desktop/desktop.ts'
+import { createLog } from '../../../src/observability/log.ts'
+import { createCertificate, type Certificate } from '../../support/certificate.ts'
 
 const TLS = { caFile: undefined, fingerprint: undefined, insecure: false }
 const NOBODY = new URL('http://127.0.0.1:9')
@@ -16,6 +26,13 @@ const CREDENTIALS = {
 vi.setConfig({ testTimeout: 20_000 })
 const poll = <T>(read: () => T) => expect.poll(read, { timeout: 10_000 })
 
+const written: string[] = []
+const lines = new Writable({
+  write(chunk: Buffer, _, done) {
+    written.push(chunk.toString())
+    done()
+  },
+})
 const closing: (() => unknown)[] = []
 afterEach(async () => {
   for (const close of closing.splice(0)) await close()
@@ -37,7 +54,7 @@ function route(path: string, more: object = {}) {
 function create(desktop: object = {}, now: () => number = Date.now): Desktop {
   const defaults = { url: NOBODY, kind: 'kasmvnc', tls: TLS, routes: [], credentials: CREDENTIALS }
   const current = { desktop: { ...defaults, ...desktop } } as unknown as Settings
-  const created = createDesktop({ current }, now)
+  const created = createDesktop({ current }, createLog('error', lines), now)
   closing.push(() => created.close())
   return created
 }
@@ -65,6 +82,29 @@ async function listenDeaf(): Promise<number> {
   }
   await new Promise((resolve) => setTimeout(resolve, 50))
   return Number(port)
+}
+
+const own = createCertificate()
+const fingerprintOf = (cert: string): string =>
+  new X509Certificate(cert).fingerprint256.replaceAll(':', '').toLowerCase()
+
+/** A web server that answers with a status, and what it was asked. */
+async function serve(tls?: Certificate) {
+  const found = { status: 200, asked: [] as string[], url: NOBODY }
+  const answer = ({ method, url, headers }: IncomingMessage, response: ServerResponse): void => {
+    found.asked.push(`${method} ${url} ${headers.authorization}`)
+    response.writeHead(found.status).end('a page')
+  }
+  const server = tls === undefined ? createHttpServer(answer) : createHttpsServer(tls, answer)
+  server.on('tlsClientError', () => {})
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  closing.push(() => {
+    server.closeAllConnections()
+    return new Promise((resolve) => void server.close(resolve))
+  })
+  const { port } = server.address() as AddressInfo
+  found.url = new URL(`${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`)
+  return found
 }
 
 function basic(username: string, password: string): string {
@@ -130,7 +170,7 @@ describe('a desktop that refused the credentials', () => {
     const clock = { time: 1_000 }
     const { port } = await listen()
     const url = new URL(`http://127.0.0.1:${port}`)
-    const desktop = create({ url }, () => clock.time)
+    const desktop = create({ url, credentials: {} }, () => clock.time)
     expect([desktop.pausedFor(), await desktop.state()]).toEqual([undefined, 'up'])
     desktop.markRefused()
     expect([desktop.pausedFor(), await desktop.state()]).toEqual([30, 'refused'])
@@ -157,7 +197,8 @@ describe('whether it is there', () => {
     const server = await listen()
     let connections = 0
     server.on('connection', () => (connections += 1))
-    const desktop = create({ url: new URL(`http://127.0.0.1:${server.port}`) }, () => clock.time)
+    const url = new URL(`http://127.0.0.1:${server.port}`)
+    const desktop = create({ url }, () => clock.time)
     expect(await Promise.all([desktop.isUp(), desktop.isUp()])).toEqual([true, true])
     clock.time += 1_999
     expect(await desktop.isUp()).toBe(true)
@@ -170,7 +211,8 @@ describe('whether it is there', () => {
   it('is asked anew once a connection to it has failed', async () => {
     const server = await listen()
     const { port } = server
-    const desktop = create({ url: new URL(`http://127.0.0.1:${port}`) }, () => 10_000)
+    const url = new URL(`http://127.0.0.1:${port}`)
+    const desktop = create({ url }, () => 10_000)
     expect(await desktop.state()).toBe('up')
     await new Promise((resolve) => void server.close(resolve))
     expect(await desktop.state()).toBe('up')
@@ -194,6 +236,109 @@ describe('whether it is there', () => {
       new Promise((resolve) => setTimeout(resolve, 2_000, 'no answer')),
     ])
     expect(answer).toBe(false)
+  })
+})
+
+describe('a desktop is up only for whom it lets in', () => {
+  it('is asked for nothing while it accepts the credentials', async () => {
+    const clock = { time: 10_000 }
+    const { url, asked } = await serve()
+    const desktop = create({ url }, () => clock.time)
+    for (let round = 0; round < 3; round += 1) {
+      expect(await desktop.state()).toBe('up')
+      clock.time += 2_000
+    }
+    expect(asked).toEqual([])
+  })
+
+  it('is down after a refusal until it accepts the credentials, is not asked during a pause, and tells the operator', async () => {
+    const clock = { time: 10_000 }
+    const server = await serve()
+    server.status = 401
+    const desktop = create({ url: server.url }, () => clock.time)
+    expect(await desktop.isUp()).toBe(true)
+    desktop.markRefused()
+    expect([await desktop.isUp(), await desktop.state()]).toEqual([false, 'refused'])
+    clock.time += 29_999
+    expect([await desktop.isUp(), server.asked]).toEqual([false, []])
+    clock.time += 1
+    expect([await desktop.isUp(), await desktop.state()]).toEqual([false, 'refused'])
+    expect(server.asked).toEqual([`GET / ${basic('kasm_user', 'pass:wörd')}`])
+    expect(written.join('')).toContain('check GATEWAY_DESKTOP_USERNAME and _PASSWORD')
+    clock.time += 30_000
+    server.status = 200
+    expect([await desktop.isUp(), await desktop.state()]).toEqual([true, 'up'])
+    clock.time += 2_000
+    expect(await desktop.isUp()).toBe(true)
+    expect(server.asked).toHaveLength(2)
+  })
+
+  it('is up at once when it has accepted the credentials of a person’s request', async () => {
+    const clock = { time: 10_000 }
+    const server = await serve()
+    const desktop = create({ url: server.url }, () => clock.time)
+    desktop.markRefused()
+    clock.time += 30_000
+    desktop.markAccepted()
+    expect([await desktop.isUp(), server.asked]).toEqual([true, []])
+  })
+
+  it('is still down when it then answers with an error, or not at all', async () => {
+    const clock = { time: 10_000 }
+    const server = await serve()
+    server.status = 503
+    const { port } = await listen()
+    for (const url of [server.url, new URL(`http://127.0.0.1:${port}`)]) {
+      const desktop = create({ url }, () => clock.time)
+      desktop.markRefused()
+      clock.time += 30_000
+      expect(await desktop.isUp()).toBe(false)
+    }
+    expect(server.asked).toHaveLength(1)
+  })
+
+  it('is never asked for a page where a web server stands beside the streams', async () => {
+    const server = await serve()
+    server.status = 401
+    const desktop = create({ url: server.url, kind: 'rfb' })
+    desktop.markRefused()
+    expect([await desktop.isUp(), server.asked]).toEqual([true, []])
+  })
+
+  it.each([
+    ['any will do', { ...TLS, insecure: true }, true],
+    ['it is the pinned one', { ...TLS, fingerprint: fingerprintOf(own.cert) }, true],
+    [
+      'another one is pinned',
+      { ...TLS, fingerprint: fingerprintOf(createCertificate().cert) },
+      false,
+    ],
+    ['nobody has signed it', TLS, false],
+  ])('its certificate decides: %s', async (_, tls, isUp) => {
+    const clock = { time: 10_000 }
+    const { url, asked } = await serve(own)
+    const desktop = create({ url, tls }, () => clock.time)
+    expect([await desktop.isUp(), asked]).toEqual([isUp, []])
+    const refused = create({ url, tls }, () => clock.time)
+    refused.markRefused()
+    clock.time += 30_000
+    expect(await refused.isUp()).toBe(isUp)
+    expect(asked).toHaveLength(isUp ? 1 : 0)
+    if (isUp) {
+      const end = new X509Certificate(own.cert).validToDate.getTime()
+      expect([await desktop.certificateEndsAt(), await refused.certificateEndsAt()]).toEqual([
+        end,
+        end,
+      ])
+    }
+  })
+
+  it('is down where it speaks no TLS though it should', async () => {
+    const tls = { ...TLS, insecure: true }
+    const plain = await serve()
+    const mistaken = new URL(plain.url.href.replace('http:', 'https:'))
+    const desktop = create({ url: mistaken, tls })
+    expect([await desktop.isUp(), await desktop.certificateEndsAt()]).toEqual([false, undefined])
   })
 })
 

@@ -55,7 +55,7 @@ function setUp(access: readonly AccessRule[] = [rule()]) {
       desktop: { url, kind: 'kasmvnc', tls, routes: [sound], credentials: {} },
     } as unknown as Settings,
   }
-  const desktop = createDesktop(settings, Date.now)
+  const desktop = createDesktop(settings, createLog('error', new Writable()), Date.now)
   closing.push(() => desktop.close())
   const sessions = {
     find: vi.fn<(cookie: string) => Promise<Lookup>>(async () => ({ state: 'live', session })),
