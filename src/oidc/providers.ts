@@ -54,9 +54,10 @@ export function createProviders(all: readonly Provider[]): Providers {
   }
 }
 
-/** `URL` adds a slash to an origin, and providers do not. */
+/** Discovery compares in the same way: a provider may write its host in capitals, or name the default port. */
 function isIssuerOf({ issuer }: ProviderSettings, iss: string): boolean {
-  return issuer.href.replace(/\/$/, '') === iss.replace(/\/$/, '')
+  const normal = (url: string): string | undefined => URL.parse(url)?.href.replace(/\/$/, '')
+  return normal(issuer.href) === normal(iss)
 }
 
 function issuerIn(token: string): string | undefined {
