@@ -4,6 +4,7 @@
 import * as oidc from 'openid-client'
 import type { ProviderSettings } from '../config/config.ts'
 import { codeOf } from '../lib/errors.ts'
+import { isTree } from '../lib/tree.ts'
 import type { Log } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { calculateChallenge } from './authorization-request.ts'
@@ -65,7 +66,7 @@ export async function createOauth2Provider(
   )
   configuration.timeout = DEADLINE_S
   configuration[oidc.customFetch] = async (url, options) => {
-    const response = await withErrorStatus(await http.fetch(url, options))
+    const response = await asTokenResponse(await http.fetch(url, options))
     isClientRefused = await refusesClient(response)
     return response
   }
@@ -179,15 +180,19 @@ const ERRORS: Readonly<Record<string, string>> = {
   redirect_uri_mismatch: 'invalid_request',
 }
 
-/** GitHub answers errors of the token endpoint with 200. RFC 6749 5.2 wants 400, and the library looks at the status. */
-export async function withErrorStatus(response: Response): Promise<Response> {
+/**
+ * A token response as the library expects it. GitHub answers errors with 200, where RFC 6749 5.2 wants 400. Gitea adds an ID
+ * token that nobody asked for: it proves nothing here, and the library would refuse it.
+ */
+export async function asTokenResponse(response: Response): Promise<Response> {
   if (response.status !== 200) return response
   const body: unknown = await response
     .clone()
     .json()
     .catch(() => undefined)
-  const { error, error_description: description } = (body ?? {}) as Record<string, unknown>
-  if (typeof error !== 'string') return response
+  if (!isTree(body)) return response
+  const { error, error_description: description, id_token: idToken, ...rest } = body
+  if (typeof error !== 'string') return idToken === undefined ? response : Response.json(rest)
   return Response.json(
     { error: ERRORS[error] ?? error, error_description: description },
     { status: 400 },

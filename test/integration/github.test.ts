@@ -185,6 +185,11 @@ describe('a sign-in', () => {
     await expectRefused(stack, { status: 400, reason: 'login-invalid' }, () => person.visit(url))
   })
 
+  it('ignores an ID token that nobody asked for, as Gitea sends one', async () => {
+    github.tokenExtras = { id_token: 'eyJhbGciOiJub25lIn0.e30.' }
+    await signedIn(await start())
+  })
+
   it('with the wrong client secret says so to the administrator', async () => {
     const stack = await start({ GATEWAY_OIDC_CLIENT_SECRET: 'wrong' })
     await expectRefused(stack, { status: 502, reason: 'provider-misconfigured' }, () =>

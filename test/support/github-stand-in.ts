@@ -40,6 +40,8 @@ export interface GithubStandIn {
   >
   /** Headers that are added to the answer with this path. */
   readonly extraHeaders: Map<string, Record<string, string>>
+  /** Added to each token response. */
+  tokenExtras: object
   /** Of tokens that it gives from now on; undefined: they do not end. */
   expiresIn: number | undefined
   readonly refreshes: number
@@ -101,6 +103,7 @@ export async function startGithubStandIn(): Promise<GithubStandIn> {
     tokens.add(token)
     const common = {
       access_token: token,
+      ...standIn.tokenExtras,
       token_type: 'bearer',
       scope: standIn.scopes.replaceAll(' ', ''),
     }
@@ -181,6 +184,7 @@ export async function startGithubStandIn(): Promise<GithubStandIn> {
       { status: number; headers?: Record<string, string>; body?: object }
     >(),
     extraHeaders: new Map<string, Record<string, string>>(),
+    tokenExtras: {} as object,
     expiresIn: undefined as number | undefined,
     get refreshes() {
       return refreshes

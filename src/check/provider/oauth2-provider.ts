@@ -3,7 +3,7 @@
 import type { ServerMetadata } from 'openid-client'
 import type { ProviderSettings, Settings } from '../../config/config.ts'
 import { createMetrics } from '../../observability/metrics.ts'
-import { withErrorStatus } from '../../oidc/oauth2-provider.ts'
+import { asTokenResponse } from '../../oidc/oauth2-provider.ts'
 import { createProviderHttp, type ProviderHttp } from '../../oidc/provider-http.ts'
 import { Findings, type Finding } from '../finding.ts'
 import { networkFailure } from '../network-failure.ts'
@@ -38,7 +38,7 @@ export async function checkOauth2Provider(
     }
     await checkClientCredentials(metadata, provider, {
       publicUrl: settings.publicUrl,
-      fetch: async (url, options) => withErrorStatus(await http.fetch(url, options)),
+      fetch: async (url, options) => asTokenResponse(await http.fetch(url, options)),
       findings,
     })
     await checkApi(userinfo, http, findings)
