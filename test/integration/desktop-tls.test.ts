@@ -57,15 +57,15 @@ async function startFor(
   return { stack, visitor: await signIn(stack.gateway) }
 }
 
-describe('a desktop is believed', () => {
+describe('a desktop is trusted', () => {
   it.each<[string, () => Environment]>([
     ['its certificate is signed by the CA', () => ({ GATEWAY_DESKTOP_CA_FILE: caFile })],
     [
       'its certificate is the pinned one',
       () => ({ GATEWAY_DESKTOP_TLS_FINGERPRINT: fingerprintOf(kasm) }),
     ],
-    ['nobody wants to know', () => ({ GATEWAY_DESKTOP_TLS_INSECURE: 'true' })],
-  ])('where %s', async (_, environment) => {
+    ['checks are off', () => ({ GATEWAY_DESKTOP_TLS_INSECURE: 'true' })],
+  ])('if %s', async (_, environment) => {
     const desktop = await startDesktop()
     const { visitor } = await startFor(desktop, environment())
     expect(await visitor.ask('GET /vnc.html')).toMatchObject({ status: 200 })
@@ -83,7 +83,7 @@ describe('a desktop is believed', () => {
 
 describe('not one byte of a request goes to a desktop', () => {
   it.each<[string, () => Environment]>([
-    ['that signed its certificate itself', () => ({})],
+    ['with a self-signed certificate', () => ({})],
     ['whose certificate another CA signed', () => ({ GATEWAY_DESKTOP_CA_FILE: otherCaFile })],
     [
       'whose certificate is not the pinned one',
@@ -102,7 +102,7 @@ describe('not one byte of a request goes to a desktop', () => {
     expect(JSON.stringify(stack.gateway.lines)).toMatch(/certificate/)
   })
 
-  it('that has another certificate since it was last asked', async () => {
+  it('whose certificate changed since the last request', async () => {
     const first = await startDesktop()
     const { visitor } = await startFor(first, {
       GATEWAY_DESKTOP_TLS_FINGERPRINT: fingerprintOf(kasm).replaceAll(':', '').toLowerCase(),
@@ -129,7 +129,7 @@ describe('not one byte of a request goes to a desktop', () => {
 })
 
 describe('with a pinned certificate, many requests at once', () => {
-  it('of one person are twelve at a time as without, however long a handshake takes', async () => {
+  it('of one person are at most twelve at a time as without one, however long a handshake takes', async () => {
     const sockets: Socket[] = []
     const mute = createServer((socket) => void sockets.push(socket.on('error', () => {})))
     await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve))
@@ -152,7 +152,7 @@ describe('with a pinned certificate, many requests at once', () => {
     mute.close()
   })
 
-  it('are all told when the certificate is another one', async () => {
+  it('all fail when the certificate is not the pinned one', async () => {
     const desktop = await startDesktop()
     const { visitor } = await startFor(desktop, {
       GATEWAY_DESKTOP_TLS_FINGERPRINT: fingerprintOf(other),

@@ -99,22 +99,22 @@ const upgradeText = ({ origin, publicPort }: TestGateway, cookie: string): strin
   upgradeRequest(publicPort, { origin, cookie })
 
 const ATTACKS = {
-  'has hundreds of upgrades under way': () =>
+  'has hundreds of upgrades in progress': () =>
     fromEverywhere(UPGRADES, (gateway, cookie) => writeTo(gateway, upgradeText(gateway, cookie))),
 
-  'asks for a thousand files that are not there': () =>
+  'requests a thousand missing files': () =>
     fromEverywhere(REQUESTS, (gateway, cookie, at) =>
       writeTo(gateway, requestText(gateway, cookie, `/nope-${at}.js`)),
     ),
 
-  'begins downloads and reads none of them': async () => {
+  'starts downloads and does not read them': async () => {
     const path = '/Downloads/Downloads/large.bin'
     await fromEverywhere(20, (gateway, cookie) =>
       writeTo(gateway, requestText(gateway, cookie, path)),
     )
   },
 
-  'opens as many streams as can be had': () =>
+  'opens as many streams as possible': () =>
     fromEverywhere(2 * TUNNELS_PER_PERSON, (gateway, cookie) =>
       writeTo(gateway, upgradeText(gateway, cookie)),
     ),
@@ -149,14 +149,14 @@ describe('while one person', () => {
     await Promise.all(replicas.map((gateway) => expectServed(gateway)))
   })
 
-  it('does all of it at once, another is served on either replica', async () => {
+  it('does all of this at once, another is served on either replica', async () => {
     await Promise.all(Object.values(ATTACKS).map((attack) => attack()))
     await Promise.all(replicas.map((gateway) => expectServed(gateway)))
   })
 })
 
 describe('the streams of one person', () => {
-  it('are so many on a replica, over all their sessions; one more is refused, counted and audited', async () => {
+  it('are limited on each replica over all their sessions; one more is refused, counted and audited', async () => {
     const [gateway] = replicas as [TestGateway]
     const { publicPort, origin } = gateway
     const open = async (at: number): Promise<Awaited<ReturnType<typeof openWebSocket>>> => {
@@ -195,7 +195,7 @@ describe('the streams of one person', () => {
     expect((await open(1)).status).toBe(429)
   })
 
-  it('count from the upgrade on, so that nobody has more of them under way', async () => {
+  it('count from the upgrade on, so that the limit includes upgrades in progress', async () => {
     const [gateway] = replicas as [TestGateway]
     const asked = stack.desktop.tunnels.length
     await Promise.all(

@@ -52,7 +52,7 @@ const FLOODS: readonly (readonly [string, RfbDialect | undefined, Buffer])[] = [
     'rfb',
     maskedFrame(Buffer.concat([Buffer.from([2, 0, 0x3a, 0x98]), Buffer.alloc(60_000, 1)]), MASK),
   ],
-  ['empty frames to something that is no desktop', undefined, maskedFrame(Buffer.alloc(0), MASK)],
+  ['empty frames to a route', undefined, maskedFrame(Buffer.alloc(0), MASK)],
 ]
 
 /** Bytes that `count` says went on in each turn of the event loop, until all have. */
@@ -71,7 +71,7 @@ async function bytesOfTurns(count: () => number, all: number): Promise<number[]>
 const MAX_BYTES_A_TURN = 2 * STEPS_A_TURN * 8
 
 describe.each(FLOODS)('a flood of %s', (_, dialect, piece) => {
-  it('is gone over a little at a time, and arrives whole and in order', async () => {
+  it('is processed a little at a time, and arrives complete and in order', async () => {
     const { tunnel, browser, desktop } = await open({ dialect })
     const received: Buffer[] = []
     desktop.on('data', (chunk: Buffer) => received.push(chunk))
@@ -115,7 +115,7 @@ it('many floods at once make a turn of the event loop no longer than a few do', 
   expect(flooders.every(({ tunnel }) => tunnel.bytesToDesktop > 150_000)).toBe(true)
 })
 
-it('the echo of another tunnel comes back while a flood goes on', async () => {
+it('another tunnel is echoed while a flood continues', async () => {
   const turns = new TurnQueue()
   const [flooder, other] = [
     await open({ dialect: 'kasmvnc', turns }),
@@ -144,7 +144,7 @@ it('the echo of another tunnel comes back while a flood goes on', async () => {
 })
 
 describe('a flood', () => {
-  it('stops while the desktop takes nothing, and goes on where it was', async () => {
+  it('stops while the desktop reads nothing, and continues where it stopped', async () => {
     const { tunnel, browser, desktop } = await open({ dialect: 'kasmvnc' })
     desktop.pause()
     // More than the kernel holds on two connections, and more frames in it than a turn takes.
@@ -180,7 +180,7 @@ describe('a flood', () => {
     expect(payloadOf(Buffer.concat(received)).equals(expected)).toBe(true)
   })
 
-  it('ends at once with its session: nothing that is left of a read goes on', async () => {
+  it('ends at once with its session, and the rest of a read is not forwarded', async () => {
     const { tunnel, browser, desktop, closed } = await open({ dialect: 'kasmvnc' })
     desktop.resume()
     browser.resume()
@@ -194,7 +194,7 @@ describe('a flood', () => {
     expect(tunnel.bytesToDesktop).toBe(passed)
   })
 
-  it('that breaks the protocol in mid-read ends there', async () => {
+  it('that violates the protocol in the middle of a read ends at that point', async () => {
     const { tunnel, browser, desktop, closed } = await open({ dialect: 'kasmvnc' })
     desktop.resume()
     browser.resume()
@@ -206,7 +206,7 @@ describe('a flood', () => {
     expect(tunnel.bytesToDesktop - before).toBeLessThanOrEqual(good.length)
   })
 
-  it('of somebody who may only watch is dropped message by message, and no turn is longer', async () => {
+  it('of a person who may only watch is dropped message by message, and no turn takes longer', async () => {
     const restrictions = restrictionsFor('kasmvnc', 'view', 'allow')
     const { tunnel, browser, desktop } = await open({ dialect: 'kasmvnc', restrictions })
     const received: Buffer[] = []
@@ -228,7 +228,7 @@ describe('a flood', () => {
   })
 })
 
-it('a browser that stands still costs what it takes to notice, and no more', async () => {
+it('a browser that reads nothing makes the gateway buffer little more than one read', async () => {
   const { client, browser, desktop, tunnel } = await open({ dialect: undefined })
   browser.pause()
   const frame = encodeFrame(Buffer.alloc(60_000))

@@ -65,7 +65,7 @@ beforeEach(async () => {
 })
 
 describe('docs/http-api.md', () => {
-  it('has every endpoint, and none that does not exist', () => {
+  it('lists every endpoint, and none that does not exist', () => {
     expect(routes.length).toBeGreaterThan(15)
     expect(headings.toSorted()).toEqual(routes.toSorted())
   })
@@ -97,7 +97,7 @@ describe('docs/http-api.md', () => {
     expect(set.toSorted()).toEqual([...new Set(used.map(([, name = '']) => name))].toSorted())
   })
 
-  it('every curl line says what it answers', () => {
+  it('says for every curl line what it answers', () => {
     expect(page.match(/^curl /gm)?.length).toBe(lines.length)
   })
 })

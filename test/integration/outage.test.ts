@@ -101,7 +101,7 @@ function keepMoving(desktop: StandIn, stream: Stream): Desk['stillness'] {
   }
 }
 
-it('the provider is down for ten minutes', async () => {
+it('people stay signed in while the provider is down for ten minutes', async () => {
   const { stack, stream, status, refreshes, stillness } = await sitDown()
   await expect.poll(() => refreshes('refreshed'), { timeout: 6_000 }).toBeGreaterThan(0)
   await stack.op.stop()
@@ -123,7 +123,7 @@ it('the provider is down for ten minutes', async () => {
 }, 40_000)
 
 it.each(['stopped', 'killed', 'frozen'] as const)(
-  'the store is %s for a minute, and the provider is not asked meanwhile',
+  'people stay signed in while the store is %s for a minute, and the provider gets no requests',
   async (how) => {
     const { stack, redis, stream, status, refreshes, stillness } = await sitDown()
     const before = await refreshes('refreshed')

@@ -86,7 +86,7 @@ async function startProcesses(revalidateEvery: string): Promise<Processes> {
 }
 
 describe('of two processes', () => {
-  it('one asks the provider, however many requests race on both', async () => {
+  it('only one asks the provider, however many requests arrive at both', async () => {
     const { one, two, ask, granted, refused } = await startProcesses('3s')
     for (let round = 1; round <= 3; round += 1) {
       await pause(3_100)
@@ -99,7 +99,7 @@ describe('of two processes', () => {
     expect([granted.length, refused.length]).toEqual([3, 0])
   })
 
-  it('the one that has an answer in hand writes it when the store can take it again', async () => {
+  it('the one that got the provider’s answer writes it once the store is back', async () => {
     const { redis, one, two, ask, granted, refused, freezeAtNextAnswer } =
       await startProcesses('4s')
     await pause(4_100)
@@ -120,7 +120,7 @@ describe('of two processes', () => {
     expect(refused).toEqual([])
   }, 40_000)
 
-  it('one that is killed with an answer in hand costs the session: its token was used, and is used once more', async () => {
+  it('one that is killed before it writes the answer loses the session, because the old token is used again', async () => {
     const processes = await startProcesses('4s')
     const { redis, one, two, ask, granted, refused, freezeAtNextAnswer } = processes
     await pause(4_100)
@@ -148,7 +148,7 @@ describe('of two processes', () => {
   }, 60_000)
 })
 
-it('a provider that answers after 20 s has its answer taken, and nobody waits for it longer than ten', async () => {
+it('an answer of the provider after 20 s is still used, and no request waits longer than 10 s for it', async () => {
   const redis = await startRedis()
   endings.push(() => redis.remove())
   const desktop = await startKasmVncStandIn()

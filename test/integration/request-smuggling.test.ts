@@ -208,7 +208,7 @@ describe('a request that can be read in two ways', () => {
       () => head('OPTIONS /', 'Connection: upgrade', 'Transfer-Encoding: chunked') + CHUNK,
       405,
     ],
-  ])('(%s) brings nothing along', async (_, bytes, status) => {
+  ])('(%s) does not smuggle a second request', async (_, bytes, status) => {
     let answer: RawAnswer | undefined
     const requests = await reached(async () => {
       answer = await say(bytes())
@@ -266,7 +266,7 @@ describe('a request behind another', () => {
       [],
     ],
     ['for the gateway itself', () => `${staying('GET /oauth2/userinfo')}${HIDDEN}`, [200, 401], []],
-  ])('(%s) is judged by itself', async (_, bytes, answers, targets) => {
+  ])('(%s) is decided on separately', async (_, bytes, answers, targets) => {
     let answer: RawAnswer | undefined
     const requests = await reached(async () => {
       answer = await say(bytes())
@@ -274,7 +274,7 @@ describe('a request behind another', () => {
     expect(statuses(answer as RawAnswer)).toEqual(answers)
     expect(requests.toSorted()).toEqual(targets)
   })
-  it('that said it was the last is not looked at', async () => {
+  it('that announced the end of the connection is not processed', async () => {
     const requests = await reached(async () => {
       expect(await say(visitor.text('GET /a') + HIDDEN)).toMatchObject({ status: 400 })
     })

@@ -30,9 +30,9 @@ afterEach(() => {
 })
 
 describe.each(['plain', 'TLS'] as const)(
-  'tunnels of %s browsers that read now and then',
+  'tunnels of %s browsers that read at intervals',
   (door) => {
-    it('each deliver their own desktop’s bytes, in order and whole', async () => {
+    it('each deliver the bytes of their own desktop, complete and in order', async () => {
       const certificate = door === 'TLS' ? createCertificate() : undefined
       const front = await listen(
         certificate === undefined ? createServer() : createTlsServer(certificate),
@@ -54,8 +54,8 @@ describe.each(['plain', 'TLS'] as const)(
   },
 )
 
-describe('requests that wait for a place at their agent', () => {
-  it('each get a connection that reads for them alone', async () => {
+describe('requests that wait for a connection of the agent', () => {
+  it('each get a connection with a read buffer of its own', async () => {
     const desktop = createHttpServer()
     desktop.on('upgrade', ({ url }, socket: Socket) => {
       sockets.push(socket)

@@ -105,7 +105,7 @@ class Comparison {
 }
 
 describe("our reader and the stand-in's", () => {
-  it('are at the same place in hostile RFB, and whatever is human to one is to the other', () => {
+  it('find the same message boundaries and the same human input in hostile RFB', () => {
     let compared = 0
     fc.assert(
       fc.property(hostileSession('kasmvnc'), anyCuts, fc.boolean(), (stream, cuts, byBytes) => {
@@ -155,7 +155,7 @@ describe("our reader and the stand-in's", () => {
     ),
   })
 
-  it('are shown the same by hostile frames, unless the gateway ends the tunnel', () => {
+  it('get the same payload from hostile frames, unless the gateway ends the tunnel', () => {
     const met = { violation: 0, close: 0, whole: 0, compared: 0 }
     const frames = fc.array(anyFrame, { minLength: 1, maxLength: 8 })
     fc.assert(
@@ -223,7 +223,7 @@ describe("our reader and the stand-in's", () => {
     ['65,527 bytes', 65_527, 'as-it-came', 'data'],
     ['65,528 bytes', 65_528, 'violation', 'close'],
     ['65,536 bytes', 65_536, 'violation', 'close'],
-  ])('draw the line at the same length: %s', (_, length, verdict, outcome) => {
+  ])('have the same limit of length: %s', (_, length, verdict, outcome) => {
     const frame = maskedFrame(Buffer.alloc(length, 5), Buffer.from([1, 2, 3, 4]))
     const ours = new ClientFrames(LIMIT, {
       cuts: [],

@@ -60,7 +60,7 @@ function startWriter(name: string): Writer {
 }
 
 describe('a gateway killed at any point', { timeout: 60_000 }, () => {
-  it('has kept every session and every end that it acknowledged, in a sound file', async () => {
+  it('has kept every session and every end that it acknowledged, in an intact file', async () => {
     const acknowledged = new Map<string, number>()
     for (let round = 0; round < 8; round += 1) {
       const writer = startWriter(`round-${round}`)
@@ -95,7 +95,7 @@ describe('a gateway killed at any point', { timeout: 60_000 }, () => {
 })
 
 describe('a file that another process has open', { timeout: 60_000 }, () => {
-  it('is refused in words that name it, and free once that process is gone, however it went', async () => {
+  it('is refused with an error that names it, and can be opened once that process is gone, even if it was killed', async () => {
     const writer = startWriter('other')
     await until(() => writer.acknowledged.size > 0)
     await expect(openSessionStore(`sqlite:${file}`)).rejects.toMatchObject({

@@ -75,12 +75,12 @@ async function visits(person: Person, gateway: TestGateway): Promise<string> {
   return `${status} ${location?.searchParams.get('reason') ?? ''}`.trim()
 }
 
-describe('a Redis that was away', () => {
+describe('after an outage of Redis', () => {
   it.each([
     ['its data', ['--appendonly', 'yes', '--appendfsync', 'always']],
     ['nothing', []],
   ])(
-    'and comes back with %s: nobody at a desktop noticed',
+    'that came back with %s, people at a desktop noticed nothing',
     async (_, words) => {
       const { redis, here, there } = await startPair(await startRedisFor(...words), {
         GATEWAY_SESSION_REVALIDATE_EVERY: '4s',
@@ -119,7 +119,7 @@ describe('a Redis that was away', () => {
     60_000,
   )
 
-  it('and comes back with nothing: who had no desktop open signs in again', async () => {
+  it('people without an open stream sign in again if Redis lost its data', async () => {
     const { redis, here } = await startPair(await startRedisFor())
     const person = await arrive(here)
     await redis.kill()
@@ -135,7 +135,7 @@ describe('a Redis that was away', () => {
   }, 40_000)
 })
 
-describe('nobody comes back who was signed out', () => {
+describe('a signed-out person stays signed out', () => {
   it.each(['nothing', 'older data'])(
     'before Redis came back with %s',
     async (what) => {
@@ -187,7 +187,7 @@ describe('nobody comes back who was signed out', () => {
     for (const gateway of [here, there]) expect(await visits(person, gateway)).toBe('302 revoked')
   }, 40_000)
 
-  it('by the provider while Redis was away, at a replica that has no desktop of theirs open', async () => {
+  it('by the provider while Redis was away, at a replica without one of their streams', async () => {
     const redis = await startRedisFor()
     const desktop = await startKasmVncStandIn()
     endings.push(() => desktop.stop())

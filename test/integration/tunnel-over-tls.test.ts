@@ -10,7 +10,7 @@ import { Tunnel } from '../../src/proxy/tunnel.ts'
 import { TurnQueue } from '../../src/proxy/turn-queue.ts'
 import { createCertificate } from '../support/certificate.ts'
 
-it('ends the browser’s side without an answer, and nothing else with it', async () => {
+it('a tunnel that ends in the middle of a frame disconnects its TLS browser, without a Close', async () => {
   const { key, cert } = createCertificate()
   const front = createTlsServer({ key, cert })
   const back = createServer()
