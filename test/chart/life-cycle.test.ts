@@ -108,7 +108,7 @@ describe('a release', () => {
   })
   afterEach(() => api.close())
 
-  it('comes up, with the desktop’s pod alone behind the desktop’s Service', async () => {
+  it('becomes ready, with only the desktop’s pod behind the desktop’s Service', async () => {
     await succeed('install', [MINIMAL], '--wait')
     for (const component of ['desktop', 'gateway']) {
       expect(get('Pod', component), component).toMatchObject({ status: { phase: 'Running' } })
@@ -117,7 +117,7 @@ describe('a release', () => {
     }
   })
 
-  it('is not touched by an upgrade that changes nothing', async () => {
+  it('is not changed by an upgrade without changes', async () => {
     await succeed('install', [MINIMAL], '--wait')
     const before = [desktop(), secrets(), get('Pod', 'gateway').metadata.uid]
     expect(Object.keys(secrets()).length).toBeGreaterThan(0)
@@ -125,7 +125,7 @@ describe('a release', () => {
     expect([desktop(), secrets(), get('Pod', 'gateway').metadata.uid]).toEqual(before)
   })
 
-  it('leaves the desktop running and the secrets as they are when the gateway changes and is rolled back', async () => {
+  it('keeps the desktop running and the secrets unchanged when the gateway changes and is rolled back', async () => {
     await succeed('install', [MINIMAL], '--wait')
     const before = [desktop(), secrets()]
     const first = get('Pod', 'gateway').metadata.uid
@@ -136,7 +136,7 @@ describe('a release', () => {
     expect([desktop(), secrets()]).toEqual(before)
   })
 
-  it('comes back by a rollback from a desktop that never gets ready', async () => {
+  it('recovers with a rollback from a desktop that never becomes ready', async () => {
     await succeed('install', [MINIMAL], '--wait')
     const extraVolumes = [{ name: 'more', secret: { secretName: 'not-there' } }]
     await succeed('upgrade', [MINIMAL, { desktop: { extraVolumes } }])
@@ -145,7 +145,7 @@ describe('a release', () => {
     expect(get('Pod', 'desktop')).toMatchObject({ status: { phase: 'Running' } })
   })
 
-  it('leaves the desktop running when it is to be updated another way', async () => {
+  it('keeps the desktop running when its update strategy changes', async () => {
     await succeed('install', [MINIMAL], '--wait')
     const { uid } = get('Pod', 'desktop').metadata
     await succeed('upgrade', [MINIMAL, { desktop: { updateStrategy: 'OnDelete' } }], '--wait')
@@ -156,7 +156,7 @@ describe('a release', () => {
     expect(get('Pod', 'desktop').metadata.uid).toBe(uid)
   })
 
-  it('passes helm test, and the pods of the test go away', async () => {
+  it('passes helm test, and the test’s pods are removed', async () => {
     await succeed('install', [MINIMAL], '--wait')
     const said = await succeed('test', [], '--logs')
     expect(said).toMatch(/TEST SUITE: +desk-/)
@@ -164,7 +164,7 @@ describe('a release', () => {
     expect(said).not.toContain('TEST SUITE: None')
   })
 
-  it('goes, but for the claim with the desktop’s home, which the next one finds again', async () => {
+  it('is uninstalled except for the claim with the desktop’s home, which the next release uses again', async () => {
     await succeed('install', [MINIMAL], '--wait')
     const claim = get('PersistentVolumeClaim', 'desktop').metadata.uid
     await succeed('uninstall', [], '--wait')
@@ -178,7 +178,7 @@ describe('a release', () => {
     expect(get('PersistentVolumeClaim', 'desktop').metadata.uid).toBe(claim)
   })
 
-  it('tells who else set a field instead of overwriting it', async () => {
+  it('does not overwrite a field of another manager, and names it', async () => {
     await succeed('install', [MINIMAL], '--wait')
     const { metadata } = get('Deployment', 'gateway')
     const object = { kind: 'Deployment', namespace: HOME, name: metadata.name }
@@ -192,7 +192,7 @@ describe('a release', () => {
     await succeed('upgrade', [MINIMAL], '--force-conflicts')
   })
 
-  it('comes back from an upgrade that a field which cannot change has stopped', async () => {
+  it('recovers from an upgrade that failed at an immutable field', async () => {
     await succeed('install', [MINIMAL], '--wait')
     const before = [desktop(), secrets()]
     const { code, stderr } = await run('upgrade', [
@@ -213,7 +213,7 @@ describe('a release of the oldest helm', () => {
   })
   afterEach(() => api.close())
 
-  it('comes up, is upgraded and rolled back beside a desktop that goes on, and goes', async () => {
+  it('is installed, upgraded, rolled back and removed while the desktop keeps running', async () => {
     program = await findOldestHelm()
     await succeed('install', [MINIMAL], '--wait')
     const before = [desktop(), secrets()]
@@ -229,7 +229,7 @@ describe('a release of the oldest helm', () => {
     expect(api.store.ofKind('Pod')).toEqual([])
   })
 
-  it('is taken over by helm 4', async () => {
+  it('can be upgraded with helm 4', async () => {
     program = await findOldestHelm()
     await succeed('install', [MINIMAL], '--wait')
     const before = [desktop(), secrets()]
@@ -256,7 +256,7 @@ describe.each(valuesFiles())('with $name', ({ name, path }) => {
   beforeEach(() => startCluster())
   afterEach(() => api.close())
 
-  it('comes up, stays as it is over an upgrade, and goes', async () => {
+  it('is installed, does not change in an upgrade, and is removed', async () => {
     bringWhatIsExpected(renderedObjects(name))
     await succeed('install', [path], '--wait')
     const before = [workloads(), secrets()]
