@@ -1,4 +1,4 @@
-// The admin listener answers to whom it is meant for: a name of somebody else's that leads to it by DNS is a web page's.
+// The admin listener answers only to its own names. Another name that DNS leads to it belongs to a web page (DNS rebinding).
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { environmentFor, startTestGateway } from '../support/gateway.ts'

@@ -1,4 +1,4 @@
-// OpenID Connect Back-Channel Logout 1.0, section by section, with tokens of every kind that is not one.
+// OpenID Connect Back-Channel Logout 1.0, section by section, with invalid tokens of every kind.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -23,7 +23,7 @@ async function post(body: string, type = 'application/x-www-form-urlencoded'): P
   })
 }
 
-/** `Transfer-Encoding: chunked`, as a proxy sends on what came to it by HTTP/2. */
+/** `Transfer-Encoding: chunked`, as a proxy sends a request that it received by HTTP/2. */
 async function postStream(body: ReadableStream<Uint8Array>): Promise<Response> {
   return fetch(stack.at('/oauth2/backchannel_logout'), {
     method: 'POST',
@@ -168,7 +168,7 @@ it('a logout token may be signed with a new key, but a flood of invented keys do
   try {
     expect(await attempt()).toBe(200)
     await rotating.op.rotateKey()
-    // Too soon to ask for the keys again: the provider is told to come back, not that its token is bad.
+    // It is too soon to fetch the keys again, so the provider is asked to retry. Its token is not called invalid.
     expect(await attempt()).toBe(503)
     for (let at = 0; at < 20; at += 1) await attempt({ kid: `made-up-${at}` })
     expect(rotating.op.asked('jwks').length).toBe(1)

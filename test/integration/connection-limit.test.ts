@@ -1,4 +1,4 @@
-// More connections than the memory is good for: the process lives, and who is signed in notices nothing.
+// More connections than the memory allows: the process survives, and signed-in people notice nothing.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
@@ -17,10 +17,10 @@ import { startStack, type Stack, type StackOptions } from '../support/stack.ts'
 import { encodeFrame } from '../support/websocket-wire.ts'
 
 const MAX = 20
-/** A flood takes its time on a machine that is busy with other things. */
+/** A flood takes longer on a busy machine. */
 const FLOOD = { timeout: 40_000, interval: 100 }
 
-// 350 fields of 42 bytes: under 16 KiB on the wire, and the most memory that it can become.
+// 350 headers of 42 bytes: under 16 KiB on the wire, and as much memory as such a request can use.
 const UNFINISHED = `GET / HTTP/1.1\r\nHost: x\r\n${`${'a'.repeat(20)}:${'b'.repeat(19)}\r\n`.repeat(350)}`
 
 const flooders: Socket[] = []

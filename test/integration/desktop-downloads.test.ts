@@ -1,4 +1,4 @@
-// Files on the desktop: whom they are closed to, however the path is spelled.
+// `downloads: deny` refuses files of the desktop in every spelling of the path.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { signIn, type SignedIn } from '../support/signed-in.ts'
@@ -28,7 +28,7 @@ describe('with downloads denied', () => {
     '/%44ownloads/Downloads/letter.txt',
     '/app/Downloads/letter.txt',
     '/myDownloads/letter.txt',
-    // A listing of what anybody may have linked there under another name.
+    // Listings, because somebody may have linked files there under another name.
     '/app/',
     '/app/images/?C=M',
     '/shared/',

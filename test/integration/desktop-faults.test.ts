@@ -1,5 +1,5 @@
-// A desktop that misbehaves in every way there is: each gives a clear answer, leaves no connection behind, and the
-// gateway lives on.
+// A desktop that misbehaves in many ways. Each time the answer is clear, no connection stays open, and the gateway
+// continues to work.
 
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -23,7 +23,7 @@ let upstream: Upstream
 let stack: Stack
 let visitor: SignedIn
 
-/** A gateway in front of it, and somebody signed in. */
+/** A gateway in front of it, and a signed-in person. */
 async function inFrontOf(desktop: Upstream): Promise<void> {
   upstream = desktop
   stack = await startStack({ environment: { GATEWAY_DESKTOP_URL: desktop.url.origin } })
@@ -33,7 +33,7 @@ async function inFrontOf(desktop: Upstream): Promise<void> {
 const behaving = (behaviour: Behaviour): Promise<void> =>
   startHostileUpstream(behaviour, { everyMs: 20 }).then(inFrontOf)
 
-/** A desktop that answers whatever it is asked with these bytes, and ends. */
+/** A desktop that answers every request with these bytes and closes. */
 async function saying(bytes: string | ((request: string) => string)): Promise<void> {
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
@@ -145,7 +145,7 @@ describe('a page from a desktop that', () => {
   it.each(['ends in mid-body', 'resets in mid-body', 'sends FIN and never reads'] as const)(
     '%s ends the browser’s connection too, so that the answer is not taken for complete',
     async (behaviour) => {
-      // Its own end of the connection stays: it does not look.
+      // The upstream's own end stays open, because it never reads.
       leavesNothing = behaviour !== 'sends FIN and never reads'
       await behaving(behaviour)
       const answer = await visitor.ask('GET /')
@@ -291,7 +291,7 @@ describe('a WebSocket to a desktop that', () => {
     await eventually(() => {
       expect(stack.gateway.audit('tunnel_closed')).toMatchObject([{ reason: 'desktop-gone' }])
     })
-    // Nobody is at the other end any more.
+    // The gateway has closed its end.
     await eventually(() => {
       client.socket.write('x')
       expect(client.socket.destroyed).toBe(true)
@@ -316,14 +316,14 @@ function switching(key: string, lines: string): string {
   return `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n${lines}\r\nSec-WebSocket-Accept: ${acceptFor(key)}\r\n\r\n`
 }
 
-/** Not first when some time is up. */
+/** At once, not after a timeout. */
 async function isLetGoAtOnce(): Promise<void> {
   const since = performance.now()
   await eventually(() => expect(upstream.openSockets).toBe(0))
   expect(performance.now() - since).toBeLessThan(5_000)
 }
 
-/** Under fake timers: until the request is with the desktop. */
+/** Works under fake timers: waits until the request has reached the desktop. */
 async function untilAsked(): Promise<void> {
   while (upstream.openSockets === 0) await new Promise((resolve) => setImmediate(resolve))
 }

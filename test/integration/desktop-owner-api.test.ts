@@ -1,4 +1,4 @@
-// KasmVNC's own API through the gateway, as the one person sees it whom a rule makes its owner.
+// KasmVNC's own API through the gateway, used by a person to whom a rule gives the role `owner`.
 
 import { setImmediate } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -24,7 +24,7 @@ const USERS = [
   { name: 'kasm_viewer', password: 'kasm-password', permissions: 'r' },
 ]
 
-/** Role `owner` has no list in the environment: one more rule, as YAML would write it. */
+/** The role `owner` cannot be set in the environment, so this adds a rule as in the YAML file. */
 function startWithOwner(users = USERS): Promise<Stack> {
   return startStack({
     environment: ENVIRONMENT,
@@ -67,7 +67,7 @@ async function seen<T>(run: () => Promise<T>): Promise<{ result: T; requests: st
   return { result, requests: stack.desktop.requests.slice(before).map(({ raw }) => raw) }
 }
 
-/** All of it that the desktop may see, byte for byte. */
+/** The whole request that the desktop should receive, byte for byte. */
 function clean(start: string, body?: string): string {
   return [
     `${start} HTTP/1.1`,
@@ -177,7 +177,7 @@ describe('the owner', () => {
         { timeoutMs: 60_000 },
       )
       while ((await granted()) === before) await setImmediate()
-      // The gate has answered; the body is being waited for from the next turn on.
+      // The gate has decided; the wait for the body starts in the next turn of the event loop.
       await setImmediate()
       vi.advanceTimersByTime(30_000)
       return asked

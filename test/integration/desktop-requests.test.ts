@@ -1,4 +1,4 @@
-// Plain HTTP through the gateway, seen from the desktop's end: the stand-in keeps every byte that reached it.
+// Plain HTTP through the gateway, seen from the desktop: the stand-in records every byte that reaches it.
 
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
@@ -41,7 +41,7 @@ afterAll(() => stack.stop())
 const CONTROL = `Basic ${Buffer.from('kasm_user:kasm-password').toString('base64')}`
 const VIEW = `Basic ${Buffer.from('kasm_viewer:kasm-password').toString('base64')}`
 
-/** All of a request that the desktop may see, byte for byte. */
+/** The whole request that the desktop should receive, byte for byte. */
 function clean(path: string, authorization = CONTROL, address = '127.0.0.1'): string {
   return [
     `GET ${path} HTTP/1.1`,
@@ -53,14 +53,14 @@ function clean(path: string, authorization = CONTROL, address = '127.0.0.1'): st
   ].join('\r\n')
 }
 
-/** What reached the desktop while `run` ran. */
+/** The requests that reached the desktop while `run` ran. */
 async function seen<T>(run: () => Promise<T>): Promise<{ result: T; requests: string[] }> {
   const before = stack.desktop.requests.length
   const result = await run()
   return { result, requests: stack.desktop.requests.slice(before).map(({ raw }) => raw) }
 }
 
-/** A desktop that answers when it is told to. */
+/** A desktop that answers only when the test says so. */
 async function startSlowDesktop(): Promise<{
   readonly gateway: Stack['gateway']
   readonly visitor: SignedIn
@@ -342,7 +342,7 @@ describe('many requests at once', () => {
     await eventually(() => expect(waiting).toHaveLength(16))
     for (let answered = 0; answered < 600; answered += 1) {
       await eventually(() => expect(waiting.length).toBeGreaterThan(answered))
-      // With a length and no `Connection: close`: an invitation to stay.
+      // A length and no `Connection: close` offer to keep the connection open.
       waiting[answered]?.end('ok')
     }
     const answers = await Promise.all(asked)
@@ -383,7 +383,7 @@ describe('many requests at once', () => {
   })
 
   it('that are cancelled during the gate’s decision keep no place in the queue', async () => {
-    // One more than may wait for the desktop at a time.
+    // One more than may wait for the desktop at once.
     const count = 16 + 1_024 + 1
     const { find } = Sessions.prototype as {
       find: (this: Sessions, cookie: string) => Promise<Lookup>

@@ -1,4 +1,4 @@
-// What stands beside the desktop under a path of its own: other servers, other credentials, the same gate.
+// Other servers beside the desktop, each under its own path: their own credentials, the same gate.
 
 import { once } from 'node:events'
 import {
@@ -30,13 +30,13 @@ interface Heard {
   readonly body: string
 }
 
-/** A server of somebody else's: says what it heard, and talks to whoever opens a WebSocket. */
+/** A server beside the desktop. It records requests and answers WebSockets. */
 class Neighbour {
   readonly heard: Heard[] = []
   readonly sockets: WebSocket[] = []
   readonly handshakes: IncomingMessage[] = []
   readonly messages: { text: string; isBinary: boolean }[] = []
-  /** Under way: requests to `/endless`, whose answers have begun. */
+  /** Open requests to `/endless`, whose answers have started. */
   readonly endless = new Set<ServerResponse>()
   answer: { status: number; headers: Record<string, string> } = { status: 200, headers: {} }
   readonly #server: Server

@@ -1,4 +1,4 @@
-// The web client's own files: fetched from the desktop once, given out from memory, and never for longer than they are true.
+// The web client's own files: fetched from the desktop once, served from memory, and never served for long after they change.
 
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
@@ -183,7 +183,7 @@ describe('the cache does not keep', () => {
     expect(answers[1]?.status).toBe(answers[0]?.status)
     expect(answers[1]?.body).toBe(answers[0]?.body)
     expect(field(answers[1] as RawAnswer, 'etag')).toBeUndefined()
-    // What it is nobody knows until it has come once.
+    // The gateway knows only after the first answer that it cannot keep it.
     expect(asked()).toBeGreaterThanOrEqual(2)
   })
 
@@ -219,7 +219,7 @@ describe('a new image of the desktop', () => {
       body: 'export const text = 2\n',
     })
 
-  /** The same address, another content. */
+  /** Replaces the desktop by one at the same address with other files. */
   async function replace(): Promise<void> {
     const port = Number(stack.desktop.url.port)
     await stack.desktop.stop()
@@ -304,7 +304,7 @@ describe('a file that the desktop does not have', () => {
     await visitor.ask('GET /app/long.js')
     await visitor.ask('GET /nope-5-99.js')
     expect(asked()).toBe(before)
-    // The first of those names made room for the last.
+    // The oldest of these names was evicted.
     await visitor.ask('GET /nope-0-0.js')
     expect(asked()).toBe(before + 1)
   })

@@ -1,4 +1,4 @@
-// The desktop over TLS: whom the gateway believes, and that whoever else is there gets not one byte of a request.
+// The desktop over TLS: which certificates the gateway trusts, and that no other server gets a single byte of a request.
 
 import { X509Certificate } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -39,7 +39,7 @@ afterEach(async () => {
   for (const end of endings.splice(0).toReversed()) await end()
 })
 
-/** The stand-in as the kasmweb images run it: TLS alone. */
+/** The stand-in as the kasmweb images run it: only TLS. */
 async function startDesktop(options: StandInOptions = {}): Promise<StandIn> {
   const desktop = await startKasmVncStandIn({ tls: kasm, sslOnly: true, backlog: 64, ...options })
   endings.push(() => desktop.stop())
@@ -144,7 +144,7 @@ describe('with a pinned certificate, many requests at once', () => {
     const granted = (): Promise<number> =>
       metric(stack.gateway, 'ghostwire_authorizations_total', { decision: 'granted' })
     await eventually(async () => expect(await granted()).toBe(100))
-    // The metrics look whether it is there.
+    // The metrics endpoint probes the desktop.
     const spoken = (): Socket[] => sockets.filter(({ bytesRead }) => bytesRead > 0)
     await eventually(() => expect(spoken().length).toBeGreaterThanOrEqual(12))
     expect(spoken()).toHaveLength(12)

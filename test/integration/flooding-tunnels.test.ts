@@ -1,5 +1,5 @@
-// A browser that sends as fast as it can, in the smallest pieces there are: each turn of the event loop goes over a few of
-// them, so that every other tunnel is served in between; and nothing of it is lost, out of order, or held for long.
+// A browser that sends the smallest possible pieces as fast as it can. Each turn of the event loop processes only a few of
+// them, so that other tunnels are served in between. Nothing is lost, reordered or held for long.
 
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
@@ -55,7 +55,7 @@ const FLOODS: readonly (readonly [string, RfbDialect | undefined, Buffer])[] = [
   ['empty frames to a route', undefined, maskedFrame(Buffer.alloc(0), MASK)],
 ]
 
-/** Bytes that `count` says went on in each turn of the event loop, until all have. */
+/** The bytes that were forwarded in each turn of the event loop, until all of them were. */
 async function bytesOfTurns(count: () => number, all: number): Promise<number[]> {
   const turns: number[] = []
   for (let before = count(); before < all;) {
@@ -67,7 +67,7 @@ async function bytesOfTurns(count: () => number, all: number): Promise<number[]>
   return turns
 }
 
-/** The bytes of a turn's steps, eight each at the most; a turn may begin with what was left of the one before. */
+/** The bytes of a turn's steps, at most eight each. A turn may start with the rest of the previous one. */
 const MAX_BYTES_A_TURN = 2 * STEPS_A_TURN * 8
 
 describe.each(FLOODS)('a flood of %s', (_, dialect, piece) => {
@@ -107,11 +107,11 @@ it('many floods at once make a turn of the event loop no longer than a few do', 
     browser.write(flood.subarray(0, 200_004))
   }
   const turns = await bytesOfTurns(count, all)
-  // Each begins with a read of its own.
+  // Each tunnel starts with a read of its own.
   const later = turns.slice(turns.findIndex((bytes) => bytes > 0) + flooders.length)
   expect(later.length).toBeGreaterThan(100)
   expect(Math.max(...later)).toBeLessThanOrEqual(MAX_TUNNELS_A_TURN * MAX_BYTES_A_TURN)
-  // And none of them waits while another is done.
+  // None of them waits until another one is finished.
   expect(flooders.every(({ tunnel }) => tunnel.bytesToDesktop > 150_000)).toBe(true)
 })
 
@@ -139,7 +139,7 @@ it('another tunnel is echoed while a flood continues', async () => {
     await back
     passed.push(flooder.tunnel.bytesToDesktop - before)
   }
-  // There and back are some dozen turns of the loop, in which all five ends are served. A single read would be more.
+  // A round trip takes some dozen turns of the loop, in which all five connections are served. A single read would take more.
   expect(passed.toSorted((one, two) => one - two)[10]).toBeLessThan(65_536)
 })
 
@@ -147,7 +147,7 @@ describe('a flood', () => {
   it('stops while the desktop reads nothing, and continues where it stopped', async () => {
     const { tunnel, browser, desktop } = await open({ dialect: 'kasmvnc' })
     desktop.pause()
-    // More than the kernel holds on two connections, and more frames in it than a turn takes.
+    // More than the kernel buffers on two connections, and more frames than one turn processes.
     const many = repeated(maskedFrame(Buffer.alloc(0), MASK), 3_000)
     const cutText = Buffer.concat([Buffer.from([6, 0, 0, 0]), u32(60_000), Buffer.alloc(60_000)])
     const piece = Buffer.concat([many, maskedFrame(cutText, MASK)])
@@ -171,7 +171,7 @@ describe('a flood', () => {
         size += chunk.length
       })
       .resume()
-    // A frame that came in two reads goes on in two: there may be more bytes, and no fewer.
+    // A frame that arrived in two reads is forwarded in two, so there may be more bytes, but not fewer.
     const expected = Buffer.concat([HANDSHAKE, repeated(cutText, 60_008 * pieces)])
     await eventually(() => {
       expect(size).toBeGreaterThanOrEqual(long.length)
@@ -202,7 +202,7 @@ describe('a flood', () => {
     const before = tunnel.bytesToDesktop
     browser.write(Buffer.concat([good, maskedFrame(Buffer.from('text'), MASK, 0x81), good]))
     expect(await closed).toBe('protocol-error')
-    // What was gone over in the turn of the wrong one stays behind with it.
+    // Frames that were processed in the same turn as the wrong one are not forwarded either.
     expect(tunnel.bytesToDesktop - before).toBeLessThanOrEqual(good.length)
   })
 
@@ -234,11 +234,11 @@ it('a browser that reads nothing makes the gateway buffer little more than one r
   const frame = encodeFrame(Buffer.alloc(60_000))
   await fill(desktop, frame)
   expect(tunnel.bytesToBrowser).toBeGreaterThan(0)
-  // One read and what the socket takes before it says that it is full.
+  // One read, and what the socket accepts before it reports that it is full.
   expect(client.writableLength).toBeLessThanOrEqual(65_536 + client.writableHighWaterMark)
 })
 
-/** Writes until nobody takes anything any more. */
+/** Writes until nothing is accepted any more. */
 async function fill(socket: Socket, piece: Buffer): Promise<void> {
   for (;;) {
     if (socket.write(piece)) continue

@@ -1,4 +1,4 @@
-// The hostile upstreams do to a raw client what they are to do to the gateway, and see what is sent to them.
+// Tests of the hostile upstreams themselves, with a raw client: they misbehave as intended and record what they receive.
 
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import {
@@ -19,7 +19,7 @@ afterEach(async () => {
 async function start(behaviour: Behaviour): Promise<HostileUpstream & { port: number }> {
   const upstream = await startHostileUpstream(behaviour, { everyMs: 30 })
   started.push(upstream)
-  // Not a copy: the counters are getters.
+  // This must not be a copy, because the counters are getters.
   return Object.assign(upstream, { port: Number(upstream.url.port) })
 }
 

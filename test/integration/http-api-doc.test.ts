@@ -20,7 +20,7 @@ const lines = [...page.matchAll(/^(curl .*) # (\d{3})$/gm)].map(([, command = ''
 }))
 const headings = [...page.matchAll(/^### `([A-Z]+ \/.*)`$/gm)].map(([, heading = '']) => heading)
 
-/** What the sources route, `:name` written as `{name}`. */
+/** The routes in the source code, with `:name` written as `{name}`. */
 const routes = ['app', 'admin', 'admin-sessions'].flatMap((name) => {
   const source = readFileSync(`src/http/${name}.ts`, 'utf8')
   return [...source.matchAll(/\bapp\.(get|post|put|delete|all)\('([^']+)'/g)].map(

@@ -1,5 +1,5 @@
-// The stand-in against docs: every oddity of the real server that the gateway is built around. A stand-in
-// that drifts from it would let the gateway's own tests pass on a server that does not exist.
+// Tests of the stand-in: every oddity of the real server that the gateway depends on. With a stand-in that
+// behaves differently, the gateway's own tests would pass for a server that does not exist.
 
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createCertificate } from '../support/certificate.ts'
@@ -37,7 +37,7 @@ function basic({ name, password } = USER): string {
   return `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`
 }
 
-/** A request text; as the kasmweb user unless `lines` bring another credential. */
+/** A request text, with the kasmweb user's credentials unless `lines` contain others. */
 function request(start: string, ...lines: string[]): string {
   return [`${start} HTTP/1.1`, 'Host: desktop', ...lines, '\r\n'].join('\r\n')
 }
@@ -59,7 +59,7 @@ function open(standIn: { port: number }, options: UpgradeOptions = {}): Promise<
   return openWebSocket(standIn.port, { ...options, headers })
 }
 
-/** Through the RFB handshake, one client message a frame. */
+/** Performs the RFB handshake, with one client message in each frame. */
 async function enter(
   standIn: StandIn & { port: number },
   user = USER,
@@ -98,7 +98,7 @@ function paste(text: string): Buffer {
   ])
 }
 
-/** What the client sends has been read when this later message has. */
+/** When this message has been read, everything sent before has been read too. */
 async function settle(client: RawWebSocket, tunnel: Tunnel): Promise<void> {
   const before = tunnel.messages.filter(({ type }) => type === 185).length
   client.sendFrame(KEEP_ALIVE)

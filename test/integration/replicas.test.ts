@@ -1,4 +1,4 @@
-// Two replicas on one real Redis: an end on one is an end on the other, and an outage of the store is nobody's end.
+// Two replicas with one real Redis: an end on one is an end on the other, and an outage of the store ends no session.
 
 import { afterEach, describe, expect, it } from 'vitest'
 import { alice, type Person as Somebody } from '../../demo/people.ts'

@@ -1,4 +1,4 @@
-// Whom a request is meant for: one host, named once. A target in absolute form (RFC 9112 3.2.2) is a request like any other.
+// The host of a request: exactly one, named once. A target in absolute form (RFC 9112 3.2.2) is handled like any other.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { rawRequest } from '../support/raw-client.ts'
@@ -44,7 +44,7 @@ describe('a target in absolute form', () => {
       stack.gateway.publicPort,
       `GET http://${host()}/vnc.html HTTP/1.1\r\nHost: evil.example\r\nAccept: text/html\r\nConnection: close\r\n\r\n`,
     )
-    // Not first to the public host: the request is there.
+    // It is not redirected to the public host first, because it names that host already.
     expect(navigation.headers.get('location')?.[0]).toContain(stack.provider.issuer)
   })
 

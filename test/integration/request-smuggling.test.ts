@@ -1,5 +1,5 @@
-// A desktop server that forgives everything stands behind the gateway, and a client in front says every request in two
-// ways at once. What that server takes for a request must have passed the gate, whole and clean.
+// A client sends requests that can be read in two ways, to a gateway in front of a very lenient desktop server. Every request
+// that this server finds must be one that passed the gate and that the gateway built.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { eventually } from '../support/eventually.ts'
@@ -26,7 +26,7 @@ afterAll(async () => {
   await upstream.stop()
 })
 
-/** What the desktop takes for requests while `run` runs; each must be one that the gateway made. */
+/** The requests that the desktop finds while `run` runs. Each must be one that the gateway built. */
 async function reached(run: () => Promise<unknown>): Promise<string[]> {
   const before = upstream.requests.length
   await run()

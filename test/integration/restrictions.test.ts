@@ -1,5 +1,5 @@
-// What a rule takes from a person never reaches the desktop, message by message, and what it leaves arrives as it was:
-// through a real gateway, at a desktop that reads as KasmVNC does and at one that speaks plain RFB.
+// Messages that a rule forbids never reach the desktop, and all others arrive unchanged. Tested through a real gateway,
+// with a desktop that behaves like KasmVNC and with one that uses plain RFB.
 
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -43,7 +43,7 @@ const fence = message(248, 3, u32(0), [1, 7])
 const clipboard = (text: Buffer): Buffer =>
   message(180, [1, 10], Buffer.from('text/plain'), u32(text.length), text)
 
-/** One of each that a client of KasmVNC says. */
+/** One message of each type that a KasmVNC client sends. */
 const KASMVNC: readonly Buffer[] = [
   message(0, 19),
   message(2, [0, 0, 1], u32(0)),
@@ -81,7 +81,7 @@ writeFileSync(
   - { match: { groups: [owners] }, role: owner }
 `,
 )
-/** Rules by file, in place of the tests' usual one. */
+/** Removes the tests' usual rule, because these tests set rules in a file. */
 const BY_RULES = { GATEWAY_ALLOW_GROUPS: undefined, GATEWAY_CONFIG: RULES }
 const CREDENTIALS = {
   GATEWAY_DESKTOP_VIEWER_USERNAME: 'kasm_viewer',
@@ -110,7 +110,7 @@ async function start(environment: Environment, people = PEOPLE): Promise<Stack> 
   return stack
 }
 
-/** Through the handshake; ClientInit says `shared`. */
+/** Opens a stream and performs the handshake with this `shared` flag in ClientInit. */
 async function enter(who: SignedIn, shared = 1): Promise<RawWebSocket> {
   const client = await who.open()
   expect(client.status).toBe(101)
@@ -148,7 +148,7 @@ describe('at a desktop of kind kasmvnc', () => {
       for (const one of KASMVNC) client.sendFrame(one)
       client.sendFrame(fence)
       await expect.poll(() => arrived(tunnel)).toEqual([...types, 248])
-      // And all of it again in one frame.
+      // The same messages again, in one frame.
       client.sendFrame(Buffer.concat([...KASMVNC, fence]))
       await expect.poll(() => arrived(tunnel)).toEqual([...types, 248, ...types, 248])
       const kept = KASMVNC.filter((one) => types.includes(one[0] as number))
@@ -175,7 +175,7 @@ describe('at a desktop of kind kasmvnc', () => {
     const tunnel = lastTunnel()
     const paste = clipboard(Buffer.alloc(3_000_000, key('!')))
     const stream = Buffer.concat([key('a'), paste, key('b'), clipboard(Buffer.alloc(0)), key('c')])
-    // As a browser cuts it, across messages and not; the kernel cuts again.
+    // Split as a browser does, inside messages or between them; the kernel splits again.
     const sizes = [65_527, 10_240, 1, 125, 126, 40_000, 7]
     for (let at = 0, turn = 0; at < stream.length; turn += 1) {
       const size = sizes[turn % sizes.length] as number
@@ -212,7 +212,7 @@ describe('at a desktop of kind kasmvnc', () => {
       expect(await client.closed).toMatchObject({ code: 1002, reason: 'protocol-error' })
       expect(lastTunnel().messages).toEqual([])
     }
-    // KasmVNC itself hangs up on it: what passed is seen by that.
+    // KasmVNC itself disconnects at this message, which shows that the gateway forwarded it.
     const client = await enter(as('alice'))
     client.sendFrame(unknown)
     expect(await client.closed).toMatchObject({ code: 1013, reason: 'desktop-gone' })
@@ -282,7 +282,7 @@ describe('a person whose rights change', () => {
     const visitor = await signIn(stack.gateway, 'dora')
     ;(dora as { groups: readonly string[] }).groups = ['watchers']
     const { status, headers } = await visitor.open()
-    // Not 504, which is what the desktop's silence would come to.
+    // Not 504, which would be the answer if the desktop did not respond.
     expect(status).toBe(503)
     expect(headers.has('retry-after')).toBe(true)
     expect(stack.gateway.audit('tunnel_opened')).toEqual([])

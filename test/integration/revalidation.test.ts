@@ -1,4 +1,5 @@
-// While a stream is open the provider is asked again, and the rules decide again; an outage of the provider ends nobody.
+// While a stream is open, the gateway asks the provider again and applies the rules again. An outage of the provider ends no
+// session.
 
 import { afterEach, describe, expect, it } from 'vitest'
 import { alice } from '../../demo/people.ts'
@@ -18,7 +19,7 @@ afterEach(async () => {
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
-/** People who can be changed under the running provider. */
+/** People whose data can be changed while the provider runs. */
 function somebody(): [Mutable<typeof alice>] {
   return [{ ...alice }]
 }
@@ -137,7 +138,7 @@ describe('while the provider', () => {
     expect(isOpen(stream)).toBe(true)
     expect((await person.visit(`${origin}/`)).status).toBe(200)
     expect((await fetch(`${gateway.admin}/readyz`)).status).toBe(200)
-    // Another provider at the same address knows nothing of the old tokens: its refusal is one.
+    // A new provider at the same address does not know the old tokens, and its refusal counts.
     const second = await startTestProvider(origin, { people, port })
     endings.push(() => second.stop())
     const closed = await Promise.race([stream.closed, pause(8_000)])
@@ -233,7 +234,7 @@ describe('a provider that rotates refresh tokens', () => {
   async function startRotating(): Promise<{
     readonly stack: ScriptedStack
     readonly ask: () => Promise<number>
-    /** Rotates, and refuses whoever comes with a token that was used; what else is to be made of the answer. */
+    /** Rotates the refresh token and refuses a used one. `and` replaces fields of the answer. */
     readonly rotating: (and?: Json) => Bend
   }> {
     let count = 1

@@ -1,4 +1,4 @@
-// Every way a session ends closes its open streams, with the word that says why.
+// Every way to end a session closes its open streams, with the reason in the Close frame.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { EndReason } from '../../src/session/session.ts'
@@ -52,7 +52,7 @@ it('signing out ends every stream of the session, and no other', async () => {
 
 it('the provider’s back-channel logout ends them', async () => {
   const { person, stream } = await arrive()
-  // Signing out at the provider itself, not here.
+  // The person signs out at the provider, not at the gateway.
   const page = await person.visit(`${stack.provider.issuer}/session/end`)
   const field = (name: string): string =>
     new RegExp(`name="${name}"[^>]*value="([^"]*)"`).exec(page.body)?.[1] ?? ''
@@ -145,7 +145,7 @@ describe('the idle timeout', () => {
     const { person, stream } = await arrive(idle)
     await Promise.all([keepSending(stream, FENCE, 1_500), expectEnd(stream, 4401, 'idle')])
     await expectReason(person, 'idle', idle)
-    // Nor does a sign-out, from a page that was left open, make them forget to ask.
+    // A sign-out from a page that was left open does not remove the need to enter the password.
     const { origin } = idle.gateway
     const out = await person.request(`${origin}/oauth2/sign_out`, {
       method: 'POST',
@@ -153,7 +153,7 @@ describe('the idle timeout', () => {
     })
     expect(out.status).toBe(302)
     const start = await person.visit(`${idle.gateway.origin}/oauth2/start`)
-    // The provider still knows this person, and asks all the same.
+    // The provider still has a session of this person, but asks for the password.
     const form = await person.follow(start.location as URL)
     expect(form.body).toContain('name="password"')
     expect((await person.signIn(`${idle.gateway.origin}/oauth2/start`)).status).toBe(200)

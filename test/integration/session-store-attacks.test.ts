@@ -1,4 +1,4 @@
-// What somebody can do who writes everything in the session store: end sessions, and become nobody
+// Somebody who can write everything in the session store can end sessions, but cannot sign in as anybody
 // (docs/adr/0009-records-bound-to-what-they-are-for.md).
 
 import { setTimeout as sleep } from 'node:timers/promises'

@@ -51,7 +51,7 @@ async function start(store: string, provider: TestProviderOptions = {}): Promise
   return stack
 }
 
-/** Another replica of the stack's gateway: the same settings but for `changed`, another port behind the same public URL. */
+/** Another replica of the stack's gateway: the same settings except `changed`, and another port behind the same public URL. */
 async function startReplica(
   { environment }: Stack,
   changed: Environment = {},
@@ -166,7 +166,7 @@ describe('two gateways with one secret and one Redis', () => {
     })
     endings.push(() => there.stop())
     await there.ready()
-    // The cookie's name has the port in it; its value is the same.
+    // The cookie's name contains the port; its value is the same.
     const cookie = `ghostwire-${port}=${alice.cookie.split('=')[1] ?? ''}`
     expect((await fetch(`${there.origin}/oauth2/userinfo`, { headers: { cookie } })).status).toBe(
       401,
@@ -189,7 +189,7 @@ describe('two gateways with one secret and one Redis', () => {
 })
 
 describe('a gateway with an SQLite file', () => {
-  // A file system of its own is made full: for this it takes root.
+  // The test fills a file system of its own, which needs root.
   it.runIf(canMount())(
     'on a full disk logs it, keeps people signed in, and continues when there is space',
     async () => {
@@ -205,7 +205,7 @@ describe('a gateway with an SQLite file', () => {
       try {
         for (;;) appendFileSync(filler, Buffer.alloc(4_096))
       } catch {
-        // Full.
+        // The file system is full now.
       }
       let refused = false
       for (let count = 0; count < 15 && !refused; count += 1)
@@ -262,7 +262,7 @@ describe('a gateway with an SQLite file', () => {
       headers: { cookie, host },
     })
     expect(await about.json()).toMatchObject({ sub: 'alice', role: 'view' })
-    // Longer than until the sessions of open streams are read again.
+    // Longer than the time until the sessions of open streams are read again.
     expect(await Promise.race([closed, sleep(11_000, 'open')])).toBe('open')
     expect(gateway.audit('tunnel_opened')).toMatchObject([{ role: 'view' }])
   })

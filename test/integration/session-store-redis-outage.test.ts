@@ -85,7 +85,7 @@ describe('a Redis that is away', () => {
     await server.start()
     await until(() => answers(store))
     expect(returned).toHaveLength(2)
-    // Another replica found it long ago.
+    // Another replica found the new server long ago.
     await server.command('HSET', 'ghostwire:gateway:server', 'since', String(Date.now() - 60_000))
     await server.command('CLIENT', 'KILL', 'TYPE', 'normal')
     await until(async () => (await answers(store)) && returned.length === 3)
@@ -122,7 +122,7 @@ describe('a Redis that is away', () => {
   })
 
   it('that accepts no connection delays the start by a second', async () => {
-    // Full: the system completes no further handshake.
+    // The backlog is full: the system completes no further handshake.
     const listener = createServer().listen({
       port: await freePort(),
       host: '127.0.0.1',
@@ -145,7 +145,7 @@ describe('a Redis that is away', () => {
     const server = await startServer()
     const { store } = await open(server.url)
     await store.create('a', newRecord())
-    // Writes wait, new connections do not: a call sent again would come through.
+    // Redis delays writes but not new connections, so a call that is sent again would succeed.
     await server.command('CLIENT', 'PAUSE', '600', 'WRITE')
     const call = failureOf(store.replace('a', { ...newRecord(), generation: 2 }, 1))
     await sleep(50)

@@ -192,7 +192,7 @@ describe('a connection', () => {
     if (!parsed.ok || parsed.address.kind !== 'redis') throw new Error('no address')
     const options = redisOptions(parsed.address, undefined)
     const { client, close } = connectRedis(options, { onReady() {}, onFailure() {} })
-    // The client takes this for its end.
+    // The client treats this as its end.
     client.disconnect(true)
     await until(() => client.status === 'end')
     await until(() => client.status === 'ready')

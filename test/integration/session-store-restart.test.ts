@@ -1,5 +1,5 @@
-// Redis is restarted under two replicas: with its data, with older data, with none. Nobody at a desktop notices, and
-// nobody who was signed out comes back (docs/adr/0008-what-a-restarted-store-forgot.md).
+// Redis restarts while two replicas run: with its data, with older data, or with none. People at a desktop notice nothing,
+// and signed-out people stay signed out (docs/adr/0008-what-a-restarted-store-forgot.md).
 
 import { afterEach, describe, expect, it } from 'vitest'
 import { freePort, startTestGateway, type TestGateway } from '../support/gateway.ts'
@@ -108,11 +108,11 @@ describe('after an outage of Redis', () => {
       }
       const before = await refreshed('refreshed')
       await pause(A_SWEEP_MS)
-      // The tokens came back with the session, and no token that was used before: the provider would have refused it.
+      // The tokens were restored with the session. They are the newest ones: the provider would have refused a used token.
       await expect.poll(() => refreshed('refreshed'), soon).toBeGreaterThan(before)
       expect([await refreshed('refused'), ...streams.map(isOpen)]).toEqual([0, true, true, true])
       expect([...here.audit('session_ended'), ...there.audit('session_ended')]).toEqual([])
-      // They are sessions as before: found by whoever ends them.
+      // The restored sessions can be found and ended as before.
       expect(await (await revoke(here)).json()).toEqual({ ended: 2 })
       for (const stream of streams) await expectEnd(stream, 4401, 'revoked')
     },
@@ -124,7 +124,7 @@ describe('after an outage of Redis', () => {
     const person = await arrive(here)
     await redis.kill()
     await redis.start()
-    // As long as another replica may know better nobody is sent away.
+    // While another replica may still restore the session, nobody is sent to sign in.
     await expect.poll(() => visits(person, here), soon).toBe('503')
     await pause(3_000)
     expect(await visits(person, here)).toBe('503')
@@ -224,7 +224,7 @@ it('a session that is missing in a Redis that was not restarted is over', async 
   const [, key = ''] =
     /(ghostwire:\S+:session:\S+)/.exec(await redis.command('KEYS', '*session*')) ?? []
   expect(await redis.command('DEL', key)).toContain(':1')
-  // Nor does it come back when the connection does.
+  // It is not restored when the connection returns.
   const server = key.replace(/session:.*$/, 'server')
   await redis.command('HSET', server, 'since', String(Date.now() - 10_000))
   await redis.command('CLIENT', 'KILL', 'TYPE', 'normal')

@@ -26,7 +26,7 @@ describe('a master watched by sentinels', { timeout: 60_000 }, () => {
       (await replica.command('EXISTS', 'ghostwire:gateway:session:a')).startsWith(':1'),
     )
 
-    // The one that was asked first dies with the master; two of three elect.
+    // The sentinel that was asked first dies with the master; two of three elect a new one.
     await Promise.all([master.kill(), sentinels[0].kill()])
     await failureOf(store.create('b', newRecord()))
     await until(() => answers(store))

@@ -1,4 +1,4 @@
-// How one tunnel treats its two ends: what is said last and only once, who is thought to have vanished, what is waited for.
+// How a tunnel treats its two sides: the last frame, sent only once; when a side counts as vanished; what the tunnel waits for.
 
 import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
@@ -184,7 +184,7 @@ it('a browser that reads nothing gets no Ping, and later every byte unchanged', 
   const { tunnel, browser, desktop, client, heard } = await open()
   const sent: Buffer[] = []
   browser.pause()
-  // Each a read of its own, and too long to be copied: what has to wait lies where it was read into.
+  // Each frame is a read of its own, and too long to be copied: waiting data stays in the buffer it was read into.
   for (let at = 0; !client.writableNeedDrain; at += 1) {
     const frame = encodeFrame(Buffer.alloc(20_000, at % 251))
     sent.push(frame)
@@ -256,7 +256,7 @@ describe('a vanished side', () => {
   })
 })
 
-/** Long frames, so that the flood's own yielding is not what stands still. */
+/** Long frames, so that it is back pressure that stops the flood, not its own pauses. */
 const PONGS = Buffer.concat(
   Array.from({ length: 500 }, () =>
     encodeFrame(Buffer.alloc(120), { opcode: OPCODE.pong, masked: true }),
@@ -274,7 +274,7 @@ async function writeUntilBlocked(writer: Socket, data: Buffer): Promise<void> {
   }
 }
 
-/** Of the gateway's socket at the other end of `far`: until its keep-alive timer runs out, as the kernel has it (proc(5)). */
+/** Seconds until the keep-alive timer of the gateway's socket at the other end of `far` expires, from the kernel (proc(5)). */
 function keepAliveSeconds(far: Socket): number | undefined {
   const port = (number = 0): string => number.toString(16).toUpperCase().padStart(4, '0')
   for (const line of readFileSync('/proc/net/tcp', 'latin1').split('\n')) {

@@ -1,4 +1,4 @@
-// The ending of a tunnel whose browser side is TLS, in the middle of a frame: no Close fits there.
+// A tunnel with TLS to the browser that ends in the middle of a frame, where no Close can be sent.
 
 import { once } from 'node:events'
 import { connect as connectTcp, createServer, type AddressInfo, type Socket } from 'node:net'
@@ -49,7 +49,7 @@ it('a tunnel that ends in the middle of a frame disconnects its TLS browser, wit
     { onHumanInput: () => {}, onUnknown: () => {}, onClosed: closed.resolve },
   )
   tunnel.start(Buffer.alloc(0), Buffer.alloc(0))
-  // The head of a frame of a hundred bytes, and no more of it.
+  // The header of a frame of a hundred bytes, and only a part of its payload.
   desktop.write(Buffer.from([0x82, 100, 1, 2, 3]))
   await expect.poll(() => Buffer.concat(received).length).toBe(5)
   tunnel.close('idle')

@@ -1,4 +1,4 @@
-// Open tunnels: what passes, how fast it may come, how they end, and what is written down of them.
+// Open tunnels: their data, back pressure, how they end, and what audit and metrics record.
 
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
@@ -42,14 +42,14 @@ afterEach(() =>
   }),
 )
 
-/** Both ends of a new tunnel, the RFB handshake not yet done. */
+/** Both ends of a new tunnel, before the RFB handshake. */
 async function open(who = visitor): Promise<{ client: RawWebSocket; tunnel: Tunnel }> {
   const client = await who.open()
   expect(client.status).toBe(101)
   return { client, tunnel: stack.desktop.tunnels.at(-1) as Tunnel }
 }
 
-/** The same, up to where messages may follow. */
+/** The same, after the handshake. */
 async function enter(who = visitor): Promise<{ client: RawWebSocket; tunnel: Tunnel }> {
   const { client, tunnel } = await open(who)
   for (const message of [Buffer.from('RFB 003.008\n'), Buffer.from([1]), Buffer.from([1])]) {
@@ -149,7 +149,7 @@ describe('a reader that stops', () => {
     const client = await (await signIn(flooded.gateway)).open()
     client.socket.pause()
     await standsStill(() => flood.bytesSent)
-    // All of it is with the kernel, on two connections, but for a chunk in between.
+    // Everything except one chunk is in the kernel's buffers of two connections.
     expect(flood.bytesSent).toBeLessThan(32_000_000)
     const passed = flood.bytesSent
     client.socket.removeAllListeners('data').resume()
@@ -184,7 +184,7 @@ describe('a reader that stops', () => {
     expect(await metric(stack.gateway, 'ghostwire_tunnel_bytes_total', toDesktop)).toBeLessThan(
       40_000_000,
     )
-    // And goes on where it was.
+    // It continues where it stopped.
     desktop.socket.resume()
     await once(client.socket, 'drain')
     client.socket.destroy()
@@ -249,7 +249,7 @@ describe('the end', () => {
     expect(await asked).toMatchObject({ status: 401 })
     expect(performance.now() - since).toBeLessThan(1_000)
     expect(stack.gateway.audit('tunnel_opened')).toHaveLength(1)
-    // Too late: nobody waits for it any more.
+    // Too late: nothing waits for it any more.
     underWay.switchProtocols()
     await eventually(() => expect(underWay.socket.destroyed).toBe(true))
     expect(stack.gateway.audit('tunnel_opened')).toHaveLength(1)
@@ -365,7 +365,7 @@ describe('the audit and metrics of a tunnel', () => {
     browser.write(upgradeRequest(publicPort, { origin, cookie }))
     const desktop = await upstream()
     browser.write(early)
-    // Answered after the frame was read.
+    // This answer arrives after the gateway has read the frame.
     await metric(stack.gateway, 'ghostwire_tunnels_open')
     desktop.switchProtocols(encodeFrame('RFB 003.008\n'))
     await eventually(() => expect(desktop.received()).toEqual(early))
@@ -395,7 +395,7 @@ describe('the audit and metrics of a tunnel', () => {
 interface BareDesktop {
   readonly stack: Stack
   readonly visitor: SignedIn
-  /** The sockets open at the desktop. */
+  /** The open sockets at the desktop. */
   readonly connections: ReadonlySet<Socket>
   /** The next upgrade that reaches it, unanswered. */
   readonly upstream: () => Promise<BareUpgrade>
@@ -404,12 +404,12 @@ interface BareDesktop {
 
 interface BareUpgrade {
   readonly socket: Socket
-  /** What came after the request. */
+  /** The bytes that arrived after the request. */
   received(): Buffer
   switchProtocols(alongWithIt?: Uint8Array): void
 }
 
-/** A desktop that does nothing by itself. */
+/** A desktop that does nothing unless the test says so. */
 async function startBareDesktop(): Promise<BareDesktop> {
   const connections = new Set<Socket>()
   const upgrades: BareUpgrade[] = []
@@ -470,7 +470,7 @@ async function startBareDesktop(): Promise<BareDesktop> {
   }
 }
 
-/** Until it has not changed for a while. */
+/** Resolves when the value has not changed for a while. */
 async function standsStill(figure: () => number): Promise<void> {
   const since = { value: figure(), time: Date.now() }
   await eventually(() => {

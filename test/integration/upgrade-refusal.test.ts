@@ -1,4 +1,4 @@
-// Upgrades that do not get through: each is refused as early as it can be, with plain HTTP, and the desktop hears nothing.
+// Refused upgrades: each is refused as early as possible, with plain HTTP, and the desktop gets no request.
 
 import { connect } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -29,7 +29,7 @@ afterEach(() => vi.restoreAllMocks())
 
 type Fields = Readonly<Record<string, string | undefined>>
 
-/** An upgrade as a browser on our page makes it, but for `changed` fields; an undefined one is left out. */
+/** An upgrade as a browser sends it from our page, except for the `changed` headers; undefined removes one. */
 function upgrade(changed: Fields = {}, start = 'GET /websockify HTTP/1.1'): string {
   const fields: Fields = {
     Host: new URL(origin).host,
@@ -51,7 +51,7 @@ function upgrade(changed: Fields = {}, start = 'GET /websockify HTTP/1.1'): stri
 const send = (bytes: string | Uint8Array, timeoutMs = 2_000): Promise<RawAnswer> =>
   rawRequest(stack.gateway.publicPort, bytes, { timeoutMs })
 
-/** Sends it and expects exactly that answer, a count of it, and a desktop that heard nothing. */
+/** Sends it and expects exactly that answer, a count in the metrics, and no request at the desktop. */
 async function expectRefused(bytes: string, answer: string, reason: string): Promise<void> {
   const counted = (): Promise<number> =>
     metric(stack.gateway, 'ghostwire_upgrades_refused_total', { reason })
@@ -303,12 +303,12 @@ describe('an upgrade that is let through', () => {
       await eventually(() => expect(finding).toHaveBeenCalled())
       if (how === 'FIN') socket.end()
       else socket.resetAndDestroy()
-      // Answered after the end was heard of.
+      // This answer arrives after the gateway has noticed the disconnect.
       await granted()
       look()
       await eventually(async () => expect(await granted()).toBe(before + 1))
       await closed
-      // Whatever else was to reach it would have done so by then.
+      // Anything else would have reached the desktop by now.
       await alice.ask('GET /vnc.html')
       const reached = stack.desktop.requests.slice(requests)
       expect(reached.map(({ raw }) => raw.split(' ')[1])).toEqual(['/vnc.html'])
