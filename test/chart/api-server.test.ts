@@ -62,32 +62,32 @@ function run(verb: string, ...words: string[]): Promise<Outcome> {
   return helm(all, { kubeconfig: api.kubeconfig, program: helm4 })
 }
 
-it('takes a release, makes it ready and gives it back', async () => {
+it('accepts a release, makes it ready and returns it', async () => {
   expect(await run('install', '--wait')).toMatchObject({ code: 0 })
   expect(api.get('Pod', 'default', 'web-0')).toMatchObject({ status: { phase: 'Running' } })
   expect(await run('uninstall', '--wait')).toMatchObject({ code: 0 })
   for (const kind of ['Pod', 'Secret', 'StatefulSet']) expect(api.store.ofKind(kind)).toEqual([])
 })
 
-it('refuses a field it does not know', async () => {
+it('refuses an unknown field', async () => {
   const { code, stderr } = await run('install', '--set', 'extraPodFields.hostNetwrk=true')
   expect(code).toBe(1)
   expect(stderr).toContain('strict decoding error: StatefulSet/web')
   expect(stderr).toContain('hostNetwrk')
 })
 
-it('refuses a variable that is there twice', async () => {
+it('refuses an environment variable that appears twice', async () => {
   const { stderr } = await run('install', '--set-json', 'env=[{"name":"A"},{"name":"A"}]')
   expect(stderr).toContain('duplicate entries for key [name="A"]')
 })
 
-it('refuses to change what cannot change', async () => {
+it('refuses to change an immutable field', async () => {
   expect(await run('install')).toMatchObject({ code: 0 })
   const { stderr } = await run('upgrade', '--set', 'service=other')
   expect(stderr).toContain("updates to statefulset spec for fields other than 'replicas'")
 })
 
-it('refuses to overwrite what somebody else set, unless forced', async () => {
+it('refuses to overwrite a field of another manager, unless forced', async () => {
   expect(await run('install', '--set', 'extraPodFields.priority=1')).toMatchObject({ code: 0 })
   const object = { kind: 'StatefulSet', namespace: 'default', name: 'web' }
   const theirs = { spec: { template: { spec: { priority: 2 } } } }
@@ -100,7 +100,7 @@ it('refuses to overwrite what somebody else set, unless forced', async () => {
   expect(forced).toMatchObject({ code: 0 })
 })
 
-it('lets no pod start whose secret is missing', async () => {
+it('does not start a pod whose secret is missing', async () => {
   const { code } = await run('install', '--wait', '--set', 'secret=')
   expect(code).toBe(1)
   expect(api.get('Pod', 'default', 'web-0')).toMatchObject({
@@ -108,7 +108,7 @@ it('lets no pod start whose secret is missing', async () => {
   })
 })
 
-it('makes no pod that Pod Security refuses', async () => {
+it('creates no pod that Pod Security refuses', async () => {
   const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' }
   api.store.put({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default', labels } })
   const { code } = await run('install', '--wait')

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { MINIMAL, template } from './support/helm.ts'
 
-it('asks for all that it needs when it is given nothing', async () => {
+it('lists all required values if none are given', async () => {
   const { code, stdout, stderr } = await template()
   expect(code).not.toBe(0)
   expect(stdout).toBe('')
@@ -623,7 +623,7 @@ const BAD: readonly (readonly [
   ],
 ]
 
-describe('over the baseline', () => {
+describe('added to the baseline values', () => {
   it.each(BAD)('%s', async (_, set, says) => {
     const { code, stdout, stderr } = await template({ values: [MINIMAL], set })
     expect(code, stdout).not.toBe(0)

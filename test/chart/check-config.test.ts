@@ -22,7 +22,7 @@ const WARNINGS: Readonly<Record<string, RegExp>> = {
 }
 
 describe.each(renderNames().filter((name) => name !== WITHOUT_GATEWAY))('%s', (name) => {
-  it('has settings that the gateway takes', async () => {
+  it('has settings that the gateway accepts', async () => {
     const objects = renderedObjects(name)
     const { code, stdout, stderr } = await checkConfig(objects)
     expect(stderr).toMatch(WARNINGS[name] ?? /^$/)

@@ -24,18 +24,18 @@ const portsOf = (rules: Spec['egress'] | Spec['ingress']): readonly (readonly un
   (rules ?? []).map(({ ports = [] }) => ports.map(({ port }) => port))
 
 describe('the gateway', () => {
-  it('may ask a provider at a port of its own', async () => {
+  it('can reach a provider at a non-standard port', async () => {
     const issuer = 'https://keycloak.sso.svc:8443/realms/staff'
     const { egress } = await policyOf('gateway', { oauth2proxy: { issuer } })
     expect(portsOf(egress)).toContainEqual([443, 8443])
   })
 
-  it('may ask the usual one at no other', async () => {
+  it('can reach a provider with the usual port at no other port', async () => {
     const { egress } = await policyOf('gateway', {})
     expect(portsOf(egress)).toContainEqual([443])
   })
 
-  it('reaches a Redis of the mesh by the mesh’s port, and no Redis that nobody named', async () => {
+  it('reaches a Redis behind a mesh by the mesh’s port, and no Redis that is not configured', async () => {
     const redis = { url: 'redis://:password@redis:6379' }
     const peers = [{ podSelector: { matchLabels: { app: 'redis' } } }]
     const serviceMesh = { enabled: true, name: 'istio', mode: 'ambient' }
@@ -57,7 +57,7 @@ it.each([
   ['desktop', 6901],
   ['gateway', 9090],
 ])(
-  'in ambient mode the node may ask whether the %s lives, and nothing else',
+  'in ambient mode the node may send health probes to the %s, and nothing else',
   async (component, port) => {
     const from = [{ podSelector: { matchLabels: { app: 'front' } } }]
     const { ingress } = await policyOf(component, {
@@ -75,7 +75,7 @@ it.each([
   },
 )
 
-it('a route says what the API server would add, and keeps what was said', async () => {
+it('a route contains the defaults that the API server would add, and keeps values that were set', async () => {
   const parentRefs = [{ name: 'web' }, { name: 'mine', kind: 'ListenerSet', group: '' }]
   const [route] = ofKind<KubernetesObject>(
     await withValues({ httpRoute: { enabled: true, parentRefs } }),
@@ -90,7 +90,7 @@ it('a route says what the API server would add, and keeps what was said', async 
   })
 })
 
-it('an oauth2-proxy at Traefik leads to a desktop with TLS by TLS', async () => {
+it('an oauth2-proxy at Traefik uses TLS to a desktop with TLS', async () => {
   const transport = {
     'traefik.ingress.kubernetes.io/service.serverstransport': 'home-mine@kubernetescrd',
   }
@@ -110,7 +110,7 @@ it('an oauth2-proxy at Traefik leads to a desktop with TLS by TLS', async () => 
   })
 })
 
-it('a registry may end in a slash', async () => {
+it('a registry may end with a slash', async () => {
   const objects = JSON.stringify(await withValues({ global: { imageRegistry: 'r.example.com/' } }))
   expect(objects).toContain('"r.example.com/kasmweb/signal:')
 })

@@ -30,13 +30,13 @@ it.each(['AUDIO', 'AUDIO_INPUT', 'UPLOADS', 'GAMEPAD', 'WEBCAM', 'PRINTER'])(
   },
 )
 
-it('starts a service that somebody asks for', async () => {
+it('starts a service that is enabled', async () => {
   const env = environmentOf(await withValues({ desktop: { env: { KASM_SVC_AUDIO: 1 } } }))
   expect(env['KASM_SVC_AUDIO']).toBe('1')
   expect(env['KASM_SVC_UPLOADS']).toBe('0')
 })
 
-it('has its further ports open to the gateway alone', async () => {
+it('opens its further ports only to the gateway', async () => {
   const extraPorts = [{ name: 'audio', port: 4901 }]
   const objects = await withValues({ desktop: { extraPorts } })
   const [service] = ofKind<IService>(objects, 'Service').filter(
@@ -61,7 +61,7 @@ it('has its further ports open to the gateway alone', async () => {
 describe('KasmVNC', () => {
   const optionsOf = (env: Record<string, string | undefined>): string => ` ${env['VNCOPTIONS']} `
 
-  it('bans nobody, throws nobody out, asks nobody for its address, and keeps its password', () => {
+  it('bans nobody, disconnects nobody, asks no server for its address, and keeps its password', () => {
     const options = optionsOf(BASELINE)
     for (const option of ['-BlacklistThreshold=0', '-AlwaysShared', '-publicIP 127.0.0.1']) {
       expect(options).toContain(` ${option} `)
@@ -70,7 +70,7 @@ describe('KasmVNC', () => {
   })
 
   // The start script's own arguments come first, and the last one counts.
-  it('gets what the chart needs after what the values say', async () => {
+  it('gets the chart’s own options after those of the values', async () => {
     const env = environmentOf(await withValues({ desktop: { vncOptions: '-FrameRate=30' } }))
     expect(env['VNCOPTIONS']).toMatch(/^-FrameRate=30 -BlacklistThreshold=0 /)
   })
@@ -79,7 +79,7 @@ describe('KasmVNC', () => {
     ['off', '-sslOnly 0'],
     ['image', undefined],
     ['secret', '-cert /run/secrets/desktop-tls/tls.crt -key /run/secrets/desktop-tls/tls.key'],
-  ])('with TLS %s is told %s', async (mode, wanted) => {
+  ])('with TLS %s gets the option %s', async (mode, wanted) => {
     const tls = { mode, existingSecret: mode === 'secret' ? 'tls' : '' }
     const options = optionsOf(environmentOf(await withValues({ desktop: { tls } })))
     const told = / (-sslOnly \d|-cert \S+ -key \S+) /.exec(options)?.[1]
@@ -87,7 +87,7 @@ describe('KasmVNC', () => {
   })
 })
 
-it('keeps the desktop’s pod the same when only the chart’s version is another', async () => {
+it('does not change the desktop’s pod if only the chart’s version changes', async () => {
   const [set] = ofKind<IStatefulSet>(await withValues({}), 'StatefulSet')
   const pod = JSON.stringify(set?.spec?.template)
   expect(pod).not.toContain('helm.sh/chart')

@@ -15,7 +15,7 @@ import { CHART, helm, ROOT } from './support/helm.ts'
 import { isMap, ofKind, parseObjects, type KubernetesObject } from './support/objects.ts'
 
 describe('chart/README.md', () => {
-  it('is what `npm run docs` writes', async () => {
+  it('is equal to the output of `npm run docs`', async () => {
     expect(readFileSync(CHART_README, 'utf8')).toBe(await chartReadme())
   })
 
@@ -32,7 +32,7 @@ describe('chart/README.md', () => {
 })
 
 describe('chart/values.schema.json', () => {
-  it('describes each value in the words of values.yaml', () => {
+  it('describes each value with the text of values.yaml', () => {
     const values = readFileSync(join(CHART, 'values.yaml'), 'utf8')
     const schema: unknown = JSON.parse(readFileSync(join(CHART, 'values.schema.json'), 'utf8'))
     const described = [...values.matchAll(/## @param (\S+) (?:\[\w+\] )?(.*)/g)]
@@ -67,7 +67,7 @@ describe('docs/install-kubernetes.md', () => {
     ([, quoted, plain]) => quoted ?? plain ?? '',
   )
 
-  it('has a command that installs a gateway which starts, with a way in', async () => {
+  it('has a command that installs a gateway that starts and can be reached', async () => {
     const [program, install, release, chart, ...more] = words
     expect([program, install, chart]).toEqual(['helm', 'install', './chart'])
     const { code, stdout, stderr } = await helm(['template', release ?? '', CHART, ...more])

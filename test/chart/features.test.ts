@@ -244,7 +244,7 @@ it.each(FEATURES)('%s', (name) => {
   expect(changes(name)).toEqual([...(CHANGES[name] ?? [])].sort())
 })
 
-it('has every feature written down, and no others', () => {
+it('has an entry for every feature, and no others', () => {
   expect(Object.keys(CHANGES).sort()).toEqual([...FEATURES].sort())
 })
 

@@ -12,7 +12,7 @@ function applied(state: Owned, wanted: object, manager = 'helm', force = false):
   return result
 }
 
-it('writes what is wanted, in its order', () => {
+it('writes the applied fields, in their order', () => {
   const wanted = {
     spec: {
       containers: [
@@ -33,7 +33,7 @@ it('writes what is wanted, in its order', () => {
   expect(object).toEqual(wanted)
 })
 
-it('takes away what the manager wanted once and wants no more', () => {
+it('removes a field that the manager no longer applies', () => {
   const before = applied(NOTHING, {
     spec: {
       a: 1,
@@ -48,12 +48,12 @@ it('takes away what the manager wanted once and wants no more', () => {
   })
 })
 
-it('leaves what somebody else wrote beside it', () => {
+it('keeps fields of other managers beside them', () => {
   const before = update(applied(NOTHING, { spec: { a: 1 } }), { spec: { a: 1, b: 2 } }, 'kubectl')
   expect(applied(before, { spec: { a: 3 } }).object).toEqual({ spec: { a: 3, b: 2 } })
 })
 
-it('refuses to change what another manager set, and names it', () => {
+it('refuses to change a field of another manager, and names that manager', () => {
   const before = update(
     applied(NOTHING, { spec: { replicas: 1 } }),
     { spec: { replicas: 7 } },
@@ -64,7 +64,7 @@ it('refuses to change what another manager set, and names it', () => {
   ])
 })
 
-it('has no conflict where both want the same, and both own it then', () => {
+it('has no conflict if both apply the same value, and then both own it', () => {
   const before = update(
     applied(NOTHING, { spec: { replicas: 1 } }),
     { spec: { replicas: 7 } },
@@ -74,7 +74,7 @@ it('has no conflict where both want the same, and both own it then', () => {
   expect(applied(both, {}).object).toEqual({ spec: { replicas: 7 } })
 })
 
-it('takes a field over by force', () => {
+it('takes over a field if forced', () => {
   const before = update(
     applied(NOTHING, { spec: { replicas: 1 } }),
     { spec: { replicas: 7 } },
@@ -85,7 +85,7 @@ it('takes a field over by force', () => {
   expect(forced.owners.get('kubectl')).toEqual(new Set())
 })
 
-it('refuses a list that has one key twice', () => {
+it('refuses a list in which one key appears twice', () => {
   const twice = {
     env: [
       { name: 'A', value: '1' },
@@ -95,7 +95,7 @@ it('refuses a list that has one key twice', () => {
   expect(() => apply(NOTHING, twice, 'helm', false)).toThrow(DuplicateEntry)
 })
 
-it('takes a list without keys as one value', () => {
+it('treats a list without keys as one value', () => {
   const before = applied(NOTHING, { args: ['a', 'b'] })
   expect(applied(before, { args: ['c'] }).object).toEqual({ args: ['c'] })
 })

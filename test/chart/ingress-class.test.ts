@@ -54,20 +54,20 @@ function annotationsOf({ metadata }: IIngress): string[] {
   return names.filter((name) => !name.startsWith('meta.helm.sh/'))
 }
 
-it('leaves the class to a cluster that knows none yet', async () => {
+it('sets no class for a cluster without ingress classes', async () => {
   const ingress = await installed()
   expect(ingress.spec).not.toHaveProperty('ingressClassName')
   expect(annotationsOf(ingress)).toEqual([])
 })
 
-it('takes the only class there is, and writes for its controller', async () => {
+it('uses the only class there is, with the annotations for its controller', async () => {
   ingressClass('front', TRAEFIK)
   const ingress = await installed()
   expect(ingress.spec?.ingressClassName).toBe('front')
   expect(annotationsOf(ingress)).toContain('traefik.ingress.kubernetes.io/router.entrypoints')
 })
 
-it('takes the default of several', async () => {
+it('uses the default of several classes', async () => {
   ingressClass('front', TRAEFIK)
   ingressClass('other', HAPROXY, true)
   const ingress = await installed()
@@ -75,7 +75,7 @@ it('takes the default of several', async () => {
   expect(annotationsOf(ingress)).toContain('haproxy.org/timeout-tunnel')
 })
 
-it('asks which, when none of several is the default', async () => {
+it('asks for a class if none of several is the default', async () => {
   ingressClass('front', TRAEFIK)
   ingressClass('other', HAPROXY)
   const { code, stderr } = await install()
@@ -84,7 +84,7 @@ it('asks which, when none of several is the default', async () => {
   expect(api.store.ofKind('Ingress')).toEqual([])
 })
 
-it('takes the class that the values name, and guesses no controller', async () => {
+it('uses the class that the values name, without guessing its controller', async () => {
   ingressClass('front', TRAEFIK, true)
   const ingress = await installed({ className: 'mine' })
   expect(ingress.spec?.ingressClassName).toBe('mine')

@@ -102,7 +102,7 @@ function planted(object: string, path: string, value: unknown): KubernetesObject
   return objects
 }
 
-it('has nothing to say about a careful release', () => {
+it('reports nothing for a correct release', () => {
   expect(lintFaults(parseObjects(CAREFUL))).toEqual([])
 })
 
@@ -340,7 +340,7 @@ const FAULTS: readonly (readonly [rule: string, object: string, path: string, va
   ],
 ]
 
-it.each(FAULTS)('%s: sees %s with %s = %j', (rule, object, path, value) => {
+it.each(FAULTS)('%s: detects %s with %s = %j', (rule, object, path, value) => {
   const faults = lintFaults(planted(object, path, value))
   expect(
     faults.some((fault) => fault.startsWith(`${rule}: `)),
@@ -348,6 +348,6 @@ it.each(FAULTS)('%s: sees %s with %s = %j', (rule, object, path, value) => {
   ).toBe(true)
 })
 
-it('has every rule tried', () => {
+it('has a test for every rule', () => {
   expect(new Set(FAULTS.map(([rule]) => rule))).toEqual(new Set(Object.keys(RULES)))
 })

@@ -38,12 +38,12 @@ function isOpen(
   return reaches({ policies, namespaces: NAMESPACES, ...cluster }, wanted)
 }
 
-describe('which pods a policy binds', () => {
-  it('leaves everything open where there is none', () => {
+describe('which pods a policy applies to', () => {
+  it('allows everything without a policy', () => {
     expect(isOpen([], {})).toBe(true)
   })
 
-  it('closes what is selected and nothing else', () => {
+  it('restricts the selected pods and no others', () => {
     const closed = [policy('desktop', {})]
     expect(isOpen(closed, {})).toBe(false)
     expect(isOpen(closed, { to: NEIGHBOUR })).toBe(true)
@@ -55,23 +55,23 @@ describe('which pods a policy binds', () => {
     expect(isOpen(closed, { to: IMPOSTOR })).toBe(true)
   })
 
-  it('takes policyTypes from the rules when they are not given: ingress always, egress with a rule', () => {
+  it('derives missing policyTypes from the rules: ingress always, egress if it has a rule', () => {
     expect(isOpen([policy('gateway', { ingress: [{}] })], {})).toBe(true)
     expect(isOpen([policy('gateway', { egress: [] })], {})).toBe(false)
     expect(isOpen([policy('desktop', { egress: [{}] })], {})).toBe(false)
   })
 
-  it('does not bind a direction that policyTypes leaves out', () => {
+  it('does not restrict a direction that policyTypes omits', () => {
     expect(isOpen([policy('desktop', { policyTypes: ['Egress'] })], {})).toBe(true)
     expect(isOpen([policy('gateway', { policyTypes: ['Ingress'], egress: [] })], {})).toBe(true)
   })
 
-  it('needs both ends', () => {
+  it('needs permission at both ends', () => {
     const open = policy('desktop', { ingress: [{}] })
     expect(isOpen([open, policy('gateway', { policyTypes: ['Egress'] })], {})).toBe(false)
   })
 
-  it('adds policies up: one that allows is enough', () => {
+  it('combines policies: one that allows is enough', () => {
     const open = policy('desktop', { ingress: [{}] })
     expect(isOpen([policy('desktop', {}), open], {})).toBe(true)
   })
@@ -82,20 +82,20 @@ describe('peers', () => {
     policy('desktop', { ingress: [{ from: [peer] }] }),
   ]
 
-  it('means its own namespace with a pod selector alone', () => {
+  it('means its own namespace for a pod selector alone', () => {
     const peers = from({ podSelector: { matchLabels: { app: 'gateway' } } })
     expect(isOpen(peers, {})).toBe(true)
     expect(isOpen(peers, { from: IMPOSTOR })).toBe(false)
     expect(isOpen(peers, { from: NEIGHBOUR })).toBe(false)
   })
 
-  it('means every pod of a namespace with a namespace selector alone', () => {
+  it('means every pod of a namespace for a namespace selector alone', () => {
     const peers = from({ namespaceSelector: { matchLabels: { team: 'b' } } })
     expect(isOpen(peers, { from: IMPOSTOR })).toBe(true)
     expect(isOpen(peers, {})).toBe(false)
   })
 
-  it('wants both of a peer that has both, and either of two peers', () => {
+  it('requires both selectors of one peer, but only one of two peers', () => {
     const namespaceSelector = { matchLabels: { 'kubernetes.io/metadata.name': 'elsewhere' } }
     const podSelector = { matchLabels: { app: 'neighbour' } }
     expect(isOpen(from({ namespaceSelector, podSelector }), { from: IMPOSTOR })).toBe(false)
@@ -107,7 +107,7 @@ describe('peers', () => {
     expect(isOpen(either, {})).toBe(false)
   })
 
-  it('takes every namespace with an empty namespace selector', () => {
+  it('selects every namespace for an empty namespace selector', () => {
     const peers = from({ namespaceSelector: {}, podSelector: { matchLabels: { app: 'gateway' } } })
     expect(isOpen(peers, { from: IMPOSTOR })).toBe(true)
   })
@@ -119,7 +119,7 @@ describe('peers', () => {
     ['NotIn', ['other'], true],
     ['Exists', [], true],
     ['DoesNotExist', [], false],
-  ])('knows the operator %s %j', (operator, values, expected) => {
+  ])('supports the operator %s %j', (operator, values, expected) => {
     const peers = from({ podSelector: { matchExpressions: [{ key: 'app', operator, values }] } })
     expect(isOpen(peers, {})).toBe(expected)
   })
@@ -141,13 +141,13 @@ describe('peers', () => {
     expect(isOpen(block, { to: { ip } })).toBe(expected)
   })
 
-  it('has an ipBlock cover pods or not, as the plugin does', () => {
+  it('applies an ipBlock to pods or not, depending on the plugin', () => {
     const block = from({ ipBlock: { cidr: '10.0.0.0/8' } })
     expect(isOpen(block, {})).toBe(true)
     expect(isOpen(block, {}, { blocksCoverPods: false })).toBe(false)
   })
 
-  it('never takes an outside address for a pod', () => {
+  it('never treats an outside address as a pod', () => {
     expect(isOpen(from({ podSelector: {} }), { from: { ip: '203.0.113.1' } })).toBe(false)
     expect(isOpen(from({ namespaceSelector: {} }), { from: { ip: '203.0.113.1' } })).toBe(false)
   })
@@ -170,13 +170,13 @@ describe('ports', () => {
     expect(isOpen(rule, { port: asked, protocol })).toBe(expected)
   })
 
-  it('resolves a name on the destination in egress rules too', () => {
+  it('resolves a named port on the destination in egress rules too', () => {
     const rule = [policy('gateway', { egress: [{ ports: [{ port: 'vnc' }] }] })]
     expect(isOpen(rule, {})).toBe(true)
     expect(isOpen(rule, { to: { ip: '203.0.113.1' } })).toBe(false)
   })
 
-  it('wants peer and port of one rule, not one of each', () => {
+  it('requires peer and port to match in the same rule', () => {
     const rules = [
       policy('desktop', {
         ingress: [

@@ -21,18 +21,18 @@ describe.each(valuesFiles())('$name', ({ name, path }) => {
     expect(code, stdout + stderr).toBe(0)
   })
 
-  it('makes objects that a strict API server takes', async () => {
+  it('renders objects that a strict API server accepts', async () => {
     const objects = renderedObjects(name)
     expect(objects.length).toBeGreaterThan(5)
     expect(unservedKinds(objects)).toEqual([])
     expect(await schemaFaults(objects)).toEqual([])
   })
 
-  it('keeps the rules', () => {
+  it('follows the lint rules', () => {
     expect(lintFaults(renderedObjects(name))).toEqual([])
   })
 
-  it('has every pod admitted where Pod Security is restricted', () => {
+  it('has only pods that Pod Security “restricted” admits', () => {
     const owners = podOwners(renderedObjects(name))
     const kinds = name === WITHOUT_GATEWAY ? ['StatefulSet'] : ['Deployment', 'StatefulSet', 'Pod']
     expect(owners.map((owner) => owner.object.kind)).toEqual(expect.arrayContaining(kinds))
@@ -43,12 +43,12 @@ describe.each(valuesFiles())('$name', ({ name, path }) => {
   })
 
   // An empty list or map that a template indents leaves them behind.
-  it('leaves no blanks at the end of a line', () => {
+  it('has no trailing spaces', () => {
     expect(trailingBlanks(rendered(name))).toEqual([])
   })
 
   // GitOps renders without a cluster, again and again, and applies what differs.
-  it('comes out the same twice, but for the secrets it makes up', async () => {
+  it('renders the same twice, except for generated secrets', async () => {
     const again = await template({ values: [path] })
     expect(withoutSecrets(parseObjects(again.stdout))).toEqual(
       withoutSecrets(renderedObjects(name)),

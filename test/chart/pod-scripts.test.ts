@@ -88,8 +88,8 @@ async function listening(server: Server): Promise<number> {
 const answering = (listener: RequestListener): Promise<number> =>
   listening(createServer({ keepAlive: false }, listener))
 
-describe('the test of a stranger’s sign-in', () => {
-  it('ends well at a gateway', async () => {
+describe('the helm test of a request without a session', () => {
+  it('passes at a gateway', async () => {
     const stack = await startStack()
     endings.push(() => stack.stop())
     const { origin } = stack.gateway
@@ -107,24 +107,24 @@ describe('the test of a stranger’s sign-in', () => {
       'GET / answers 200 instead of a redirect',
     ],
     [
-      'keeps people to itself',
+      'redirects to its own sign-in page',
       (_, response) => response.writeHead(302, { location: '/oauth2/sign_in' }).end(),
       'GET / leads to /oauth2/sign_in and not to the provider',
     ],
     [
-      'refuses a page and no stream',
+      'refuses a page but not a stream',
       (asked, response) =>
         asked.url === '/'
           ? response.writeHead(302, { location: 'https://login.example.com/' }).end()
           : response.end(),
       'a stream without a session answers 200',
     ],
-  ])('does not where one %s', async (_, listener, words) => {
+  ])('fails if the server %s', async (_, listener, words) => {
     const port = await answering(listener)
     await run(SIGN_IN, { GATEWAY: `http://127.0.0.1:${port}` }).says(words)
   })
 
-  it('does not where a stream is opened to anybody', async () => {
+  it('fails if a stream opens without a session', async () => {
     const server = createServer((_, response) =>
       response.writeHead(302, { location: 'https://login.example.com/' }).end(),
     )
@@ -140,8 +140,8 @@ describe('the test of a stranger’s sign-in', () => {
   })
 })
 
-describe('the test of isolation', () => {
-  it('fails where a pod that is not the gateway reaches the desktop', async () => {
+describe('the helm test of isolation', () => {
+  it('fails if a pod other than the gateway can reach the desktop', async () => {
     const port = await answering((_, response) => response.end())
     const { ended } = run(ISOLATION, { DESKTOP_HOST: 'localhost', DESKTOP_PORT: String(port) })
     expect(await ended).toEqual({
@@ -150,7 +150,7 @@ describe('the test of isolation', () => {
     })
   })
 
-  it('ends well where it does not', async () => {
+  it('passes if it cannot', async () => {
     const port = await freePort()
     const { ended } = run(ISOLATION, { DESKTOP_HOST: 'localhost', DESKTOP_PORT: String(port) })
     expect(await ended).toEqual({
@@ -159,7 +159,7 @@ describe('the test of isolation', () => {
     })
   })
 
-  it('does not take a desktop that is not there for one that cannot be reached', async () => {
+  it('fails if the desktop is missing, because that does not show isolation', async () => {
     const { ended } = run(ISOLATION, { DESKTOP_HOST: 'desktop.invalid' })
     expect(await ended).toEqual({
       code: 1,
@@ -182,7 +182,7 @@ describe('the job that labels the namespace', () => {
     )
   }
 
-  it('adds its labels to those that are there', async () => {
+  it('adds its labels to the existing ones', async () => {
     const api = await startApiServer()
     endings.push(() => api.close())
     await api.patch(
@@ -200,7 +200,7 @@ describe('the job that labels the namespace', () => {
     })
   })
 
-  it('fails in the words of the API server', async () => {
+  it('fails with the API server’s message', async () => {
     const port = await listening(
       createTlsServer(account.certificate, (asked, response) => {
         asked.resume()

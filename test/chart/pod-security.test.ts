@@ -45,7 +45,7 @@ it.each<[string, IPodTemplateSpec]>([
     contained({ capabilities: { drop: ['ALL'], add: ['NET_BIND_SERVICE'] } }),
   ],
   [
-    'whose containers say themselves what the pod does not',
+    'whose containers set what the pod does not',
     pod(
       { securityContext: {} },
       {
@@ -58,7 +58,7 @@ it.each<[string, IPodTemplateSpec]>([
     ),
   ],
   ['with a probe of its own address', pod({}, { livenessProbe: { httpGet: { port: 80 } } })],
-])('lets a pod in %s', (_, template) => {
+])('admits a pod %s', (_, template) => {
   expect(restrictedViolations(template)).toEqual([])
 })
 
@@ -144,18 +144,18 @@ it.each<[string, IPodTemplateSpec]>([
       },
     },
   ],
-])('keeps out: %s', (violation, template) => {
+])('refuses: %s', (violation, template) => {
   expect(restrictedViolations(template)).toEqual([violation])
 })
 
-it('looks at init and ephemeral containers too', () => {
+it('checks init and ephemeral containers too', () => {
   const bad = { name: 'bad', securityContext: { ...SAFE.securityContext, privileged: true } }
   const found = ['privileged (container "bad" must not set privileged=true)']
   expect(restrictedViolations(pod({ initContainers: [bad] }))).toEqual(found)
   expect(restrictedViolations(pod({ ephemeralContainers: [bad] }))).toEqual(found)
 })
 
-it('is not satisfied by one careful container among several', () => {
+it('refuses a pod if only one of several containers is correct', () => {
   const careless: Container = { name: 'careless' }
   const found = restrictedViolations(pod({ securityContext: {}, containers: [SAFE, careless] }))
   expect(found).toHaveLength(6)

@@ -156,7 +156,7 @@ const METADATA = [
 ]
 const PRIVATE = [...PRIVATE_WAYS, 'API server', 'neighbour', 'redis']
 
-it('lets through what the baseline needs', () => {
+it('allows the connections that the baseline needs', () => {
   expect(grouped(reachabilityTable(renderedObjects(MINIMAL)))).toEqual(BASELINE)
 })
 
@@ -172,7 +172,7 @@ describe.each(renderNames())('%s', (name) => {
 
   const guard = name === WITHOUT_GATEWAY ? frontDoor : 'gateway'
 
-  it(`lets the ${guard} to the desktop, and nobody else`, () => {
+  it(`lets only the ${guard} reach the desktop`, () => {
     const ways = openWays(table())
     expect(ways.filter((way) => way.endsWith('→ desktop'))).toEqual([`${guard} → desktop`])
     expect(ways.filter((way) => /→ desktop, (?:other port|by UDP)$/.test(way))).toEqual([])
@@ -180,7 +180,7 @@ describe.each(renderNames())('%s', (name) => {
     expect(byMesh.filter((way) => !way.startsWith('gateway →'))).toEqual([])
   })
 
-  it('lets nobody to a cloud’s metadata', () => {
+  it('lets nobody reach a cloud’s metadata service', () => {
     for (const [from, cells] of Object.entries(table())) {
       if (isOutsider(from)) continue
       for (const to of METADATA) expect(cells[to], `${from} → ${to}`).toBe(false)
@@ -196,13 +196,13 @@ describe.each(renderNames())('%s', (name) => {
     for (const to of PRIVATE) expect(desktop[to], to).toBe(opened.includes(to))
   })
 
-  it('keeps everybody but Prometheus from the admin listener', () => {
+  it('lets only Prometheus reach the admin listener', () => {
     const ways = openWays(table()).filter((way) => way.endsWith('→ gateway, admin'))
     expect(ways.filter((way) => way !== 'Prometheus → gateway, admin')).toEqual([])
   })
 
   // A plugin may apply address blocks to what is outside the cluster only.
-  it('lets the release work however a plugin reads address blocks', () => {
+  it('lets the release work with each plugin’s reading of address blocks', () => {
     const { gateway, desktop, [frontDoor]: front } = table(false)
     expect(desktop).toMatchObject({ DNS: true })
     if (name === WITHOUT_GATEWAY) return expect(front).toMatchObject({ desktop: true })
@@ -210,12 +210,12 @@ describe.each(renderNames())('%s', (name) => {
     expect(front).toMatchObject({ gateway: true })
   })
 
-  it('opens and closes what is written here, and nothing else', () => {
+  it('allows and denies exactly the connections listed here', () => {
     expect(changes(name)).toEqual([...(CHANGES[name] ?? [])].sort())
   })
 })
 
-it('writes down changes of files that are there', () => {
+it('lists changes only for existing files', () => {
   expect(renderNames()).toEqual(expect.arrayContaining(Object.keys(CHANGES)))
 })
 

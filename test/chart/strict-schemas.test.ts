@@ -70,14 +70,14 @@ it.each<[KubernetesObject, string]>([
     `'null' is not assignable`,
   ],
   [object('v1', 'ConfigMap', { data: { on: true } }), '/data/on must be string'],
-])('finds %j', async (faulty, message) => {
+])('reports %j', async (faulty, message) => {
   const faults = await schemaFaults([object('v1', 'Secret'), faulty])
   expect(faults.length).toBeGreaterThan(0)
   expect(faults.join('\n')).toContain(`${faulty.kind}/x: `)
   expect(faults.join('\n')).toContain(message)
 })
 
-it('finds nothing in what is right', async () => {
+it('reports nothing for a valid object', async () => {
   const right = [
     object('v1', 'Secret', { data: { a: 'YQ==' }, type: 'Opaque' }),
     object('apps/v1', 'Deployment', {
@@ -87,7 +87,7 @@ it('finds nothing in what is right', async () => {
   expect(await schemaFaults(right)).toEqual([])
 })
 
-it('tells what a cluster of today does not serve, or the chart has no business with', () => {
+it('reports kinds that current clusters do not serve, or that the chart must not create', () => {
   const objects = [
     object('policy/v1beta1', 'PodDisruptionBudget'),
     object('v1', 'Namespace'),

@@ -71,20 +71,20 @@ async function objectsOf(outcome: Promise<Outcome>): Promise<KubernetesObject[]>
   return parseObjects(stdout)
 }
 
-describe('two of them in one parent', () => {
+describe('two subcharts in one parent chart', () => {
   let chart: string
   beforeAll(async () => {
     chart = await parent('parent', TWICE)
   })
 
-  it('are two complete releases that have nothing in common', async () => {
+  it('are two complete releases that share nothing', async () => {
     const objects = await objectsOf(template({ chart }))
     for (const kind of ['StatefulSet', 'Deployment']) expect(ofKind(objects, kind)).toHaveLength(2)
     expect(lintFaults(objects)).toEqual([])
     expect(await schemaFaults(objects)).toEqual([])
   })
 
-  it('go one by one, by condition and by tag', async () => {
+  it('can be disabled one by one, by condition and by tag', async () => {
     const namesOf = async (set: object): Promise<string[]> =>
       podOwners(await objectsOf(template({ chart, set }))).map(({ name }) => name)
     const both = await namesOf({})
@@ -95,7 +95,7 @@ describe('two of them in one parent', () => {
     expect(await namesOf({ signal: { enabled: false }, tags: { browsers: false } })).toEqual([])
   })
 
-  it('take image registry, pull secrets and storage class from the parent', async () => {
+  it('use image registry, pull secrets and storage class of the parent', async () => {
     const global = {
       imageRegistry: 'registry.example.com',
       imagePullSecrets: ['pull'],
@@ -115,7 +115,7 @@ describe('two of them in one parent', () => {
     expect(claims.map(({ spec }) => spec?.storageClassName)).toEqual(['fast', 'fast'])
   })
 
-  it('refuse a key that they do not know, by its name', async () => {
+  it('refuse an unknown key, and name it', async () => {
     const { code, stderr } = await template({ chart, set: { signal: { gatway: {} } } })
     expect(code).not.toBe(0)
     expect(stderr).toContain('gatway')
@@ -123,7 +123,7 @@ describe('two of them in one parent', () => {
   })
 
   // Notes of a subchart are not shown; what must not go unseen ends the render.
-  it('refuse values that contradict each other there as well', async () => {
+  it('refuse values that contradict each other', async () => {
     const { code, stderr } = await template({
       chart,
       set: { signal: { sessionStore: { type: 'redis' } } },
@@ -133,7 +133,7 @@ describe('two of them in one parent', () => {
   })
 })
 
-it('gives a parent the names of its objects', async () => {
+it('gives a parent chart the names of its objects', async () => {
   const extra = `
 apiVersion: v1
 kind: ConfigMap
@@ -151,14 +151,14 @@ data:
   expect(services).toEqual(expect.arrayContaining([data['gateway'], data['desktop']]))
 })
 
-it('has names of DNS under an alias with capitals', async () => {
+it('has valid DNS names under an alias with capitals', async () => {
   const chart = await parent('capitals', [{ alias: 'signalDesktop' }])
   const objects = await objectsOf(template({ chart }))
   expect(objects.length).toBeGreaterThan(5)
   expect(lintFaults(objects)).toEqual([])
 })
 
-it('has names that fit for a release name as long as helm allows, alone and under a long alias', async () => {
+it('has names that are short enough for the longest release name, alone and under a long alias', async () => {
   const release = 'r'.repeat(53)
   const alone = await objectsOf(template({ release, values: [MINIMAL] }))
   expect(lintFaults(alone)).toEqual([])
@@ -173,7 +173,7 @@ it('has names that fit for a release name as long as helm allows, alone and unde
 })
 
 // .helmignore's `tests/` once meant templates/tests/ too, and `helm test` had nothing to do and succeeded.
-it('packs its tests and leaves its examples out', async () => {
+it('packages its tests, but not its examples', async () => {
   const { code, stdout, stderr } = await helm(['package', CHART, '--destination', folder])
   expect(code, stdout + stderr).toBe(0)
   const [, archive = ''] = /saved it to: (.+)/.exec(stdout) ?? []

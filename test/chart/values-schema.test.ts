@@ -56,11 +56,11 @@ it('has the keys of values.yaml', () => {
   expect([...strayKeys(schema, values, '')]).toEqual([])
 })
 
-it('refuses unknown keys wherever the keys are the chart’s own', () => {
+it('refuses unknown keys in every object that the chart defines', () => {
   expect([...openPlaces(schema, values, '')]).toEqual([])
 })
 
-it('says of each value what values.yaml says', () => {
+it('describes each value as values.yaml does', () => {
   const text = readFileSync(join(CHART, 'values.yaml'), 'utf8')
   const said = [...text.matchAll(/^ *## @param (\S+) (?:\[\w+\] )?(.*)$/gm)]
   // What several share has no words of its own there.
@@ -75,13 +75,13 @@ it('says of each value what values.yaml says', () => {
 })
 
 // helm would fetch the rest, and an air-gapped cluster has nowhere to fetch it from.
-it('refers to nothing outside itself', () => {
+it('has no external references', () => {
   const references = [...leaves(schema)].filter(([path]) => path.endsWith('.$ref'))
   expect(references.length).toBeGreaterThan(0)
   for (const [path, reference] of references) expect(reference, path).toMatch(/^#\//)
 })
 
-it('has the sections and keys of the requirements', () => {
+it('has the required sections and keys', () => {
   const sections = {
     ingress: ['enabled', 'className', 'hosts', 'tls', 'annotations'],
     networkPolicy: ['enabled', 'policyTypes', 'ingress', 'egress'],
@@ -98,6 +98,6 @@ it('has the sections and keys of the requirements', () => {
   }
 })
 
-it('has no default that is null: a parent chart could not take it away', () => {
+it('has no default that is null, because a parent chart could not remove it', () => {
   expect([...leaves(values)].filter(([, leaf]) => leaf === null)).toEqual([])
 })

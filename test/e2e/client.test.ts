@@ -28,12 +28,12 @@ async function signIn(page: Page, path: string): Promise<void> {
 /** The files of the desktop's page that the browser has asked for, each with the bytes of its body on the wire. */
 async function transfers(page: Page): Promise<[path: string, bytes: number][]> {
   const files = ['/app/images/icon.svg', '/app/styles/base.css', '/app/ui.js', '/core/raw.js']
-  // 300 stands for the header alone (Resource Timing, "transferSize").
+  // The browser always adds 300 for the header (Resource Timing, "transferSize").
   const read = `performance.getEntriesByType('resource')
     .map(({ name, transferSize }) => [new URL(name).pathname, transferSize - 300])
     .filter(([path]) => ${JSON.stringify(files)}.includes(path))
     .sort()`
-  // The page is connected before its icon has come.
+  // The page connects before its icon has loaded.
   let entries: [string, number][] = []
   await vi.waitFor(async () => {
     entries = (await page.evaluate(read)) as [string, number][]
@@ -42,7 +42,7 @@ async function transfers(page: Page): Promise<[path: string, bytes: number][]> {
   return entries
 }
 
-it('the second load transfers no body of a static file', async () => {
+it('the second load of the page transfers no static file again', async () => {
   const page = await browser.newPage()
   await signIn(page, '/vnc.html')
   await page.waitForSelector('html[data-state="connected"]')
@@ -53,12 +53,12 @@ it('the second load transfers no body of a static file', async () => {
   await page.goto(`${stack.gateway.origin}/vnc.html`)
   await page.waitForSelector('html[data-state="connected"]')
   expect((await transfers(page)).filter(([, body]) => body > 0)).toEqual([])
-  // The document and the stream.
+  // Only the document and the stream were requested again.
   expect(stack.desktop.requests.length - requests).toBe(2)
   await page.context().close()
 })
 
-it('cannot be sent to another server by its address', async () => {
+it('a link with a host parameter does not make the client connect to another server', async () => {
   let connections = 0
   const elsewhere = createServer((socket) => {
     connections += 1

@@ -1,4 +1,4 @@
-// The main job, as a person does it: open the URL, sign in, be at a live desktop.
+// The main use, as a person does it: open the URL, sign in, use a live desktop.
 
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -20,7 +20,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
-/** Not found by whatever name: the demo falls back to the desktop that it paints. */
+/** These programs are hidden from the demo, so it falls back to the painted desktop. */
 const withoutX = {
   ...process.env,
   PATH: (process.env['PATH'] ?? '')
@@ -73,18 +73,18 @@ describe('with a real X desktop', () => {
     demo = await startDemoProcess()
   })
 
-  it('is a real one: the tools for it are installed', () => {
+  it('runs on a machine that has the X tools installed', () => {
     const hint = 'apt-get install --no-install-recommends tigervnc-standalone-server openbox xterm'
     expect(demo.output(), `install them: ${hint}`).toContain('a real X desktop')
   })
 
-  it('says whose shell that is, as everybody knows the passwords', () => {
+  it('warns whose shell it opens, because the passwords are public', () => {
     expect(demo.output()).toMatch(
       /^ {2}Caution .* can sign in as alice, and has a shell of yours$/m,
     )
   })
 
-  it('alice signs in, types in the terminal and sees it', async () => {
+  it('alice signs in, types in the terminal and sees what she typed', async () => {
     const page = await browser.newPage({ viewport: { width: 1100, height: 800 } })
     const problems: string[] = []
     page.on('console', (message) => {
@@ -97,7 +97,7 @@ describe('with a real X desktop', () => {
     await page.keyboard.type('echo "Hello ~ $((6*7))" > ' + file)
     const typed = await changedPicture(page, before)
     await page.keyboard.press('Enter')
-    // The X side received it, to the letter.
+    // The X side received exactly this text.
     await expect
       .poll(() => existsSync(file) && readFileSync(file, 'utf8'), { timeout: 10_000 })
       .toBe('Hello ~ 42\n')
@@ -105,7 +105,7 @@ describe('with a real X desktop', () => {
     expect(problems).toEqual([])
   })
 
-  it('bob watches alice type, and may not type himself', async () => {
+  it('bob sees alice type, and cannot type himself', async () => {
     const [controls, watches] = [await browser.newPage(), await browser.newPage()]
     await reachDesktop(controls, demo.url)
     await reachDesktop(watches, demo.url, 'bob')
@@ -118,7 +118,7 @@ describe('with a real X desktop', () => {
     expect(existsSync(bobs)).toBe(false)
   })
 
-  it('is cross-origin isolated, under a policy, without a cookie that a script could read', async () => {
+  it('the page is cross-origin isolated, has a Content-Security-Policy, and has no cookie that a script could read', async () => {
     const page = await browser.newPage()
     await reachDesktop(page, demo.url)
     expect(await page.evaluate('crossOriginIsolated')).toBe(true)
@@ -137,16 +137,16 @@ describe('with a real X desktop', () => {
     await other.click('button')
     await page.waitForSelector('html[data-desktop="disconnected"]', { timeout: 2_000 })
     expect(await page.textContent('#message')).toBe('Disconnected: signed out.')
-    // The provider asks whether to end its own session too, and leads back to our word.
+    // The provider asks whether to end its own session too, then redirects to the gateway's page.
     await other.click('button')
     await other.waitForURL(`${demo.url}/oauth2/sign_in?reason=signed-out&state=*`)
     expect(await other.textContent('h1')).toBe('You are signed out')
-    // Nobody is let back in on the strength of the old sign-in.
+    // The old sign-in lets nobody back in.
     await page.goto(demo.url)
     await page.waitForSelector('input[name="password"]')
   })
 
-  it('mallory is told that this account may not enter, and can choose another', async () => {
+  it('mallory sees that this account has no access, and can choose another', async () => {
     const page = await browser.newPage()
     await signIn(page, demo.url, 'mallory')
     await page.waitForSelector('h1')
@@ -157,7 +157,7 @@ describe('with a real X desktop', () => {
     await page.waitForSelector('html[data-desktop="connected"]')
   })
 
-  it('another origin gets no stream, with a good session and all', async () => {
+  it('another origin gets no stream, even with a valid session', async () => {
     const page = await browser.newPage()
     await reachDesktop(page, demo.url)
     const cookies = await page.context().cookies(demo.url)
@@ -181,7 +181,7 @@ describe('with a real X desktop', () => {
 })
 
 describe('without X', () => {
-  it('paints a living desktop that answers', async () => {
+  it('paints a desktop that reacts to input', async () => {
     const demo = await startDemoProcess([], withoutX)
     try {
       expect(demo.output()).not.toContain('a real X desktop')
@@ -197,7 +197,7 @@ describe('without X', () => {
   })
 })
 
-it('names a port that is in use', async () => {
+it('says which port is already in use', async () => {
   const demo = await startDemoProcess()
   const port = new URL(demo.url).port
   await expect(startDemoProcess(['--port', port])).rejects.toThrow(`port ${port} is in use`)

@@ -1,4 +1,4 @@
-// The gateway's own pages as a browser shows them: their policy, their looks, their forms.
+// The gateway's own pages in a browser: their policy, appearance and forms.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -21,10 +21,10 @@ let browser: TestBrowser
 let origin: string
 let requests: IncomingMessage[]
 const servers: Server[] = []
-/** What a test puts in the place of a page. */
+/** The handlers that a test uses instead of a page. */
 const instead = new Map<string, Handler>()
 
-/** Serves at `host`, all names of which are loopback; another name is another site. */
+/** Serves at `host`, a name for loopback. Each other name is another site to the browser. */
 async function serve(handle: Handler, host: string): Promise<string> {
   const server = createServer(handle)
   servers.push(server)
@@ -57,7 +57,7 @@ interface Watched {
   readonly violations: string[]
 }
 
-/** A page under its own policy; collects what the policy stopped. */
+/** A page under its own policy; collects what the policy blocked. */
 async function open(options: Parameters<TestBrowser['newPage']>[0] = {}): Promise<Watched> {
   requests = []
   instead.clear()
@@ -79,7 +79,7 @@ describe.each(LOOKS)('in $colorScheme at $width px', ({ colorScheme, width }) =>
     reducedMotion: 'reduce',
   } as const
 
-  it('every page is accessible', async () => {
+  it('every page passes the accessibility check', async () => {
     const { page } = await open({ ...options, bypassCSP: true })
     for (const name of EVERY_PAGE.keys()) {
       await page.goto(`${origin}/${name}`)
@@ -98,14 +98,14 @@ describe.each(LOOKS)('in $colorScheme at $width px', ({ colorScheme, width }) =>
     await page.context().close()
   })
 
-  it('every page obeys its own policy, needs no second request and no sideways scrolling', async () => {
+  it('every page obeys its own policy, makes no further request and does not scroll sideways', async () => {
     const { page, violations } = await open(options)
     for (const [name, { status }] of EVERY_PAGE) {
       requests = []
       const response = await page.goto(`${origin}/${name}`)
       expect(response?.status(), name).toBe(status)
       expect(await measure(page, 'document.documentElement.scrollWidth'), name).toBe(width)
-      // The style arrived: without it the links would be plain.
+      // The style was applied: without it the links would look different.
       expect(
         await measure(page, `getComputedStyle(document.querySelector('.button')).fontWeight`),
         name,
@@ -120,7 +120,7 @@ describe.each(LOOKS)('in $colorScheme at $width px', ({ colorScheme, width }) =>
   })
 })
 
-it('a style that is not the one in the policy is seen as a violation', async () => {
+it('a style that the policy does not name is reported as a violation', async () => {
   const { page, violations } = await open()
   instead.set('sign-in', (_request, response) => {
     const signIn = EVERY_PAGE.get('sign-in')
@@ -143,7 +143,7 @@ it('the keyboard reaches the button and shows where it is', async () => {
   }
 })
 
-it('nothing moves for a person who asked for that, and only for five seconds for anyone else', async () => {
+it('nothing moves with prefers-reduced-motion, and animations end after five seconds without it', async () => {
   const { page } = await open({ reducedMotion: 'no-preference' })
   const moving = 'document.getAnimations().map((one) => one.effect.getComputedTiming().endTime)'
   await page.goto(`${origin}/failure-store-unavailable`)
@@ -153,7 +153,7 @@ it('nothing moves for a person who asked for that, and only for five seconds for
   expect(await measure(page, moving)).toEqual([])
 })
 
-it('the sign-out POST carries the Origin of its page, and may lead on to other sites', async () => {
+it('the sign-out POST carries the Origin of its page, and may redirect to other sites', async () => {
   const { page, violations } = await open()
   const provider = await serve((request, response) => {
     if (request.url === '/end_session') {
@@ -174,7 +174,7 @@ it('the sign-out POST carries the Origin of its page, and may lead on to other s
   expect(violations).toEqual([])
 })
 
-it('a button tells the next page nothing of the address it stood at, which can hold a code', async () => {
+it('a button sends no Referer with the address of its page, which can contain a code', async () => {
   const { page } = await open()
   const failed = EVERY_PAGE.get('failure-login-invalid')
   instead.set('oauth2/callback?code=secret', (_request, response) => {
@@ -189,13 +189,13 @@ it('a button tells the next page nothing of the address it stood at, which can h
   expect(await measure(page, 'document.referrer')).toBe('')
 })
 
-it('a page that waits loads itself again, which does not look like a person, and so does its button, which does', async () => {
+it('a waiting page reloads itself, which does not count as a person; its button reloads too, and counts', async () => {
   const { page } = await open()
   const waiting = EVERY_PAGE.get('failure-store-unavailable')
-  // A browser asks for an icon when it likes, also for the page before.
+  // A browser may request an icon at any time, also for the previous page.
   const asked = (): typeof requests => requests.filter(({ url }) => url === '/vnc.html?a=b')
   instead.set('vnc.html?a=b', (_request, response) => {
-    // Once, and sooner than the ten seconds of the real one.
+    // Once, and sooner than the ten seconds of the real page.
     const refresh = asked().length === 1 ? { refresh: '1' } : { refresh: '600' }
     response.writeHead(503, { ...waiting?.headers, ...refresh }).end(waiting?.html)
   })
@@ -210,7 +210,7 @@ it('a page that waits loads itself again, which does not look like a person, and
   ).toEqual([undefined, '?1'])
 })
 
-it('the request id is selected as a whole by one click', async () => {
+it('one click selects the whole request ID', async () => {
   const { page } = await open()
   await page.goto(`${origin}/failure-internal`)
   await page.locator('code').click()

@@ -1,4 +1,4 @@
-// The panel over a live desktop, as a person meets it: what it says, how the desktop feels with it, and how one gets back.
+// The panel over a live desktop: what it says, that the desktop still works as before, and how people get back.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -20,9 +20,9 @@ const ADMIN_TOKEN = 'an-admin-token-for-tests'
 const HOUR = 3_600_000
 
 const folder = mkdtempSync(join(tmpdir(), 'ghostwire-panel-'))
-/** Read by the gateway whenever it wants to know. */
+/** The gateway reads these settings each time it needs them. */
 const session = { idleTimeout: HOUR, maxLifetime: 12 * HOUR }
-/** In place of the desktop kind's own policy. */
+/** Replaces the policy of the desktop's kind. */
 let csp: string | undefined
 let browser: TestBrowser
 let desktop: ScriptedDesktop
@@ -81,7 +81,7 @@ beforeEach(() => {
   desktop.refuseStreams(false)
 })
 
-// A page left open would come back, too.
+// A page that stays open would reconnect too.
 afterEach(async () => {
   for (const context of browser.browser.contexts()) await context.close()
 })
@@ -89,11 +89,11 @@ afterEach(async () => {
 interface Visitor {
   readonly page: Page
   readonly panel: Locator
-  /** What the page complained of, violations of its policy included. */
+  /** Errors of the page, including violations of its policy. */
   readonly complaints: string[]
 }
 
-/** Somebody whose browser shows the inside of closed shadow trees, on the way to the desktop. */
+/** Signs in and opens the desktop, in a browser in which closed shadow trees are open to the test. */
 async function arrive(options: BrowserContextOptions = {}, path = '/'): Promise<Visitor> {
   const page = await browser.newPage(options)
   await page.addInitScript(openShadows)
@@ -124,16 +124,16 @@ const openShadows = `{
 const overlayOf = (panel: Locator): Locator => panel.locator('dialog')
 const noticeOf = (panel: Locator): Locator => panel.locator('.notice')
 
-/** What the page wrote down, or any other expression. */
+/** Evaluates an expression in the page, such as what the page recorded. */
 const read = (page: Page, expression: string): Promise<unknown> => page.evaluate(expression)
 
-/** Whether the page that is shown is the one that was shown when this was called. */
+/** Returns a check that is false once another page has been loaded. */
 async function markPage(page: Page): Promise<() => Promise<boolean>> {
   await read(page, 'window.isTheSame = true')
   return () => page.evaluate('window.isTheSame === true')
 }
 
-/** Makes the panel believe that half an hour without input is nearly over, until the answer is called. */
+/** Makes the panel believe that the idle timeout is nearly over, until the returned function is called. */
 async function letTimeRunOut(page: Page): Promise<() => Promise<void>> {
   await page.route('**/oauth2/panel', async (route) => {
     const answer = await route.fetch()
@@ -144,7 +144,7 @@ async function letTimeRunOut(page: Page): Promise<() => Promise<void>> {
   return () => page.unroute('**/oauth2/panel')
 }
 
-/** Answers as a gateway does that knows the desktop; the number of questions. */
+/** Answers for the gateway with this state of the desktop; returns a count of the requests. */
 async function sayDesktopIs(
   page: Page,
   state: () => 'up' | 'starting' | 'refused' | undefined,
@@ -161,7 +161,7 @@ async function sayDesktopIs(
 }
 
 describe('the control', () => {
-  it('says who is signed in and for how long, and signs out', async () => {
+  it('shows who is signed in and for how long, and can sign out', async () => {
     const { page, panel, complaints } = await arrive()
     await panel.locator('.tab').click()
     const card = panel.locator('.card')
@@ -171,13 +171,13 @@ describe('the control', () => {
     const end = page.waitForRequest(/\/oauth2\/sign_out$/)
     await card.getByRole('button', { name: 'Sign out' }).click()
     expect((await end).method()).toBe('POST')
-    // The provider asks whether its own session is to end, too.
+    // The provider asks whether to end its own session too.
     await page.locator('button').first().click()
     await page.waitForURL(/\/oauth2\/sign_in\?reason=signed-out/)
     expect(complaints).toEqual([])
   })
 
-  it('lives in a closed shadow tree and leaves no name behind', async () => {
+  it('is in a closed shadow tree and adds no global name', async () => {
     const { page } = await arrive()
     const plain = await page.context().newPage()
     const names = 'Object.getOwnPropertyNames(window).filter((name) => name !== "isTheSame").sort()'
@@ -192,7 +192,7 @@ describe('the control', () => {
     expect(withPanel).toEqual(await read(plain, names))
   })
 
-  it('asks the gateway once, and then not before somebody can need to know', async () => {
+  it('asks the gateway once, and again only when the answer can matter', async () => {
     const asked: string[] = []
     const page = await browser.newPage()
     page.on('request', (request) => asked.push(new URL(request.url()).pathname))
@@ -203,7 +203,7 @@ describe('the control', () => {
     expect(asked.filter((path) => path === '/oauth2/panel').length).toBeLessThanOrEqual(2)
   })
 
-  it('can be hidden, and is there again on the next page', async () => {
+  it('can be hidden, and is visible again on the next page', async () => {
     const { page, panel } = await arrive()
     await panel.locator('.tab').click()
     await panel.getByRole('button', { name: 'Hide' }).click()
@@ -212,14 +212,14 @@ describe('the control', () => {
     await panel.locator('.tab').waitFor()
   })
 
-  it('needs no more of a policy than its own script and questions', async () => {
+  it('works under a policy that allows only its own script and requests', async () => {
     const { page, panel } = await arrive()
     csp =
       "default-src 'none'; script-src 'self'; connect-src 'self'; require-trusted-types-for 'script'"
     await page.goto(`${gateway.origin}/vnc.html`)
     await panel.locator('.tab').click()
     expect(await panel.locator('.card').innerText()).toContain('Alice Adams')
-    // Its style arrived, too.
+    // Its style was applied too.
     const radius = `getComputedStyle(document.querySelector('ghostwire-panel').shadowRoot.querySelector('.card')).borderRadius`
     expect(await read(page, radius)).toBe('12px')
     await page.context().clearCookies()
@@ -227,7 +227,7 @@ describe('the control', () => {
     await overlayOf(panel).waitFor()
   })
 
-  it('is not there in a frame, nor does a second copy of the script make a second one', async () => {
+  it('does not appear in a frame, and appears once even if the script runs twice', async () => {
     const { page } = await arrive()
     await page.evaluate(
       `new Promise((resolve) => {
@@ -250,8 +250,8 @@ describe('the control', () => {
   })
 })
 
-describe('the desktop with it', () => {
-  it('keeps the focus and gets every key, also while a warning is there and after its button', async () => {
+describe('the desktop with the control', () => {
+  it('keeps the focus and gets every key, during a warning and after its button is used', async () => {
     const { page, panel } = await arrive()
     const focused = 'document.activeElement.id'
     expect(await read(page, focused)).toBe('screen')
@@ -271,11 +271,11 @@ describe('the desktop with it', () => {
     const pressed = keys.filter((key) => key.startsWith('keydown'))
     expect(pressed).toEqual(['a', 'b', 'Escape', 'Tab', 'c'].map((key) => `keydown ${key}`))
     expect(await read(page, 'desktop.prevented.some(Boolean)')).toBe(false)
-    // Nor did the click on the panel reach it.
+    // The click on the panel did not reach it either.
     expect(await read(page, 'desktop.clicks')).toBe(0)
   })
 
-  it('leaves the panel its keys: it is used by keyboard alone, and gives the focus back', async () => {
+  it('leaves the panel its own keys: it works by keyboard alone, and returns the focus', async () => {
     const { page, panel } = await arrive()
     await page.keyboard.press('Tab')
     const inPanel = 'document.activeElement.shadowRoot?.activeElement?.textContent'
@@ -295,7 +295,7 @@ describe('the desktop with it', () => {
     expect(keys.filter((key) => /Enter|Escape|keydown Tab/.test(key))).toEqual([])
   })
 
-  it('has the same layout, and the panel over it, in full screen too', async () => {
+  it('has an unchanged layout with the panel over it, in full screen too', async () => {
     const { page, panel } = await arrive()
     const plain = await page.context().newPage()
     await plain.goto(`${gateway.origin}/other.html`)
@@ -311,7 +311,7 @@ describe('the desktop with it', () => {
     await page.locator('#screen').dblclick()
     await expect.poll(() => read(page, 'document.fullscreenElement?.id')).toBe('screen')
     await expect.poll(() => read(page, onTop)).toBe('ghostwire-panel')
-    // Beside the tab the picture is the desktop's, to its upper edge.
+    // Beside the tab, the desktop gets clicks up to its upper edge.
     expect(await read(page, 'document.elementFromPoint(innerWidth / 4, 2).id')).toBe('screen')
     await panel.locator('.tab').click()
     await panel.locator('.card').waitFor()
@@ -319,7 +319,7 @@ describe('the desktop with it', () => {
     const parent = `document.querySelector('ghostwire-panel').parentNode.localName`
     await expect.poll(() => read(page, parent)).toBe('html')
     expect(await read(page, layout)).toBe(await read(plain, layout))
-    // An end that comes meanwhile is over the picture, and can be answered.
+    // If the session ends now, the message is above the picture and its link works.
     await page.locator('#screen').dblclick({ position: { x: 300, y: 300 } })
     await expect.poll(() => read(page, 'document.fullscreenElement?.id')).toBe('screen')
     desktop.endWith(4401, 'revoked')
@@ -327,18 +327,15 @@ describe('the desktop with it', () => {
     await expect.poll(() => read(page, 'document.fullscreenElement')).toBeNull()
   })
 
-  it.each(['ltr', 'rtl'])(
-    'on a narrow screen stays inside it, in a page that runs %s',
-    async (dir) => {
-      const { page, panel } = await arrive({ viewport: { width: 320, height: 640 } })
-      await read(page, `void (document.documentElement.dir = '${dir}')`)
-      await panel.locator('.tab').click()
-      const { x = -1, width = 999 } = (await panel.locator('.card').boundingBox()) ?? {}
-      expect(x).toBeGreaterThanOrEqual(8)
-      expect(x + width).toBeLessThanOrEqual(312)
-      expect(await read(page, 'document.documentElement.scrollWidth')).toBe(320)
-    },
-  )
+  it.each(['ltr', 'rtl'])('shows the control inside a narrow screen, in a %s page', async (dir) => {
+    const { page, panel } = await arrive({ viewport: { width: 320, height: 640 } })
+    await read(page, `void (document.documentElement.dir = '${dir}')`)
+    await panel.locator('.tab').click()
+    const { x = -1, width = 999 } = (await panel.locator('.card').boundingBox()) ?? {}
+    expect(x).toBeGreaterThanOrEqual(8)
+    expect(x + width).toBeLessThanOrEqual(312)
+    expect(await read(page, 'document.documentElement.scrollWidth')).toBe(320)
+  })
 })
 
 describe('WebSocket', () => {
@@ -373,12 +370,12 @@ describe('WebSocket', () => {
     ])
   })()`
 
-  it('is the same to everybody who uses it', async () => {
+  it('behaves like the browser’s own for every script', async () => {
     const { page, complaints } = await arrive()
     const plain = await page.context().newPage()
     await plain.goto(`${gateway.origin}/other.html`)
     const expected = JSON.parse((await read(plain, PROBE)) as string) as unknown[]
-    // It tried something: the sockets opened, and their ends were heard.
+    // The probe ran: the sockets opened, and their close events arrived.
     expect(expected[1]).toEqual(['onclose 1000truetrue', 'listener truetrue', 'object'])
     expect(JSON.parse((await read(page, PROBE)) as string)).toEqual(expected)
     expect(complaints).toEqual([])
@@ -394,7 +391,7 @@ describe('the script', () => {
     '\ufeff<!doctype html>\n<html a=>text at once <head>',
     '<header>quirks</header>',
     '',
-  ])('comes first in the head as a browser reads it: %s', async (text) => {
+  ])('comes first in the head of the parsed document: %s', async (text) => {
     const page = await browser.newPage()
     const looks = 'document.compatMode + document.querySelectorAll("*").length + document.title'
     let insertion: HeadInsertion | undefined
@@ -419,7 +416,7 @@ describe('the script', () => {
 })
 
 describe('before the end', () => {
-  it('a person who did nothing is warned, can stay, and is not signed out then', async () => {
+  it('an idle person is warned, can choose to stay, and is then not signed out', async () => {
     session.idleTimeout = 8_000
     const { page, panel } = await arrive()
     const notice = noticeOf(panel)
@@ -429,13 +426,13 @@ describe('before the end', () => {
     const began = Date.now()
     await notice.getByRole('button', { name: 'Stay' }).click()
     await notice.waitFor({ state: 'hidden' })
-    // It comes again when it is time again, and until then the desktop is there.
+    // The warning returns only at the next time for it; until then it does not cover the desktop.
     await notice.waitFor({ timeout: 8_000 })
     expect(Date.now() - began).toBeGreaterThan(3_000)
     expect(await read(page, 'desktop.closed')).toEqual([])
   })
 
-  it('a person who does nothing at all is signed out, told so, and let back in', async () => {
+  it('a person who ignores the warning is signed out, sees why, and can sign in again', async () => {
     session.idleTimeout = 4_000
     const { page, panel } = await arrive()
     const isTheSame = await markPage(page)
@@ -444,7 +441,7 @@ describe('before the end', () => {
     expect(await overlay.innerText()).toContain(AFTER_SESSION.idle.title)
     expect(await overlay.innerText()).toContain(AFTER_SESSION.idle.text)
     expect(await read(page, 'desktop.closed')).toEqual(['4401 idle'])
-    // Never by itself.
+    // It never reloads automatically.
     await page.waitForTimeout(4_000)
     expect(await isTheSame()).toBe(true)
     session.idleTimeout = HOUR
@@ -454,7 +451,7 @@ describe('before the end', () => {
     expect(page.url()).toBe(`${gateway.origin}/`)
   })
 
-  it('a session whose time is up says so, and can be renewed from there', async () => {
+  it('the page warns that the session reaches its maximum lifetime, and offers a new sign-in', async () => {
     session.maxLifetime = 50_000
     const { page, panel } = await arrive({}, '/vnc.html?resize=remote')
     const notice = noticeOf(panel)
@@ -468,7 +465,7 @@ describe('before the end', () => {
     expect(await panel.locator('.card').innerText()).toMatch(/ends in 1[12] h/)
   })
 
-  it('that warning can be put aside, and stays away', async () => {
+  it('this warning can be dismissed, and does not return', async () => {
     session.maxLifetime = 50_000
     const { page, panel } = await arrive()
     await noticeOf(panel).getByRole('button', { name: 'Dismiss' }).click()
@@ -478,36 +475,39 @@ describe('before the end', () => {
 })
 
 describe('after the end of the session', () => {
-  it.each(END_REASONS)('%s is said in words, and nothing goes on by itself', async (reason) => {
-    const { page, panel, complaints } = await arrive()
-    const isTheSame = await markPage(page)
-    const code = reason === 'access-withdrawn' ? 4403 : 4401
-    // The session itself goes on here, as only the Close is under test.
-    await page.route('**/oauth2/panel', (route) => route.fulfill({ status: 503 }))
-    desktop.endWith(code, reason)
-    const overlay = overlayOf(panel)
-    await overlay.waitFor()
-    const { title, text, button } = AFTER_SESSION[reason]
-    expect(await overlay.locator('h1').innerText()).toBe(title)
-    expect(await overlay.locator('#text').innerText()).toBe(text)
-    // The one thing that is focused by itself.
-    const active = 'document.activeElement.shadowRoot.activeElement.textContent'
-    expect(await read(page, active)).toBe(button)
-    expect(await overlay.getByRole('link', { name: button }).getAttribute('href')).toBe(
-      '/oauth2/start?rd=%2F',
-    )
-    // Neither a key nor a click brings back what was behind it.
-    await page.keyboard.press('Escape')
-    await page.keyboard.press('Escape')
-    await page.mouse.click(5, 5)
-    expect(await overlay.isVisible()).toBe(true)
-    await page.waitForTimeout(2_500)
-    expect(await isTheSame()).toBe(true)
-    expect(await read(page, 'desktop.closed')).toEqual([`${code} ${reason}`])
-    expect(complaints.filter((text) => !text.includes('503'))).toEqual([])
-  })
+  it.each(END_REASONS)(
+    'the page explains %s, and does not continue automatically',
+    async (reason) => {
+      const { page, panel, complaints } = await arrive()
+      const isTheSame = await markPage(page)
+      const code = reason === 'access-withdrawn' ? 4403 : 4401
+      // The session itself continues, because this tests only the Close.
+      await page.route('**/oauth2/panel', (route) => route.fulfill({ status: 503 }))
+      desktop.endWith(code, reason)
+      const overlay = overlayOf(panel)
+      await overlay.waitFor()
+      const { title, text, button } = AFTER_SESSION[reason]
+      expect(await overlay.locator('h1').innerText()).toBe(title)
+      expect(await overlay.locator('#text').innerText()).toBe(text)
+      // The only element that gets the focus automatically.
+      const active = 'document.activeElement.shadowRoot.activeElement.textContent'
+      expect(await read(page, active)).toBe(button)
+      expect(await overlay.getByRole('link', { name: button }).getAttribute('href')).toBe(
+        '/oauth2/start?rd=%2F',
+      )
+      // Neither a key nor a click shows the desktop again.
+      await page.keyboard.press('Escape')
+      await page.keyboard.press('Escape')
+      await page.mouse.click(5, 5)
+      expect(await overlay.isVisible()).toBe(true)
+      await page.waitForTimeout(2_500)
+      expect(await isTheSame()).toBe(true)
+      expect(await read(page, 'desktop.closed')).toEqual([`${code} ${reason}`])
+      expect(complaints.filter((text) => !text.includes('503'))).toEqual([])
+    },
+  )
 
-  it('an administrator’s end is one of them, and hides the last picture', async () => {
+  it('an end by an administrator is shown too, and the last picture is hidden', async () => {
     const { page, panel } = await arrive()
     const authorization = { authorization: `Bearer ${ADMIN_TOKEN}` }
     const answer = await fetch(`${gateway.admin}/admin/sessions`, { headers: authorization })
@@ -524,14 +524,14 @@ describe('after the end of the session', () => {
     expect(await read(page, ground)).toBe('rgb(239, 244, 245)')
   })
 
-  it('a reason that nobody knows gets words, too', async () => {
+  it('an unknown reason has a text too', async () => {
     const { panel } = await arrive()
     desktop.endWith(4401, 'constructor')
     await overlayOf(panel).waitFor()
     expect(await overlayOf(panel).locator('h1').innerText()).toBe('Please sign in again')
   })
 
-  it('a sign-in in another window is good for this one, too, and is not ended by it', async () => {
+  it('a sign-in in another window also lets this window back in, and its own stream stays open', async () => {
     const { page, panel } = await arrive()
     const other = await page.context().newPage()
     await other.goto(`${gateway.origin}/oauth2/start`)
@@ -541,7 +541,7 @@ describe('after the end of the session', () => {
     expect(await read(other, 'desktop.closed')).toEqual([])
   })
 
-  it('a connection that broke without a word says why the session ended meanwhile', async () => {
+  it('after a connection broke without a Close frame, the page says why the session ended', async () => {
     const { page, panel } = await arrive()
     await page.context().clearCookies()
     desktop.endWith(1011)
@@ -551,12 +551,12 @@ describe('after the end of the session', () => {
 })
 
 describe('the way back', () => {
-  it('after a restart of the gateway leads to the desktop by itself', async () => {
+  it('leads back to the desktop automatically after a restart of the gateway', async () => {
     const { page, panel } = await arrive()
     const isTheSame = await markPage(page)
     await gateway.stop()
     await expect.poll(() => read(page, 'desktop.closed')).toEqual(['1001 draining'])
-    // With no gateway there it says so, and does not load itself into nothing.
+    // While the gateway is away, the page says so and does not reload.
     await overlayOf(panel).waitFor({ timeout: 10_000 })
     expect(await overlayOf(panel).locator('h1').innerText()).toBe(AFTER_CONNECTION.lost.title)
     await page.waitForTimeout(1_000)
@@ -567,7 +567,7 @@ describe('the way back', () => {
     await page.waitForSelector('html[data-desktop="connected"]')
   })
 
-  it('after 1001 with the gateway still there takes about a second, and a few words', async () => {
+  it('takes about a second after 1001 when the gateway is still there, with a short message', async () => {
     const { page, panel } = await arrive()
     const isTheSame = await markPage(page)
     desktop.endWith(1001, 'draining')
@@ -579,7 +579,7 @@ describe('the way back', () => {
     await page.waitForSelector('html[data-desktop="connected"]')
   })
 
-  it('after 1013 waits for the desktop, and leads there by itself', async () => {
+  it('waits for the desktop after 1013, and then leads there automatically', async () => {
     const { page, panel } = await arrive()
     const isTheSame = await markPage(page)
     let state: 'up' | 'starting' | 'refused' = 'starting'
@@ -603,7 +603,7 @@ describe('the way back', () => {
     await page.waitForSelector('html[data-desktop="connected"]')
   })
 
-  it('asks the gateway’s own page after a while where it does not say how the desktop stands', async () => {
+  it('loads the page after a while when the gateway does not report the state of the desktop', async () => {
     const { page } = await arrive()
     const isTheSame = await markPage(page)
     await sayDesktopIs(page, () => undefined)
@@ -614,7 +614,7 @@ describe('the way back', () => {
     await expect.poll(isTheSame, { timeout: 30_000 }).toBe(false)
   })
 
-  it('is offered and not taken where taking it would change nothing', async () => {
+  it('is only offered when an automatic return would change nothing', async () => {
     const { page, panel } = await arrive()
     const isTheSame = await markPage(page)
     await sayDesktopIs(page, () => 'up')
@@ -628,7 +628,7 @@ describe('the way back', () => {
     await overlayOf(panel).getByRole('button', { name: button }).click()
     await page.waitForSelector('html[data-desktop="connected"]')
     expect(await isTheSame()).toBe(false)
-    // Nor where the stream was refused from the start.
+    // The same when the stream was refused from the start.
     desktop.refuseStreams(true)
     const again = await page.context().newPage()
     await again.addInitScript(openShadows)
@@ -639,7 +639,7 @@ describe('the way back', () => {
     expect(await heading.innerText()).toBe(AFTER_CONNECTION['not-opened'].title)
   })
 
-  it('is taken more and more slowly when it leads nowhere', async () => {
+  it('is tried at growing intervals while it fails', async () => {
     const { page } = await arrive()
     await sayDesktopIs(page, () => 'up')
     const before = desktop.visits
@@ -650,7 +650,7 @@ describe('the way back', () => {
     expect(visits).toBeLessThanOrEqual(5)
   })
 
-  it('is no matter when the client itself hung up, or another stream than the desktop’s ended', async () => {
+  it('is not shown when the client closed the stream itself, or when a stream of another path ended', async () => {
     const { page, panel } = await arrive()
     const isTheSame = await markPage(page)
     await read(page, 'desktop.connect("/audio")')
@@ -659,7 +659,7 @@ describe('the way back', () => {
     await expect.poll(() => read(page, 'desktop.closed')).toEqual(['1013 desktop-gone'])
     await page.waitForTimeout(500)
     expect(await overlayOf(panel).isVisible()).toBe(false)
-    // Nor a second one to the same place, while the first is open.
+    // The same for a second stream to the same path while the first is open.
     await read(page, 'desktop.connect()')
     await expect.poll(() => desktop.streams.length).toBe(2)
     desktop.streams[1]?.close(1013, 'desktop-gone')
@@ -674,7 +674,7 @@ describe('the way back', () => {
     expect(await noticeOf(panel).isVisible()).toBe(false)
   })
 
-  it('that the client finds by itself is enough', async () => {
+  it('is left to the client when the client reconnects by itself', async () => {
     const { page, panel } = await arrive()
     const isTheSame = await markPage(page)
     await sayDesktopIs(page, () => 'starting')
@@ -715,7 +715,7 @@ describe('over a painted desktop', () => {
   ] as const
 
   it.each(LOOKS)(
-    'is accessible in $colorScheme at $width px: the control, the warning, the last word',
+    'the control, the warning and the end message are accessible in $colorScheme at $width px',
     async ({ colorScheme, width }) => {
       const kept = gateway
       gateway = own.gateway
@@ -728,7 +728,7 @@ describe('over a painted desktop', () => {
       const { page, panel } = visitor
       await page.evaluate(axe.source)
       const check = async (): Promise<void> => {
-        // axe measures the contrast of what is in the body alone, and of nothing in the top layer.
+        // axe measures contrast only inside the body, not in the top layer.
         await read(page, `document.body.append(document.querySelector('ghostwire-panel'))`)
         const results = (await read(page, `axe.run('ghostwire-panel')`)) as AxeResults
         const { violations, incomplete, passes } = results
@@ -745,7 +745,7 @@ describe('over a painted desktop', () => {
       await letTimeRunOut(page)
       await noticeOf(panel).waitFor()
       await check()
-      // Nothing moves for a person who asked for that.
+      // Nothing moves with prefers-reduced-motion.
       expect(await read(page, 'document.getAnimations().length')).toBe(0)
       await page.unroute('**/oauth2/panel')
       await page.context().clearCookies()
@@ -755,7 +755,7 @@ describe('over a painted desktop', () => {
     },
   )
 
-  it('lets noVNC type, and obeys the policy of its page', async () => {
+  it('the panel lets noVNC type, and obeys the policy of its page', async () => {
     const kept = gateway
     gateway = own.gateway
     const { page, complaints } = await arrive().finally(() => (gateway = kept))

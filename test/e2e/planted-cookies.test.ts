@@ -29,7 +29,7 @@ let provider: RunningProvider
 let desktop: LiveDesktop
 let folder: string
 const servers: Server[] = []
-/** What the sibling host answers with. */
+/** The header that the sibling host answers with. */
 let planted = ''
 const evil: Record<'http' | 'https', string> = { http: '', https: '' }
 const contexts: BrowserContext[] = []
@@ -99,7 +99,7 @@ async function visitSibling(
   expect(foreign).toHaveLength(1)
 }
 
-/** Whom the gateway takes the browser for; else its status. */
+/** The person that the gateway recognises; otherwise the status of its answer. */
 async function subOf(page: Page): Promise<unknown> {
   const answer = await page.goto(`${origin}/oauth2/userinfo`)
   return answer?.status() === 200

@@ -1,5 +1,5 @@
-// Two gateway processes on one real Redis, behind one address: the picture comes through the one, the end of the session
-// is heard of by the other.
+// Two gateway processes with one real Redis, behind one address. The picture comes through one of them, and the other one
+// receives the end of the session.
 
 import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
@@ -25,9 +25,9 @@ let browser: TestBrowser
 let context: BrowserContext
 let provider: RunningProvider
 let origin: string
-/** Has the picture, and asks the provider so rarely that it knows nothing by itself. */
+/** Carries the stream. It revalidates so rarely that it does not find out by itself. */
 let withTunnel: GatewayProcess
-/** Has every request. */
+/** Gets every request. */
 let other: GatewayProcess
 
 beforeAll(async () => {
@@ -78,7 +78,7 @@ beforeEach(async () => {
   await expectMovingPicture(page)
 })
 afterEach(async () => {
-  // As it was meant to be: the picture here, the word there.
+  // As intended: one replica carried the stream, the other received the end.
   expect(withTunnel.audit('tunnel_opened').length).toBeGreaterThan(opened)
   expect(other.audit('tunnel_opened')).toEqual([])
   expect(withTunnel.audit('session_ended')).toEqual([])
@@ -103,7 +103,7 @@ it('the provider’s back-channel logout', async () => {
   await expectMovingPicture(page)
 })
 
-it('an administrator’s word', async () => {
+it('an end by an administrator', async () => {
   const id = other.audit('login').at(-1)?.['session']
   const causedAt = Date.now()
   expect(await revoke(other.admin, `/sessions/${String(id)}`)).toBe(1)
@@ -127,7 +127,7 @@ it('a sign-out in another tab', async () => {
   await expectMovingPicture(page)
 })
 
-it('removal from the group, found out at a request', async () => {
+it('a removal from the group that a request reveals', async () => {
   people[0] = { ...alice, groups: [] }
   const causedAt = Date.now()
   const ask = `fetch('/desktop.css', { cache: 'no-store' }).then(({ status }) => status)`

@@ -1,5 +1,5 @@
-// When a session ends, whoever sits at the desktop loses the picture at once, is told why, and is one click from signing
-// in again. In a real browser, at a desktop whose picture moves all the time.
+// When a session ends, the person at the desktop loses the picture at once, sees why, and can sign in again with one
+// click. In a real browser, with a desktop whose picture changes all the time.
 
 import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -59,16 +59,16 @@ async function expectBack(page: Page): Promise<void> {
   expect(page.url()).toBe(`${origin()}/`)
 }
 
-/** From the picture that is gone, by what the page offers, to the gateway's word why and its one button. */
+/** From the page without the picture, by the link it offers, to the gateway's page with the reason and one button. */
 async function reload(page: Page, heading: string): Promise<void> {
   await page.bringToFront()
-  // What the panel says covers the client's own word: test/e2e/panel.test.ts.
+  // The panel's message covers that of the client: see test/e2e/panel.test.ts.
   await page.reload()
   const expected = { buttons: ['Sign in again'], hasRequestId: false }
   expect(await readOwnPage(page, heading)).toEqual(expected)
 }
 
-describe('the picture ends at once, and a new sign-in is one click away, after', () => {
+describe('the picture disappears at once, and one click starts a new sign-in, after', () => {
   beforeAll(async () => {
     stack = await startLiveStack()
   })
@@ -83,19 +83,19 @@ describe('the picture ends at once, and a new sign-in is one click away, after',
     await expectPictureEnds(page, { code: 4401, reason: 'provider-logout', causedAt })
     await reload(page, 'You are signed out')
     await pressButton(page)
-    // The provider has forgotten this person, too.
+    // The provider's session has ended too.
     await fillIn(page)
     await expectBack(page)
   })
 
-  it('an administrator’s word', async () => {
+  it('an end by an administrator', async () => {
     const page = await reachDesktop()
     const id = stack.gateway.audit('login').at(-1)?.['session']
     const causedAt = Date.now()
     expect(await revoke(stack.gateway.admin, `/sessions/${String(id)}`)).toBe(1)
     await expectPictureEnds(page, { code: 4401, reason: 'revoked', causedAt })
     await reload(page, 'Your session was ended')
-    // A kick and no ban: the provider still knows who this is.
+    // The session ended, but the person is not banned: the provider still has its session.
     await pressButton(page)
     await expectBack(page)
   })
@@ -109,22 +109,22 @@ describe('the picture ends at once, and a new sign-in is one click away, after',
     await expectPictureEnds(page, { code: 4401, reason: 'signed-out', causedAt })
     await signOutAtProvider(other)
     await other.waitForURL(`${origin()}/oauth2/sign_in?reason=signed-out&state=*`)
-    // No cookie is left that could say more: straight to the provider, which asks for the password.
+    // No cookie is left that could tell why. The browser goes straight to the provider, which asks for the password.
     await page.bringToFront()
-    // What the panel says covers the client's own word: test/e2e/panel.test.ts.
+    // The panel's message covers that of the client: see test/e2e/panel.test.ts.
     await page.reload()
     await fillIn(page)
     await expectBack(page)
   })
 })
 
-describe('the picture ends in time, and a new sign-in is one click away, after', () => {
+describe('the picture disappears on time, and one click starts a new sign-in, after', () => {
   async function start(options: LiveStackOptions): Promise<void> {
     stack = await startLiveStack(options)
   }
   afterEach(() => stack.stop())
 
-  it('removal from the group, once the provider is asked again', async () => {
+  it('a removal from the group, once the provider is asked again', async () => {
     const people: Person[] = [alice]
     await start({
       environment: { GATEWAY_SESSION_REVALIDATE_EVERY: '2s' },
@@ -139,13 +139,13 @@ describe('the picture ends in time, and a new sign-in is one click away, after',
     await pressButton(page)
     const denied = { buttons: ['Use another account'], hasRequestId: true }
     expect(await readOwnPage(page, 'No access to this desktop')).toEqual(denied)
-    // The administrator put it right: nothing of the refusal sticks.
+    // After the administrator restores the group, the earlier refusal has no effect.
     people[0] = alice
     await page.goto(origin())
     await expectBack(page)
   })
 
-  it('idleness, however much the desktop plays and the browser answers', async () => {
+  it('the idle timeout, even while the desktop sends video and the browser answers it', async () => {
     const idleTimeout = 3_000
     const desktop = await startXDesktop({ credentials: DESKTOP_CREDENTIALS })
     await start({ desktop, environment: { GATEWAY_SESSION_IDLE_TIMEOUT: `${idleTimeout}ms` } })
@@ -162,12 +162,12 @@ describe('the picture ends in time, and a new sign-in is one click away, after',
     expect(fences.length).toBeGreaterThan(10)
     await reload(page, 'Welcome back')
     await pressButton(page)
-    // Whoever sits there now must say who they are.
+    // The person there now must sign in with the password.
     await fillIn(page)
     await expectMovingPicture(page)
   })
 
-  it('the end of its lifetime', async () => {
+  it('the end of the session’s maximum lifetime', async () => {
     await start({
       gateway: { settings: (s) => ({ ...s, session: { ...s.session, maxLifetime: 4_000 } }) },
     })

@@ -1,5 +1,5 @@
-// What people do on their way in besides signing in: whatever it is, they land somewhere sensible. In a real browser, with
-// a real provider.
+// What people do during a sign-in: open several tabs, go back, click twice, use bookmarks. They always reach a useful page.
+// In a real browser, with a real provider.
 
 import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -19,7 +19,7 @@ let browser: TestBrowser
 let stack: LiveStack
 let origin: string
 const clock = { ahead: 0 }
-/** What the provider does before it hands out tokens. */
+/** What the provider does before it sends tokens. */
 let beforeTokens = async (): Promise<void> => {}
 const contexts: BrowserContext[] = []
 
@@ -54,13 +54,13 @@ async function newPage(): Promise<Page> {
   return page
 }
 
-/** At the desktop, at the very address. */
+/** The page is the desktop, at exactly this address. */
 async function isAt(page: Page, path: string): Promise<void> {
   await page.waitForSelector('html[data-desktop="connected"]')
   expect(page.url()).toBe(origin + path)
 }
 
-/** The next authorization response that the browser takes to the gateway. */
+/** The next authorization response that the browser sends to the gateway. */
 const nextCallback = async (page: Page): Promise<string> =>
   (await page.waitForRequest('**/oauth2/callback?*')).url()
 
@@ -69,7 +69,7 @@ async function fillInOnly(page: Page): Promise<void> {
   await page.fill('input[name="password"]', 'alice')
 }
 
-/** A page that says what happened, with a name for it and one way on. */
+/** A page that explains what happened, with a request ID and one button to continue. */
 const oneWayOn = (button: string): object => ({ buttons: [button], hasRequestId: true })
 
 const logins = (): number => stack.gateway.audit('login').length
@@ -84,18 +84,18 @@ describe('several tabs that wait for a sign-in', () => {
     for (const [at, tab] of tabs.entries()) await tab.goto(origin + targets[at])
   }
 
-  it('each arrive where they were going, one after the other', async () => {
+  it('each reach their own page when they sign in one after the other', async () => {
     await openTabs()
     for (const [at, tab] of tabs.entries()) {
       await tab.bringToFront()
       await fillIn(tab)
       await isAt(tab, targets[at] ?? '')
     }
-    // The sign-ins that began before keep the session of the first one, so no tab loses its picture.
+    // The other sign-ins keep the session of the first one, so no tab loses its stream.
     for (const tab of tabs) expect(await tab.getAttribute('html', 'data-desktop')).toBe('connected')
   })
 
-  it('each arrive where they were going, all at the same moment', async () => {
+  it('each reach their own page when they sign in at the same moment', async () => {
     await openTabs()
     for (const tab of tabs) await fillInOnly(tab)
     const submit = `document.querySelector('form').requestSubmit()`
@@ -109,7 +109,7 @@ describe('several tabs that wait for a sign-in', () => {
   })
 })
 
-it('the back button after a sign-in leads to a provider that is done, then to our button, and each leads in again', async () => {
+it('the back button after a sign-in leads to the provider’s used form, then to our button, and both still lead to the desktop', async () => {
   const page = await newPage()
   await page.goto(`${origin}/oauth2/sign_in?rd=${encodeURIComponent(TARGET)}`)
   await pressButton(page)
@@ -141,7 +141,7 @@ describe('a bookmark of the callback', () => {
     return { page, bookmark }
   }
 
-  it('leads whoever is signed in to the desktop, today and tomorrow', async () => {
+  it('leads a signed-in person to the desktop, also the next day', async () => {
     const { page, bookmark } = await signInAndBookmark()
     const before = logins()
     await page.goto(bookmark)
@@ -152,7 +152,7 @@ describe('a bookmark of the callback', () => {
     expect(logins()).toBe(before)
   })
 
-  it('leads anyone else to a page whose button leads in', async () => {
+  it('leads anybody else to a page with a button to sign in', async () => {
     const { bookmark } = await signInAndBookmark()
     const page = await newPage()
     const answer = await page.goto(bookmark)
@@ -165,8 +165,8 @@ describe('a bookmark of the callback', () => {
   })
 })
 
-describe('an impatient hand', () => {
-  it('that clicks twice at the provider is signed in once', async () => {
+describe('an impatient person', () => {
+  it('who clicks twice at the provider is signed in once', async () => {
     const page = await newPage()
     await page.goto(origin + TARGET)
     await fillInOnly(page)
@@ -176,7 +176,7 @@ describe('an impatient hand', () => {
     expect(logins()).toBe(before + 1)
   })
 
-  it('that sends the answer again, and so never sees what the first one gave, is a click from the desktop', async () => {
+  it('who repeats the callback, and so loses the first answer, reaches the desktop with one click', async () => {
     const page = await newPage()
     await page.goto(origin + TARGET)
     const [asked, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
@@ -200,8 +200,8 @@ describe('an impatient hand', () => {
 describe('a provider’s form that was left open for more than ten minutes', () => {
   it.each([
     ['in a browser that still has the cookie', true, TARGET],
-    ['in one that has dropped it, as it was told to', false, '/'],
-  ])('says so and leads on, %s', async (_, keepsCookie, target) => {
+    ['in a browser where the cookie has expired', false, '/'],
+  ])('is explained, and the person can continue, %s', async (_, keepsCookie, target) => {
     const page = await newPage()
     await page.goto(origin + TARGET)
     clock.ahead = TEN_MINUTES_MS + 1
@@ -214,7 +214,7 @@ describe('a provider’s form that was left open for more than ten minutes', () 
   })
 })
 
-it('a browser that blocks our cookies is told so, as often as it tries, and goes round in no circle', async () => {
+it('a browser that blocks our cookies gets an explanation at each attempt, and no redirect loop', async () => {
   const context = await launchBrowserThatBlocksCookies(origin)
   contexts.push(context)
   const page = await context.newPage()

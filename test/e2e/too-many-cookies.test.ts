@@ -1,5 +1,5 @@
-// A page on the desktop fills the cookie jar, and the gateway no longer reads the requests of this browser. The page that it
-// answers with helps. In a real browser.
+// A page of the desktop sets so many cookies that the gateway can no longer read this browser's requests. The gateway's answer
+// is a page that helps. In a real browser.
 
 import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'

@@ -1,5 +1,5 @@
-// Two people at one X desktop, in two browsers: who may watch sees all of it and changes nothing, and what is copied in
-// arrives for those who may alone. Told on the X side: by its shell, its clipboard, its pointer and its screen.
+// Two people at one X desktop, in two browsers. The viewer sees everything and changes nothing, and only people who may paste
+// can paste. The tests check this on the X side: in its shell, clipboard, pointer and screen.
 
 import { execFile, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
@@ -74,7 +74,7 @@ async function reachDesktop({ username }: Person): Promise<Page> {
 const picture = (page: Page): Promise<string> =>
   page.evaluate(`document.querySelector('canvas').toDataURL()`)
 
-/** The desktop alone would not change it. */
+/** The picture, once it no longer changes. */
 async function stillPicture(page: Page): Promise<string> {
   for (;;) {
     const before = await picture(page)
@@ -83,7 +83,7 @@ async function stillPicture(page: Page): Promise<string> {
   }
 }
 
-/** Resolves when the page has said it: it held nothing back by itself. */
+/** Resolves when the page has sent the message, which shows that the client itself did not hold it back. */
 async function says(
   page: Page,
   types: readonly number[],
@@ -96,7 +96,7 @@ async function says(
   await eventually(async () => expect(await count()).toBeGreaterThan(before))
 }
 
-/** What the page does when the browser tells it of a paste: the text, and Ctrl-V after it. */
+/** What the page sends on a paste event: the text, then Ctrl-V. */
 async function paste(page: Page, text: string): Promise<void> {
   const event = `
     const clipboardData = new DataTransfer()
@@ -105,7 +105,7 @@ async function paste(page: Page, text: string): Promise<void> {
   await says(page, [CUT_TEXT], () => page.evaluate(event))
 }
 
-/** A client of the person's own making, with the cookie of the browser. */
+/** A client that the person wrote themselves, with the browser's cookie. */
 async function rawClient(page: Page, shared: 0 | 1 = 1): Promise<RfbClient> {
   const { origin } = stack.gateway
   const cookies = await page.context().cookies(origin)
@@ -132,13 +132,13 @@ function sendDesktopSize(client: RfbClient, width: number, height: number): void
   client.send(message)
 }
 
-/** Resolves when the desktop has read everything that `client` said. */
+/** Resolves when the desktop has read everything that `client` sent. */
 async function isRead(client: RfbClient): Promise<void> {
   client.request(false, { x: 0, y: 0, width: 1, height: 1 })
   await client.update()
 }
 
-/** The desktop's programs and nobody else's. */
+/** The environment of the desktop's own programs. */
 const xEnvironment = (): NodeJS.ProcessEnv => ({
   ...process.env,
   DISPLAY: desktop.display,
@@ -150,7 +150,7 @@ async function screenSize(): Promise<string> {
   return /-geometry (\d+x\d+)/.exec(stdout)?.[1] ?? stdout
 }
 
-/** The terminal inserts at its prompt what the X selections hold: whose text it is, it asks that one's browser for it. */
+/** Makes the terminal paste the X selections at its prompt. The desktop asks the owner's browser for the text. */
 async function insertSelection(page: Page): Promise<void> {
   await page.mouse.click(IN_TERMINAL.x, IN_TERMINAL.y, { button: 'middle' })
 }
@@ -164,14 +164,14 @@ async function runUntilMade(page: Page, name: string): Promise<void> {
   await expect.poll(press, { timeout: 10_000, interval: 100 }).toBe(true)
 }
 
-/** Runs what was inserted at the prompt, if anything was, and had the time to be. */
+/** Runs what was inserted at the prompt, if anything was, after allowing time for it. */
 async function runSelection(page: Page): Promise<void> {
   await insertSelection(page)
   await page.waitForTimeout(300)
   await page.keyboard.press('Enter')
 }
 
-/** Resolves when the shell has done it, and so everything that anybody had typed before. */
+/** Resolves when the shell has run it, and so also everything that was typed before. */
 async function make(page: Page, name: string): Promise<void> {
   await page.keyboard.type(`touch ${join(folder, name)}\n`)
   await eventually(() => expect(isMade(name)).toBe(true))
@@ -180,7 +180,7 @@ async function make(page: Page, name: string): Promise<void> {
 const isMade = (name: string): boolean => existsSync(join(folder, name))
 const command = (name: string): string => `touch ${join(folder, name)}`
 
-describe('at one desktop, one in control and one who watches', () => {
+describe('at a desktop with one person who controls it and one who may only watch', () => {
   let controls: Page
   let watches: Page
   beforeAll(async () => {
@@ -190,20 +190,20 @@ describe('at one desktop, one in control and one who watches', () => {
   })
   afterAll(stop)
 
-  it('who watches sees what the other types', async () => {
+  it('the viewer sees what the other types', async () => {
     const before = await stillPicture(watches)
     await controls.keyboard.type('echo What bob sees, alice typed.')
     await eventually(async () => expect(await picture(watches)).not.toBe(before))
     await controls.keyboard.press('Enter')
   })
 
-  it('who watches cannot type', async () => {
+  it('the viewer cannot type', async () => {
     await says(watches, KEYS, () => watches.keyboard.type(`${command('typed-by-bob')}\n`))
     await make(controls, 'typed-by-alice')
     expect(isMade('typed-by-bob')).toBe(false)
   })
 
-  it('who watches cannot paste, by no client, and who controls can', async () => {
+  it('the viewer cannot paste with any client, and the other can', async () => {
     await paste(watches, command('pasted-by-bob'))
     await runSelection(controls)
     const bobs = await rawClient(watches)
@@ -221,8 +221,8 @@ describe('at one desktop, one in control and one who watches', () => {
     await runUntilMade(controls, 'pasted-by-alice')
   })
 
-  it('who watches cannot point or click', async () => {
-    // A window that tells of every pointer event it gets, and when it is there.
+  it('the viewer cannot point or click', async () => {
+    // A window that reports when it is open, and each pointer event that it gets.
     const args = ['-geometry', '300x200+900+500', '-event', 'mouse', '-event', 'expose']
     const witness = spawn('xev', args, { env: xEnvironment() })
     let seen = ''
@@ -239,7 +239,7 @@ describe('at one desktop, one in control and one who watches', () => {
     }
   })
 
-  it('who watches cannot resize the screen, and who controls can', async () => {
+  it('the viewer cannot resize the screen, and the other can', async () => {
     await watches.setViewportSize({ width: 500, height: 500 })
     const bobs = await rawClient(watches)
     sendDesktopSize(bobs, 1000, 700)
@@ -255,7 +255,7 @@ describe('at one desktop, one in control and one who watches', () => {
     await eventually(async () => expect(await screenSize()).toBe(SCREEN))
   })
 
-  it('who watches cannot take the desktop for themselves alone', async () => {
+  it('the viewer cannot take exclusive use of the desktop', async () => {
     const exclusive = await rawClient(watches, 0)
     await isRead(exclusive)
     const before = await stillPicture(controls)
@@ -269,7 +269,7 @@ describe('under clipboardIn: deny', () => {
   beforeAll(() => start({ GATEWAY_CLIPBOARD_IN: 'deny' }))
   afterAll(stop)
 
-  it('nothing is pasted, by no client, and who controls goes on typing', async () => {
+  it('pasting fails with every client, and the person in control can still type', async () => {
     const page = await reachDesktop(alice)
     await paste(page, command('pasted'))
     await runSelection(page)

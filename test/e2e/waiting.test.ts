@@ -1,4 +1,4 @@
-// A desktop that is not there yet, or no longer, as a person sees it in a browser.
+// A desktop that is not available yet, or no longer, as a person sees it in a browser.
 
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -29,7 +29,7 @@ async function signIn(page: Page, path: string): Promise<void> {
 const title = (page: Page): Promise<string> => page.locator('h1').innerText()
 
 describe('while the desktop is away', () => {
-  it('a page waits, and the person lands on the desktop by themselves, where they wanted to go', async () => {
+  it('a page waits, and then opens the requested page automatically', async () => {
     stack = await startStack()
     const port = Number(stack.desktop.url.port)
     await stack.desktop.stop()
@@ -51,7 +51,7 @@ describe('while the desktop is away', () => {
     await page.context().close()
   })
 
-  it('a browser without scripts tries again too', async () => {
+  it('the page also retries in a browser without scripts', async () => {
     stack = await startStack()
     const port = Number(stack.desktop.url.port)
     await stack.desktop.stop()
@@ -63,7 +63,7 @@ describe('while the desktop is away', () => {
     await page.context().close()
   })
 
-  it('a person whose session is gone meanwhile is asked to sign in, not to wait on', async () => {
+  it('a person whose session ends meanwhile is asked to sign in instead of waiting', async () => {
     stack = await startStack()
     await stack.desktop.stop()
     const page = await browser.newPage()

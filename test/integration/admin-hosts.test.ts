@@ -1,4 +1,4 @@
-// The admin listener answers to whom it is meant for: a name of somebody else's that leads to it by DNS is a web page's.
+// The admin listener answers only to its own names. Another name that DNS leads to it belongs to a web page (DNS rebinding).
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { environmentFor, startTestGateway } from '../support/gateway.ts'
@@ -38,9 +38,9 @@ describe('the admin listener', () => {
     ['a pod by its IPv6 address', '[fd00::1:7]:9090'],
     ['an address without a port', '127.0.0.1'],
     ['localhost, through a port-forward', 'localhost:9090'],
-    ['a name that was set', 'ghostwire-gateway-admin:9090'],
-    ['another one, in other letters', 'GHOSTWIRE-gateway-admin.desk.svc'],
-  ])('answers who asks %s', async (_, host) => {
+    ['a configured name', 'ghostwire-gateway-admin:9090'],
+    ['another configured name, in other case', 'GHOSTWIRE-gateway-admin.desk.svc'],
+  ])('answers a request for %s', async (_, host) => {
     for (const path of PATHS) {
       expect([path, (await ask(path, `Host: ${host}`)).status]).toEqual([path, 200])
     }
@@ -53,7 +53,7 @@ describe('the admin listener', () => {
     ['a name that begins like localhost', 'localhost.evil.example'],
     ['a name that looks like an address', '127.0.0.1.evil.example'],
     ['a name of hexadecimal digits', '0x7f000001'],
-  ])('refuses %s, and names the setting', async (_, host) => {
+  ])('refuses %s, and names the setting to change', async (_, host) => {
     for (const path of PATHS) {
       const { status, body } = await ask(path, `Host: ${host}`)
       expect([path, status]).toEqual([path, 421])
@@ -62,14 +62,14 @@ describe('the admin listener', () => {
     }
   })
 
-  it('refuses two hosts, none, and one that is no host', async () => {
+  it('refuses two Host headers, none, and an invalid one', async () => {
     for (const lines of [['Host: localhost', 'Host: evil.example'], ['Host: a b'], ['Host:'], []]) {
       expect((await ask('/metrics', ...lines)).status).toBe(400)
     }
   })
 
   it.each(['http://evil.example:9090', 'evil.example:9090', '*.desk.svc', 'a b'])(
-    'takes no name like %j',
+    'does not accept %j as a host name',
     async (name) => {
       await expect(startTestGateway({ ...LEAST, GATEWAY_ADMIN_HOSTS: name })).rejects.toThrow(
         /GATEWAY_ADMIN_HOSTS \(adminHosts\): must be a host name/,
@@ -79,7 +79,7 @@ describe('the admin listener', () => {
 })
 
 describe('an admin token', () => {
-  it.each(['x', 'fifteen-letters'])('like %j is too short to start with', async (token) => {
+  it.each(['x', 'fifteen-letters'])('is too short, and stops the start: %j', async (token) => {
     const start = startTestGateway({ ...LEAST, GATEWAY_ADMIN_TOKEN: token })
     await expect(start).rejects.toThrow(
       'GATEWAY_ADMIN_TOKEN (adminToken): must be at least 16 characters, such as openssl rand -base64 32 prints',

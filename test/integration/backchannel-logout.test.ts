@@ -1,4 +1,4 @@
-// OpenID Connect Back-Channel Logout 1.0, section by section, with tokens of every kind that is not one.
+// OpenID Connect Back-Channel Logout 1.0, section by section, with invalid tokens of every kind.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -23,7 +23,7 @@ async function post(body: string, type = 'application/x-www-form-urlencoded'): P
   })
 }
 
-/** `Transfer-Encoding: chunked`, as a proxy sends on what came to it by HTTP/2. */
+/** `Transfer-Encoding: chunked`, as a proxy sends a request that it received by HTTP/2. */
 async function postStream(body: ReadableStream<Uint8Array>): Promise<Response> {
   return fetch(stack.at('/oauth2/backchannel_logout'), {
     method: 'POST',
@@ -49,7 +49,7 @@ async function isSignedIn(person: Person): Promise<boolean> {
 }
 
 describe('a logout token', () => {
-  it('ends the session it names, and no other', async () => {
+  it('ends the session that it names, and no other', async () => {
     const mine = await arrive({ sid: 'one' })
     const other = await arrive({ sid: 'two' })
     const answer = await send(await stack.op.logoutToken({ sid: 'one' }))
@@ -59,7 +59,7 @@ describe('a logout token', () => {
     expect(stack.gateway.audit('session_ended').at(-1)).toMatchObject({ reason: 'provider-logout' })
   })
 
-  it('in pieces of no announced length counts as any other', async () => {
+  it('is accepted in chunks without a Content-Length', async () => {
     const person = await arrive({ sid: 'in-pieces' })
     const token = await stack.op.logoutToken({ sid: 'in-pieces' })
     const body = new URLSearchParams({ logout_token: token }).toString()
@@ -68,7 +68,7 @@ describe('a logout token', () => {
     expect(await isSignedIn(person)).toBe(false)
   })
 
-  it('that names a person alone ends all that they have', async () => {
+  it('ends all sessions of a person if it names only the person', async () => {
     const mine = [
       await arrive({ sub: 'carol', sid: 'a' }),
       await arrive({ sub: 'carol', sid: 'b' }),
@@ -79,11 +79,11 @@ describe('a logout token', () => {
     expect(await isSignedIn(other)).toBe(true)
   })
 
-  it('is answered 200 as well when nobody was there', async () => {
+  it('is answered with 200 even if no session matches', async () => {
     expect((await send(await stack.op.logoutToken({ sub: 'nobody' }))).status).toBe(200)
   })
 
-  it('counts once', async () => {
+  it('is accepted only once', async () => {
     const token = await stack.op.logoutToken({ sub: 'erin' })
     expect((await send(token)).status).toBe(200)
     expect((await send(token)).status).toBe(400)
@@ -94,7 +94,7 @@ describe('a logout token', () => {
   })
 })
 
-it('a token without an expiry (Ory Hydra) counts once, while its time is fresh', async () => {
+it('a token without an expiry (Ory Hydra) is accepted once, while its iat is recent', async () => {
   const person = await arrive()
   const token = await stack.op.logoutToken({ exp: undefined, iat: now() - 100 })
   expect((await send(token)).status).toBe(200)
@@ -104,14 +104,14 @@ it('a token without an expiry (Ory Hydra) counts once, while its time is fresh',
   expect(await isSignedIn(newcomer)).toBe(true)
 })
 
-describe('what is no logout token', () => {
+describe('an invalid logout token', () => {
   it.each<[string, Json, Json?, Signature?]>([
     ['from another issuer', { iss: 'https://other.example.com' }],
     ['for another client', { aud: 'somebody-else' }],
     ['without an audience', { aud: undefined }],
     ['that has expired', { iat: now() - 700, exp: now() - 400 }],
-    ['without an expiry whose time is long past', { exp: undefined, iat: now() - 300 }],
-    ['without a time', { iat: undefined }],
+    ['without an expiry and with an old iat', { exp: undefined, iat: now() - 300 }],
+    ['without an iat', { iat: undefined }],
     ['from the future', { iat: now() + 120 }],
     ['without a jti', { jti: undefined }],
     ['with an empty jti', { jti: '' }],
@@ -125,11 +125,11 @@ describe('what is no logout token', () => {
     ['that names nobody', { sub: undefined }],
     ['whose sid is a number', { sid: 7 }],
     ['of another type', {}, { typ: 'at+jwt' }],
-    ['signed by somebody else', {}, {}, 'another-key'],
+    ['signed with a key of somebody else', {}, {}, 'another-key'],
     ['not signed at all', {}, {}, 'none'],
     ['signed with the public key as a secret', {}, {}, 'public-key-as-secret'],
     ['changed after it was signed', {}, {}, 'tampered'],
-  ])('one %s is refused, and ends nothing', async (_, claims, header = {}, signature = 'right') => {
+  ])('%s is refused, and ends no session', async (_, claims, header = {}, signature = 'right') => {
     const person = await arrive()
     const answer = await send(await stack.op.logoutToken(claims, header, signature))
     expect(answer.status).toBe(400)
@@ -148,7 +148,7 @@ describe('what is no logout token', () => {
     expect((await post(body, type)).status).toBe(400)
   })
 
-  it('far too much of no announced length is refused before its end', async () => {
+  it('a far too long body without a Content-Length is refused before its end', async () => {
     const endless = new ReadableStream<Uint8Array>({
       async pull(to) {
         await sleep(1)
@@ -159,7 +159,7 @@ describe('what is no logout token', () => {
   })
 })
 
-it('may be signed with a key that is new to us; a flood of made-up keys is no flood of requests to the provider', async () => {
+it('a logout token may be signed with a new key, but a flood of invented keys does not flood the provider', async () => {
   const rotating = await startScriptedStack()
   const attempt = async (header = {}): Promise<number> => {
     const body = new URLSearchParams({ logout_token: await rotating.op.logoutToken({}, header) })
@@ -168,7 +168,7 @@ it('may be signed with a key that is new to us; a flood of made-up keys is no fl
   try {
     expect(await attempt()).toBe(200)
     await rotating.op.rotateKey()
-    // Too soon to ask for the keys again: the provider is told to come back, not that its token is bad.
+    // It is too soon to fetch the keys again, so the provider is asked to retry. Its token is not called invalid.
     expect(await attempt()).toBe(503)
     for (let at = 0; at < 20; at += 1) await attempt({ kid: `made-up-${at}` })
     expect(rotating.op.asked('jwks').length).toBe(1)
@@ -179,7 +179,7 @@ it('may be signed with a key that is new to us; a flood of made-up keys is no fl
   }
 })
 
-it('is asked to come again while the provider’s keys cannot be had', async () => {
+it('the provider is asked to retry a logout while its keys cannot be fetched', async () => {
   const away = await startScriptedStack({ op: { script: { jwks: () => ({ status: 503 }) } } })
   try {
     const body = new URLSearchParams({ logout_token: await away.op.logoutToken({ sub: 'nobody' }) })
@@ -191,7 +191,7 @@ it('is asked to come again while the provider’s keys cannot be had', async () 
   }
 })
 
-it('signs nobody in whose login was on its way when the provider signed them out', async () => {
+it('a login in progress does not complete after the provider signed that person out', async () => {
   const person = new Person()
   stack.op.script({ claims: { sub: 'frank', sid: 'late' } })
   const { location } = await person.reachCallback(stack.at('/'))
@@ -204,11 +204,11 @@ it('signs nobody in whose login was on its way when the provider signed them out
   expect(JSON.stringify(stack.gateway.lines)).not.toContain(TOKEN_PREFIX)
 })
 
-describe('the front channel', () => {
+describe('front-channel logout', () => {
   const frame = (query: Record<string, string>): Promise<Response> =>
     fetch(stack.at(`/oauth2/frontchannel_logout?${new URLSearchParams(query).toString()}`))
 
-  it('ends the session that issuer and session id name, without a cookie', async () => {
+  it('ends the session with this issuer and session ID, without a cookie', async () => {
     const person = await arrive({ sid: 'framed' })
     const answer = await frame({ iss: stack.op.issuer, sid: 'framed' })
     expect(answer.status).toBe(200)

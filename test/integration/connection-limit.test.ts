@@ -1,4 +1,4 @@
-// More connections than the memory is good for: the process lives, and who is signed in notices nothing.
+// More connections than the memory allows: the process survives, and signed-in people notice nothing.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
@@ -17,10 +17,10 @@ import { startStack, type Stack, type StackOptions } from '../support/stack.ts'
 import { encodeFrame } from '../support/websocket-wire.ts'
 
 const MAX = 20
-/** A flood takes its time on a machine that is busy with other things. */
+/** A flood takes longer on a busy machine. */
 const FLOOD = { timeout: 40_000, interval: 100 }
 
-// 350 fields of 42 bytes: under 16 KiB on the wire, and the most memory that it can become.
+// 350 headers of 42 bytes: under 16 KiB on the wire, and as much memory as such a request can use.
 const UNFINISHED = `GET / HTTP/1.1\r\nHost: x\r\n${`${'a'.repeat(20)}:${'b'.repeat(19)}\r\n`.repeat(350)}`
 
 const flooders: Socket[] = []
@@ -62,7 +62,7 @@ async function withLimit(use: (stack: Stack) => Promise<void>, options: StackOpt
 }
 
 describe('the limit of connections', () => {
-  it('closes one more, counts it, and says so once', async () => {
+  it('closes the next connection, counts it, and logs it once', async () => {
     await withLimit(async ({ gateway }) => {
       await eventually(async () => expect(await openNow(gateway)).toBe(0))
       const held = openConnections(MAX, gateway.publicPort)
@@ -84,7 +84,7 @@ describe('the limit of connections', () => {
     })
   })
 
-  it('is not felt by people who are signed in, on kept connections and in tunnels', async () => {
+  it('does not affect signed-in people, on keep-alive connections and in tunnels', async () => {
     await withLimit(async ({ gateway, desktop }) => {
       const visitor = await signIn(gateway)
       const tunnel = await visitor.open()
@@ -108,7 +108,7 @@ describe('the limit of connections', () => {
     })
   })
 
-  it('lets a person from elsewhere in while one address floods', async () => {
+  it('lets a person from another address in while one address floods', async () => {
     await withLimit(async ({ gateway }) => {
       const flood = openConnections(MAX, gateway.publicPort, UNFINISHED, '127.0.0.2')
       await eventually(async () => expect(await openNow(gateway)).toBe(MAX))
@@ -119,7 +119,7 @@ describe('the limit of connections', () => {
     })
   })
 
-  it('lets people in once a flood from everywhere has been silent for five seconds', async () => {
+  it('lets people in once connections of a flood from many addresses have been silent for five seconds', async () => {
     const clock = { ahead: 0 }
     await withLimit(
       async ({ gateway }) => {
@@ -136,7 +136,7 @@ describe('the limit of connections', () => {
     )
   })
 
-  it('closes nobody behind a trusted proxy for the sake of another address', async () => {
+  it('closes no connection from a trusted proxy to make room for another address', async () => {
     await withLimit(
       async ({ gateway }) => {
         const proxied = openConnections(MAX, gateway.publicPort, UNFINISHED, '127.0.0.2')
@@ -148,7 +148,7 @@ describe('the limit of connections', () => {
     )
   })
 
-  it('counts TLS handshakes that never end, and lets TLS clients from elsewhere in', async () => {
+  it('counts unfinished TLS handshakes, and lets TLS clients from other addresses in', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'ghostwire-'))
     const { cert, key } = createCertificate()
     await writeFile(join(folder, 'tls.crt'), cert)
@@ -180,7 +180,7 @@ describe('the limit of connections', () => {
   })
 
   it.each(['0', '-1', '1.5', '1e3', '1000001', 'many', '99999999999999999999', ' '])(
-    'is a number of connections, which %j is not',
+    'refuses %j as a number of connections',
     async (value) => {
       const environment = { ...LEAST, GATEWAY_LIMITS_CONNECTIONS: value }
       await expect(startTestGateway(environment)).rejects.toThrow(
@@ -193,7 +193,7 @@ describe('the limit of connections', () => {
 const LEAST = environmentFor('http://localhost:1', 'http://localhost:2', 'http://localhost:3')
 
 describe('requests on one connection', () => {
-  it('may be a few at once, and are all answered', async () => {
+  it('are all answered if there are a few at once', async () => {
     await withLimit(async ({ gateway }) => {
       const one = 'GET /oauth2/userinfo HTTP/1.1\r\nHost: x\r\n\r\n'
       const { raw } = await rawRequest(gateway.publicPort, one.repeat(16), { timeoutMs: 500 })
@@ -202,7 +202,7 @@ describe('requests on one connection', () => {
     })
   })
 
-  it('are not thousands at once: each is many times its size in memory, and so is its answer', async () => {
+  it('cannot be thousands at once, because each uses many times its size in memory', async () => {
     await withLimit(async ({ gateway }) => {
       const one = 'GET /oauth2/sign_in HTTP/1.1\r\nHost: x\r\n\r\n'
       const socket = openConnection(gateway.publicPort, one.repeat(1_000)).pause()
@@ -214,7 +214,7 @@ describe('requests on one connection', () => {
 })
 
 describe('a process with little memory', () => {
-  it('outlives more unfinished headers than fit into it', async () => {
+  it('survives more unfinished headers than fit into its memory', async () => {
     const origin = `http://localhost:${await freePort()}`
     const provider = await startTestProvider(origin)
     const desktop = await startKasmVncStandIn()

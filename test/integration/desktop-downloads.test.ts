@@ -1,4 +1,4 @@
-// Files on the desktop: whom they are closed to, however the path is spelled.
+// `downloads: deny` refuses files of the desktop in every spelling of the path.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { signIn, type SignedIn } from '../support/signed-in.ts'
@@ -28,11 +28,11 @@ describe('with downloads denied', () => {
     '/%44ownloads/Downloads/letter.txt',
     '/app/Downloads/letter.txt',
     '/myDownloads/letter.txt',
-    // A listing of what anybody may have linked there under another name.
+    // Listings, because somebody may have linked files there under another name.
     '/app/',
     '/app/images/?C=M',
     '/shared/',
-  ])('%s is refused before the desktop hears of it', async (path) => {
+  ])('%s is refused without a request to the desktop', async (path) => {
     const before = stack.desktop.requests.length
     for (const method of ['GET', 'HEAD']) {
       const answer = await visitor.ask(`${method} ${path}`)
@@ -43,20 +43,20 @@ describe('with downloads denied', () => {
   })
 
   it.each(['/Downloads%2FDownloads%2Fletter.txt', '/app/../Downloads/letter.txt'])(
-    '%s has no reading at all',
+    '%s is a bad request',
     async (path) => {
       expect((await visitor.ask(`GET ${path}`)).status).toBe(400)
     },
   )
 
   it.each(['/', '/?resize=remote', '/vnc.html', '/app/ui.js', '/shared/Downloads2/x.txt'])(
-    'the client itself is open: %s',
+    'files of the client can still be loaded: %s',
     async (path) => {
       expect((await visitor.ask(`GET ${path}`)).status).toBe(200)
     },
   )
 
-  it('a person is told in words', async () => {
+  it('a page explains the refusal', async () => {
     const answer = await visitor.ask(
       'GET /Downloads/',
       'Sec-Fetch-Mode: navigate',
@@ -66,7 +66,7 @@ describe('with downloads denied', () => {
     expect(answer.body).toContain('You may not download files')
   })
 
-  it('no stream goes there either', async () => {
+  it('no stream can be opened below the folder either', async () => {
     expect((await visitor.open({ path: '/Downloads/x' })).status).toBe(403)
   })
 })

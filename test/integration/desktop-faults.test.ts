@@ -1,5 +1,5 @@
-// A desktop that misbehaves in every way there is: each gives a clear answer, leaves no connection behind, and the
-// gateway lives on.
+// A desktop that misbehaves in many ways. Each time the answer is clear, no connection stays open, and the gateway
+// continues to work.
 
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -23,7 +23,7 @@ let upstream: Upstream
 let stack: Stack
 let visitor: SignedIn
 
-/** A gateway in front of it, and somebody signed in. */
+/** A gateway in front of it, and a signed-in person. */
 async function inFrontOf(desktop: Upstream): Promise<void> {
   upstream = desktop
   stack = await startStack({ environment: { GATEWAY_DESKTOP_URL: desktop.url.origin } })
@@ -33,7 +33,7 @@ async function inFrontOf(desktop: Upstream): Promise<void> {
 const behaving = (behaviour: Behaviour): Promise<void> =>
   startHostileUpstream(behaviour, { everyMs: 20 }).then(inFrontOf)
 
-/** A desktop that answers whatever it is asked with these bytes, and ends. */
+/** A desktop that answers every request with these bytes and closes. */
 async function saying(bytes: string | ((request: string) => string)): Promise<void> {
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
@@ -75,7 +75,7 @@ describe('a page from a desktop that', () => {
     ['resets', 503, 'Your desktop is not answering yet'],
     ['sends a huge head', 502, 'The desktop sent an invalid answer'],
     ['answers 101 with a wrong accept', 502, 'The desktop sent an invalid answer'],
-  ] as const)('%s is a page with %i', async (behaviour, status, title) => {
+  ] as const)('%s shows an error page with status %i', async (behaviour, status, title) => {
     await behaving(behaviour)
     const answer = await navigate()
     expect(answer.status).toBe(status)
@@ -84,25 +84,25 @@ describe('a page from a desktop that', () => {
   })
 
   it.each([
-    ['says nothing and ends', '', 503],
-    ['speaks something else', 'SSH-2.0-OpenSSH_9.2p1\r\n', 502],
+    ['closes without an answer', '', 503],
+    ['speaks another protocol', 'SSH-2.0-OpenSSH_9.2p1\r\n', 502],
     ['speaks HTTP/2', '\0\0\x12\x04\0\0\0\0\0', 502],
-    ['knows a status that there is not', 'HTTP/1.1 099 What\r\nContent-Length: 0\r\n\r\n', 502],
-    ['only ever says that it will', 'HTTP/1.1 100 Continue\r\n\r\n'.repeat(50), 503],
+    ['sends an unknown status', 'HTTP/1.1 099 What\r\nContent-Length: 0\r\n\r\n', 502],
+    ['sends nothing but 100 Continue', 'HTTP/1.1 100 Continue\r\n\r\n'.repeat(50), 503],
     ['has two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab', 502],
     [
-      'is of two minds about the length',
+      'sends both Content-Length and Transfer-Encoding',
       'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
       502,
     ],
     ['folds its lines', 'HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 0\r\n\r\n', 502],
     ['puts a NUL in its head', 'HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 0\r\n\r\n', 502],
-  ])('%s is an error', async (_, bytes, status) => {
+  ])('%s gives an error status', async (_, bytes, status) => {
     await saying(bytes)
     expect(await navigate()).toMatchObject({ status })
   })
 
-  it('is not there is a page that tries again by itself', async () => {
+  it('is not running shows a page that retries automatically', async () => {
     const port = await freePort()
     leavesNothing = false
     await inFrontOf({
@@ -117,7 +117,7 @@ describe('a page from a desktop that', () => {
   })
 
   it.each(['never answers', 'sends the head byte by byte'] as const)(
-    '%s is a page after half a minute',
+    '%s shows an error page after half a minute',
     async (behaviour) => {
       await behaving(behaviour)
       vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
@@ -128,13 +128,13 @@ describe('a page from a desktop that', () => {
     },
   )
 
-  it('never answers is let go when the person gives up', async () => {
+  it('never answers is disconnected when the person gives up', async () => {
     await behaving('never answers')
     expect(await visitor.send(visitor.text('GET /'), { timeoutMs: 100 })).toMatchObject({ raw: '' })
     await isLetGoAtOnce()
   })
 
-  it('sends the body byte by byte is shown byte by byte, and let go when the person gives up', async () => {
+  it('sends the body byte by byte is passed on byte by byte, and disconnected when the person gives up', async () => {
     await behaving('sends the body byte by byte')
     const answer = await visitor.send(visitor.text('GET /'), { timeoutMs: 300 })
     expect(answer).toMatchObject({ status: 200, ended: 'timeout' })
@@ -143,9 +143,9 @@ describe('a page from a desktop that', () => {
   })
 
   it.each(['ends in mid-body', 'resets in mid-body', 'sends FIN and never reads'] as const)(
-    '%s ends with the connection, never as if it were whole',
+    '%s ends the browser’s connection too, so that the answer is not taken for complete',
     async (behaviour) => {
-      // Its own end of the connection stays: it does not look.
+      // The upstream's own end stays open, because it never reads.
       leavesNothing = behaviour !== 'sends FIN and never reads'
       await behaving(behaviour)
       const answer = await visitor.ask('GET /')
@@ -155,14 +155,14 @@ describe('a page from a desktop that', () => {
     },
   )
 
-  it('dies in mid-chunk does not end as if it were whole', async () => {
+  it('dies in mid-chunk does not give an answer that looks complete', async () => {
     await saying('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n5\r\nwor')
     const answer = await visitor.ask('GET /')
     expect(answer).toMatchObject({ status: 200 })
     expect(answer.body).not.toContain('0\r\n\r\n')
   })
 
-  it('floods waits while the person reads nothing, and is let go with them', async () => {
+  it('floods is paused while the person reads nothing, and disconnected with them', async () => {
     const flood = await startHostileUpstream('floods')
     await inFrontOf(flood)
     const client = connect(stack.gateway.publicPort, '127.0.0.1').pause()
@@ -172,7 +172,7 @@ describe('a page from a desktop that', () => {
     client.destroy()
   })
 
-  it('answers for the origin is not heard: no cookie, no policy, nothing hop-by-hop', async () => {
+  it('sends headers that act on the origin has them removed: cookies, policies, hop-by-hop headers', async () => {
     await behaving('sends cookies and hop-by-hop headers')
     const { status, headers, body } = await visitor.ask('GET /')
     expect([status, body]).toEqual([200, 'ok'])
@@ -194,14 +194,14 @@ describe('a page from a desktop that', () => {
   it.each([
     ['itself', (host: string) => `http://${host}/next?x=1`, '/next?x=1'],
     ['a path', () => '/next/', '/next/'],
-    ['somewhere beside', () => 'next/?a#b', 'next/?a#b'],
-    ['elsewhere', () => 'https://elsewhere.example/', 'https://elsewhere.example/'],
+    ['a relative path', () => 'next/?a#b', 'next/?a#b'],
+    ['another site', () => 'https://elsewhere.example/', 'https://elsewhere.example/'],
     [
       'itself under another host’s path',
       (host: string) => `http://${host}//evil.example/`,
       '/evil.example/',
     ],
-  ])('redirects to %s leads there on this origin', async (_, target, expected) => {
+  ])('redirects to %s leads to that path on this origin', async (_, target, expected) => {
     await saying((request) => {
       const host = /^host: (.*)\r$/im.exec(request)?.[1] ?? ''
       return `HTTP/1.1 302 Found\r\nLocation: ${target(host)}\r\nContent-Length: 0\r\n\r\n`
@@ -239,15 +239,15 @@ describe('a WebSocket to a desktop that', () => {
   })
 
   it.each([
-    ['says nothing and ends', () => '', 503],
-    ['speaks something else', () => 'SSH-2.0-OpenSSH_9.2p1\r\n', 502],
+    ['closes without an answer', () => '', 503],
+    ['speaks another protocol', () => 'SSH-2.0-OpenSSH_9.2p1\r\n', 502],
     ['switches to another protocol', (key: string) => switching(key, 'Upgrade: h2c'), 502],
     [
       'adds an extension that nobody offered',
       (key: string) => switching(key, 'Upgrade: websocket\r\nSec-WebSocket-Extensions: x-evil'),
       502,
     ],
-    ['forgets the accept', () => switching('', 'Upgrade: websocket'), 502],
+    ['leaves out Sec-WebSocket-Accept', () => switching('', 'Upgrade: websocket'), 502],
   ])('%s is refused', async (_, answer, status) => {
     await saying((request) => answer(/^sec-websocket-key: (.*)\r$/im.exec(request)?.[1] ?? ''))
     expect(await visitor.open()).toMatchObject({ status })
@@ -265,13 +265,13 @@ describe('a WebSocket to a desktop that', () => {
     },
   )
 
-  it('never answers is let go when the person gives up', async () => {
+  it('never answers is disconnected when the person gives up', async () => {
     await behaving('never answers')
     expect(await visitor.send(upgradeText(), { timeoutMs: 100 })).toMatchObject({ raw: '' })
     await isLetGoAtOnce()
   })
 
-  it('resets in mid-tunnel takes the tunnel with it, and that is what the audit says', async () => {
+  it('resets in mid-tunnel ends the tunnel, and the audit says so', async () => {
     await behaving('resets in mid-tunnel')
     const client = await visitor.open()
     expect(client.status).toBe(101)
@@ -282,7 +282,7 @@ describe('a WebSocket to a desktop that', () => {
     })
   })
 
-  it('says FIN and never reads takes the tunnel with it, whatever is still to be sent', async () => {
+  it('sends FIN and never reads ends the tunnel, even with data still to be sent', async () => {
     leavesNothing = false
     await behaving('sends FIN and never reads')
     const client = await visitor.open({ allowHalfOpen: true })
@@ -291,7 +291,7 @@ describe('a WebSocket to a desktop that', () => {
     await eventually(() => {
       expect(stack.gateway.audit('tunnel_closed')).toMatchObject([{ reason: 'desktop-gone' }])
     })
-    // Nobody is at the other end any more.
+    // The gateway has closed its end.
     await eventually(() => {
       client.socket.write('x')
       expect(client.socket.destroyed).toBe(true)
@@ -316,14 +316,14 @@ function switching(key: string, lines: string): string {
   return `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n${lines}\r\nSec-WebSocket-Accept: ${acceptFor(key)}\r\n\r\n`
 }
 
-/** Not first when some time is up. */
+/** At once, not after a timeout. */
 async function isLetGoAtOnce(): Promise<void> {
   const since = performance.now()
   await eventually(() => expect(upstream.openSockets).toBe(0))
   expect(performance.now() - since).toBeLessThan(5_000)
 }
 
-/** Under fake timers: until the request is with the desktop. */
+/** Works under fake timers: waits until the request has reached the desktop. */
 async function untilAsked(): Promise<void> {
   while (upstream.openSockets === 0) await new Promise((resolve) => setImmediate(resolve))
 }

@@ -1,4 +1,4 @@
-// KasmVNC's own API through the gateway, as the one person sees it whom a rule makes its owner.
+// KasmVNC's own API through the gateway, used by a person to whom a rule gives the role `owner`.
 
 import { setImmediate } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -24,7 +24,7 @@ const USERS = [
   { name: 'kasm_viewer', password: 'kasm-password', permissions: 'r' },
 ]
 
-/** Role `owner` has no list in the environment: one more rule, as YAML would write it. */
+/** The role `owner` cannot be set in the environment, so this adds a rule as in the YAML file. */
 function startWithOwner(users = USERS): Promise<Stack> {
   return startStack({
     environment: ENVIRONMENT,
@@ -68,7 +68,7 @@ async function seen<T>(run: () => Promise<T>): Promise<{ result: T; requests: st
   return { result, requests: stack.desktop.requests.slice(before).map(({ raw }) => raw) }
 }
 
-/** All of it that the desktop may see, byte for byte. */
+/** The whole request that the desktop should receive, byte for byte. */
 function clean(start: string, body?: string): string {
   return [
     `${start} HTTP/1.1`,
@@ -89,7 +89,7 @@ describe('the owner', () => {
     ['/api/get_users', '/api/get_users'],
     ['//api//get_users', '/api/get_users'],
     ['/%61%70%69/get_users', '/api/get_users'],
-  ])('reads by %s what the desktop says of itself', async (written, sent) => {
+  ])('reads the API with the path %s', async (written, sent) => {
     const { result, requests } = await seen(() => owner.ask(`GET ${written}`))
     expect(result.status).toBe(200)
     expect(result.body).toContain('"user": "the-owner"')
@@ -117,10 +117,10 @@ describe('the owner', () => {
       ],
     ],
     [
-      'only when told to',
+      'only after 100 Continue',
       (body: string) => [`Expect: 100-continue\r\nContent-Length: ${body.length}\r\n\r\n`, body],
     ],
-  ])('posts a body %s, and the desktop gets it with its header in one read', async (how, write) => {
+  ])('posts a body %s, and the desktop gets headers and body in one read', async (how, write) => {
     const body = user(`by-${how.replaceAll(' ', '-')}`)
     const head = owner
       .text('POST /api/create_user', ours, 'Content-Type: application/json')
@@ -132,7 +132,7 @@ describe('the owner', () => {
     expect((await owner.ask('GET /api/get_users')).body).toContain(how.replaceAll(' ', '-'))
   })
 
-  it('posts bytes as they are', async () => {
+  it('posts bytes unchanged', async () => {
     const body = '[{"user":"Zo\xc3\xab","password":"p\xc3\xa4sswort"}]'
     const { requests } = await seen(() =>
       owner.send(
@@ -142,7 +142,7 @@ describe('the owner', () => {
     expect(requests).toEqual([clean('POST /api/create_user', body)])
   })
 
-  it('posts up to 12 KiB, and nothing of more reaches the desktop', async () => {
+  it('posts up to 12 KiB, and nothing of a larger request reaches the desktop', async () => {
     const fits = `[${' '.repeat(12_286)}]`
     const post = (...lines: string[]): string => owner.text('POST /api/create_user', ours, ...lines)
     const { result, requests } = await seen(async () => [
@@ -157,7 +157,7 @@ describe('the owner', () => {
     expect(requests).toEqual([clean('POST /api/create_user', fits)])
   })
 
-  it('who breaks off in the middle of a body has said nothing', async () => {
+  it('who disconnects in the middle of a body sends nothing to the desktop', async () => {
     const { requests } = await seen(() =>
       owner.send(`${owner.text('POST /api/create_user', ours, 'Content-Length: 500')}[{`, {
         end: true,
@@ -167,7 +167,7 @@ describe('the owner', () => {
     expect((await owner.ask('GET /vnc.html')).status).toBe(200)
   })
 
-  it('who stops in the middle of one has half a minute', async () => {
+  it('who stops sending in the middle of a body has half a minute to continue', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     const granted = (): Promise<number> =>
       metric(stack.gateway, 'ghostwire_authorizations_total', { decision: 'granted' })
@@ -178,7 +178,7 @@ describe('the owner', () => {
         { timeoutMs: 60_000 },
       )
       while ((await granted()) === before) await setImmediate()
-      // The gate has answered; the body is being waited for from the next turn on.
+      // The gate has decided; the wait for the body starts in the next turn of the event loop.
       await setImmediate()
       vi.advanceTimersByTime(30_000)
       return asked
@@ -187,7 +187,7 @@ describe('the owner', () => {
     expect(requests).toEqual([])
   })
 
-  it('posts to the API alone', async () => {
+  it('can post only to the API', async () => {
     const { result, requests } = await seen(() =>
       owner.ask('POST /vnc.html', ours, 'Content-Length: 0'),
     )
@@ -197,7 +197,7 @@ describe('the owner', () => {
     expect(other.headers.get('allow')).toEqual(['GET, HEAD, POST'])
   })
 
-  it('has the owner’s rights in a stream too', async () => {
+  it('has owner rights in a stream too', async () => {
     const socket = await owner.open()
     expect(socket.status).toBe(101)
     expect(stack.desktop.tunnels.at(-1)?.user).toBe('the-owner')
@@ -205,26 +205,26 @@ describe('the owner', () => {
   })
 })
 
-describe('a link of another site’s', () => {
+describe('a request to the owner API', () => {
   const link = '/api/create_user?name=eve&password=secret-1&owner=true'
 
   it.each([
     ['a link', `GET ${link}`, 'Sec-Fetch-Site: cross-site'],
     ['a link on a neighbour’s page', `GET ${link}`, 'Sec-Fetch-Site: same-site'],
     ['a link in a mail', `GET ${link}`, 'Sec-Fetch-Site: none'],
-    ['an old browser’s', `GET ${link}`, 'Accept: */*'],
+    ['a link, in a browser without Sec-Fetch headers', `GET ${link}`, 'Accept: */*'],
     ['a form', 'POST /api/create_user', 'Origin: https://evil.example'],
-    ['a form without a name', 'POST /api/create_user', 'Origin: null'],
+    ['a form from an opaque origin', 'POST /api/create_user', 'Origin: null'],
     ['another spelling', 'GET /api/get_users/api/create_user?name=eve', 'Sec-Fetch-Site: none'],
-    ['an answer that is cleared', 'GET /api/clear_clipboard', 'Sec-Fetch-Site: cross-site'],
-  ])('does nothing in the owner’s name: %s', async (_, start, line) => {
+    ['clearing the clipboard', 'GET /api/clear_clipboard', 'Sec-Fetch-Site: cross-site'],
+  ])('is refused unless it comes from this origin: %s', async (_, start, line) => {
     const { result, requests } = await seen(() => owner.ask(start, line))
     expect(result.status).toBe(403)
     expect(result.body).toContain('"error":"cross-site"')
     expect(requests).toEqual([])
   })
 
-  it('is heard from a page of this origin', async () => {
+  it('is forwarded from a page of this origin', async () => {
     const { result, requests } = await seen(() =>
       owner.ask(`GET ${link}`, 'Sec-Fetch-Site: same-origin'),
     )
@@ -238,26 +238,29 @@ describe('everybody else', () => {
     ['alice', 'owner-api'],
     ['victor', 'owner-api'],
     ['mallory', undefined],
-  ])('%s is refused, body and all, before the desktop hears of it', async (username, reason) => {
-    const person = await signIn(stack.gateway, username).catch(() => undefined)
-    const body = user('eve')
-    const { result, requests } = await seen(async () => [
-      await person?.ask('GET /api/get_users'),
-      await person?.send(
-        person.text('POST /api/create_user', ours, `Content-Length: ${body.length}`) + body,
-      ),
-      await person?.ask('HEAD /x/API/get_users'),
-    ])
-    if (reason === undefined) expect(person).toBeUndefined()
-    else {
-      expect(result.map((answer) => answer?.status)).toEqual([403, 403, 403])
-      expect(stack.gateway.audit('access_denied').at(-1)).toMatchObject({ reason })
-    }
-    expect(requests).toEqual([])
-  })
+  ])(
+    '%s is refused with the whole body, and the desktop gets no request',
+    async (username, reason) => {
+      const person = await signIn(stack.gateway, username).catch(() => undefined)
+      const body = user('eve')
+      const { result, requests } = await seen(async () => [
+        await person?.ask('GET /api/get_users'),
+        await person?.send(
+          person.text('POST /api/create_user', ours, `Content-Length: ${body.length}`) + body,
+        ),
+        await person?.ask('HEAD /x/API/get_users'),
+      ])
+      if (reason === undefined) expect(person).toBeUndefined()
+      else {
+        expect(result.map((answer) => answer?.status)).toEqual([403, 403, 403])
+        expect(stack.gateway.audit('access_denied').at(-1)).toMatchObject({ reason })
+      }
+      expect(requests).toEqual([])
+    },
+  )
 })
 
-it('an owner who is none at the desktop hears so, and nobody else is kept waiting', async () => {
+it('a person whose KasmVNC user is not an owner gets an error, and nobody else has to wait', async () => {
   const [, ...others] = USERS
   const lacking = await startWithOwner([
     { name: 'the-owner', password: 'owner-password', permissions: 'w' },

@@ -1,4 +1,4 @@
-// Plain HTTP through the gateway, seen from the desktop's end: the stand-in keeps every byte that reached it.
+// Plain HTTP through the gateway, seen from the desktop: the stand-in records every byte that reaches it.
 
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
@@ -41,7 +41,7 @@ afterAll(() => stack.stop())
 const CONTROL = `Basic ${Buffer.from('kasm_user:kasm-password').toString('base64')}`
 const VIEW = `Basic ${Buffer.from('kasm_viewer:kasm-password').toString('base64')}`
 
-/** All of a request that the desktop may see, byte for byte. */
+/** The whole request that the desktop should receive, byte for byte. */
 function clean(path: string, authorization = CONTROL, address = '127.0.0.1'): string {
   return [
     `GET ${path} HTTP/1.1`,
@@ -53,14 +53,14 @@ function clean(path: string, authorization = CONTROL, address = '127.0.0.1'): st
   ].join('\r\n')
 }
 
-/** What reached the desktop while `run` ran. */
+/** The requests that reached the desktop while `run` ran. */
 async function seen<T>(run: () => Promise<T>): Promise<{ result: T; requests: string[] }> {
   const before = stack.desktop.requests.length
   const result = await run()
   return { result, requests: stack.desktop.requests.slice(before).map(({ raw }) => raw) }
 }
 
-/** A desktop that answers when it is told to. */
+/** A desktop that answers only when the test says so. */
 async function startSlowDesktop(): Promise<{
   readonly gateway: Stack['gateway']
   readonly visitor: SignedIn
@@ -104,7 +104,7 @@ const granted = (gateway: Stack['gateway']): Promise<number> =>
   metric(gateway, 'ghostwire_authorizations_total', { decision: 'granted' })
 
 describe('a request that is let through', () => {
-  it('reaches the desktop as five lines, the credential first', async () => {
+  it('reaches the desktop as five lines, with the credentials first', async () => {
     const { result, requests } = await seen(() => alone.ask('GET /vnc.html'))
     expect(result.status).toBe(200)
     expect(result.body).toContain('<title>KasmVNC</title>')
@@ -112,30 +112,30 @@ describe('a request that is let through', () => {
   })
 
   it.each([
-    ['a credential of its own', 'Authorization: Basic ZXZpbDpldmls'],
+    ['its own credentials', 'Authorization: Basic ZXZpbDpldmls'],
     ['a bearer token', 'Authorization: Bearer eyJ'],
-    ['a proxy credential', 'Proxy-Authorization: Basic ZXZpbDpldmls'],
-    ['a credential in another field', 'User-Agent: Authorization: Basic ZXZpbDpldmls'],
-    ['dots that hide every file', 'Referer: https://evil.example/../'],
+    ['proxy credentials', 'Proxy-Authorization: Basic ZXZpbDpldmls'],
+    ['credentials in another header', 'User-Agent: Authorization: Basic ZXZpbDpldmls'],
+    ['dots that would make KasmVNC hide every file', 'Referer: https://evil.example/../'],
     ['the API in a Referer', 'Referer: https://evil.example/api/get_users'],
     ['one more cookie', 'Cookie: a=../; b=/api/'],
     ['an address of its choice', 'X-Forwarded-For: 203.0.113.9'],
     ['an address in another field', 'X-Note: X-Forwarded-For: 203.0.113.9'],
     [
-      'every other way to forward',
+      'all other forwarding headers',
       'Forwarded: for=203.0.113.9\r\nX-Real-IP: 203.0.113.9\r\nVia: 1',
     ],
-    ['who it would like to be', 'X-Forwarded-User: root\r\nX-Auth-Request-User: root'],
+    ['a user name', 'X-Forwarded-User: root\r\nX-Auth-Request-User: root'],
     ['an upgrade in another field', 'X-Note: Upgrade: websocket'],
-    ['an upgrade nobody can make', 'Upgrade: h2c\r\nHTTP2-Settings: AAA'],
+    ['an upgrade to HTTP/2', 'Upgrade: h2c\r\nHTTP2-Settings: AAA'],
     ['a host', 'X-Forwarded-Host: evil.example\r\nX-Forwarded-Proto: http'],
     ['hop-by-hop fields', 'Connection: X-Secret\r\nX-Secret: 1\r\nTE: trailers\r\nKeep-Alive: 5'],
     ['conditions and ranges', 'If-None-Match: "a"\r\nRange: bytes=0-1\r\nAccept-Encoding: br'],
     ['bytes beyond ASCII', 'X-Note: \xe9\xff'],
     ['an empty body', 'Content-Length: 0'],
-    ['a body that it would only send when told to', 'Expect: 100-continue'],
-    ['many fields', Array.from({ length: 300 }, (_, i) => `X-${i}: ${i}`).join('\r\n')],
-  ])('is the same five lines whatever the client adds: %s', async (_, lines) => {
+    ['a body that waits for 100 Continue', 'Expect: 100-continue'],
+    ['many headers', Array.from({ length: 300 }, (_, i) => `X-${i}: ${i}`).join('\r\n')],
+  ])('is the same five lines when the client adds %s', async (_, lines) => {
     const { result, requests } = await seen(() => alone.ask('GET /vnc.html', lines))
     expect(result.raw).toContain('HTTP/1.1 200 OK')
     expect(requests).toEqual([clean('/vnc.html')])
@@ -151,12 +151,12 @@ describe('a request that is let through', () => {
     ['/vnc.html?next=/api/get_users', '/vnc.html?next=%2Fapi%2Fget_users'],
     ['/vnc.html?', '/vnc.html?'],
     ['/%2561pi/get_users', '/%2561pi/get_users'],
-  ])('asks for %s as %s', async (asked, forwarded) => {
+  ])('for %s is forwarded as %s', async (asked, forwarded) => {
     const { requests } = await seen(() => alone.ask(`GET ${asked}`))
     expect(requests).toEqual([clean(forwarded)])
   })
 
-  it('carries the one address that the declared proxies vouch for', async () => {
+  it('carries only the client address that the trusted proxies report', async () => {
     const proxied = await startStack({
       environment: { ...ENVIRONMENT, GATEWAY_TRUSTED_PROXIES: '127.0.0.0/8, 10.0.0.0/8' },
     })
@@ -168,7 +168,7 @@ describe('a request that is let through', () => {
     await proxied.stop()
   })
 
-  it('of somebody who may only watch goes by the viewer’s credential', async () => {
+  it('of a person who may only watch uses the viewer’s credentials', async () => {
     const watcher = await signIn(stack.gateway, 'victor')
     const { requests } = await seen(() => watcher.ask('GET /vnc.html'))
     expect(requests).toEqual([clean('/vnc.html', VIEW)])
@@ -176,7 +176,7 @@ describe('a request that is let through', () => {
 })
 
 describe('a method', () => {
-  it('HEAD is asked as GET, and broken off after the header', async () => {
+  it('HEAD is sent as GET, and aborted after the headers', async () => {
     const { result, requests } = await seen(() => alone.ask('HEAD /large.bin'))
     expect(result.status).toBe(200)
     expect(result.headers.get('content-length')).toEqual(['8000000'])
@@ -186,7 +186,7 @@ describe('a method', () => {
   })
 
   it.each(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND', 'QUERY'])(
-    '%s is not allowed, and reaches nobody',
+    '%s is not allowed, and does not reach the desktop',
     async (method) => {
       const { result, requests } = await seen(() =>
         alone.ask(`${method} /vnc.html`, 'Content-Length: 0'),
@@ -197,7 +197,7 @@ describe('a method', () => {
     },
   )
 
-  it('with a body is refused, body and all', async () => {
+  it('with a body is refused together with the body', async () => {
     const body = 'a=1'
     const { result, requests } = await seen(() =>
       Promise.all([
@@ -256,7 +256,7 @@ describe('KasmVNC’s own API', () => {
     '/%',
     'http://evil.example/api/get_users',
     '*',
-  ])('in a spelling with two readings is nothing at all: %s', async (target) => {
+  ])('is refused in an ambiguous spelling: %s', async (target) => {
     const { result, requests } = await seen(() => alone.ask(`GET ${target}`))
     expect(result.status).toBe(400)
     expect(requests).toEqual([])
@@ -266,7 +266,7 @@ describe('KasmVNC’s own API', () => {
 describe('a target', () => {
   const withLength = (length: number): string => `/${'a'.repeat(length - 1)}`
 
-  it('may have 1,024 bytes, and the desktop gets them all', async () => {
+  it('may have 1,024 bytes, and the desktop gets all of them', async () => {
     const { result, requests } = await seen(() => alone.ask(`GET ${withLength(1_024)}`))
     expect(result.status).toBe(404)
     expect(requests).toEqual([clean(withLength(1_024))])
@@ -274,9 +274,9 @@ describe('a target', () => {
 
   it.each([
     ['one more byte', withLength(1_025)],
-    ['a query over the end', `${withLength(1_000)}?${'b'.repeat(24)}`],
+    ['a query that makes it too long', `${withLength(1_000)}?${'b'.repeat(24)}`],
     ['bytes that grow when they are escaped', `/${'"'.repeat(400)}`],
-    ['slashes of a query that grow', `/?${'/'.repeat(400)}`],
+    ['slashes of a query that grow when they are escaped', `/?${'/'.repeat(400)}`],
   ])('with %s is refused', async (_, target) => {
     const { result, requests } = await seen(() => alone.ask(`GET ${target}`))
     expect(result.status).toBe(400)
@@ -296,14 +296,14 @@ describe('the answer', () => {
     },
   )
 
-  it('has the desktop’s bytes, also where only the end of the connection ends them', async () => {
+  it('has all of the desktop’s bytes, even if only the end of the connection ends them', async () => {
     expect((await alone.ask('GET /large.bin')).body).toHaveLength(8_000_000)
     const { body, headers } = await alone.ask('GET /Downloads/Downloads/')
     expect(headers.get('content-length')).toBeUndefined()
     expect(body).toContain('letter.txt')
   })
 
-  it('of a download is a file that nothing runs, listing included', async () => {
+  it('to a download is a file that no browser executes, and so is a listing', async () => {
     for (const path of [
       '/Downloads/Downloads/page.html',
       '/downloads/x.html',
@@ -316,13 +316,13 @@ describe('the answer', () => {
     }
   })
 
-  it('to a folder without its slash leads to the same folder on this origin', async () => {
+  it('to a folder without a trailing slash redirects to the folder on this origin', async () => {
     const { status, headers } = await alone.ask('GET /Downloads')
     expect(status).toBe(301)
     expect(headers.get('location')).toEqual(['/Downloads/'])
   })
 
-  it('to a service worker’s script is a refusal', async () => {
+  it('to a service worker’s script is an error', async () => {
     const { result, requests } = await seen(() =>
       alone.ask('GET /app/ui.js', 'Service-Worker: script'),
     )
@@ -332,7 +332,7 @@ describe('the answer', () => {
 })
 
 describe('many requests at once', () => {
-  it('are all answered, sixteen at a time, and never two on one connection', async () => {
+  it('are all answered, at most sixteen at a time, and each on its own connection', async () => {
     const { gateway, visitor, waiting, connections, stop } = await startSlowDesktop()
     const visitors = [visitor, await signIn(gateway, 'carol')]
     const asked = Array.from({ length: 300 }, () => visitors).flatMap((both) =>
@@ -342,7 +342,7 @@ describe('many requests at once', () => {
     await eventually(() => expect(waiting).toHaveLength(16))
     for (let answered = 0; answered < 600; answered += 1) {
       await eventually(() => expect(waiting.length).toBeGreaterThan(answered))
-      // With a length and no `Connection: close`: an invitation to stay.
+      // A length and no `Connection: close` offer to keep the connection open.
       waiting[answered]?.end('ok')
     }
     const answers = await Promise.all(asked)
@@ -351,7 +351,7 @@ describe('many requests at once', () => {
     await stop()
   })
 
-  it('that are given up while they wait cost the desktop nothing', async () => {
+  it('that are cancelled while they wait do not reach the desktop', async () => {
     const { gateway, visitor, waiting, stop } = await startSlowDesktop()
     const sockets = Array.from({ length: 200 }, () => connect(gateway.publicPort, '127.0.0.1'))
     for (const socket of sockets) socket.write(visitor.text('GET /given-up'))
@@ -368,7 +368,7 @@ describe('many requests at once', () => {
     await stop()
   })
 
-  it('of one person leave a way in for the others', async () => {
+  it('of one person leave connections for the others', async () => {
     const { gateway, visitor, waiting, stop } = await startSlowDesktop()
     const sockets = Array.from({ length: 100 }, () => connect(gateway.publicPort, '127.0.0.1'))
     for (const socket of sockets) socket.write(visitor.text('GET /slow'))
@@ -382,8 +382,8 @@ describe('many requests at once', () => {
     await stop()
   })
 
-  it('that are given up while the gate looks keep no place', async () => {
-    // One more than may wait for the desktop at a time.
+  it('that are cancelled during the gate’s decision keep no place in the queue', async () => {
+    // One more than may wait for the desktop at once.
     const count = 16 + 1_024 + 1
     const { find } = Sessions.prototype as {
       find: (this: Sessions, cookie: string) => Promise<Lookup>
@@ -435,7 +435,7 @@ describe('a desktop that refuses the gateway’s credentials', () => {
       ...Object.entries(NAVIGATION).map(([name, value]) => `${name}: ${value}`),
     )
 
-  it('is left alone for a while, and the browser hears nothing of Basic auth', async () => {
+  it('gets no request for a while, and the browser sees no Basic challenge', async () => {
     const first = await navigate()
     expect(first.status).toBe(502)
     expect(first.body).toContain('does not accept the password that the gateway uses')
@@ -454,7 +454,7 @@ describe('a desktop that refuses the gateway’s credentials', () => {
     expect(asked()).toBe(2)
   })
 
-  it('is left alone too after it has refused a WebSocket', async () => {
+  it('gets no request for a while after it refused a WebSocket either', async () => {
     later += 31_000
     const before = asked()
     expect((await visitor.open()).status).toBe(502)
@@ -464,7 +464,7 @@ describe('a desktop that refuses the gateway’s credentials', () => {
     expect(asked()).toBe(before + 1)
   })
 
-  it('does not hear those that already wait for it', async () => {
+  it('does not get the requests that already wait for it', async () => {
     const { gateway, visitor, waiting, stop } = await startSlowDesktop()
     const asked = Array.from({ length: 100 }, () => visitor.ask('GET /'))
     await eventually(async () => expect(await granted(gateway)).toBe(100))
@@ -478,7 +478,7 @@ describe('a desktop that refuses the gateway’s credentials', () => {
 })
 
 describe('a desktop of kind rfb', () => {
-  it('at an IPv6 address gets HEAD as HEAD, and what caches and ranges need', async () => {
+  it('at an IPv6 address gets HEAD as HEAD, and the headers for caching and ranges', async () => {
     const seenThere: { method: string | undefined; url: string | undefined; raw: string[] }[] = []
     const files = createServer(({ method, url, rawHeaders }, response) => {
       seenThere.push({ method, url, raw: rawHeaders })
@@ -511,7 +511,7 @@ describe('a desktop of kind rfb', () => {
     files.close()
   })
 
-  it('that refuses one path is not left alone for it', async () => {
+  it('that refuses one path still gets other requests', async () => {
     const files = createServer(({ url }, response) => {
       response.writeHead(url === '/private' ? 401 : 200).end('file')
     })

@@ -1,4 +1,4 @@
-// What stands beside the desktop under a path of its own: other servers, other credentials, the same gate.
+// Other servers beside the desktop, each under its own path: their own credentials, the same gate.
 
 import { once } from 'node:events'
 import {
@@ -30,13 +30,13 @@ interface Heard {
   readonly body: string
 }
 
-/** A server of somebody else's: says what it heard, and talks to whoever opens a WebSocket. */
+/** A server beside the desktop. It records requests and answers WebSockets. */
 class Neighbour {
   readonly heard: Heard[] = []
   readonly sockets: WebSocket[] = []
   readonly handshakes: IncomingMessage[] = []
   readonly messages: { text: string; isBinary: boolean }[] = []
-  /** Under way: requests to `/endless`, whose answers have begun. */
+  /** Open requests to `/endless`, whose answers have started. */
   readonly endless = new Set<ServerResponse>()
   answer: { status: number; headers: Record<string, string> } = { status: 200, headers: {} }
   readonly #server: Server
@@ -153,28 +153,31 @@ describe('a path', () => {
     ['//audio///stream', '/stream'],
     ['/%61udio/%73tream', '/stream'],
     ['/audio/keptx', '/keptx'],
-  ])('of a route, %s, is asked there as %s', async (path, sent) => {
+  ])('of a route, %s, is forwarded to its server as %s', async (path, sent) => {
     const before = stack.desktop.requests.length
     expect((await visitor.ask(`GET ${path}`)).body).toContain('neighbour')
     expect(audio.heard.map(({ url }) => url)).toEqual([sent])
     expect(stack.desktop.requests).toHaveLength(before)
   })
 
-  it.each(['/audiox', '/x/audio', '/Audio', '/'])('%s is the desktop’s', async (path) => {
-    const before = stack.desktop.requests.length
-    await visitor.ask(`GET ${path}`)
-    expect(audio.heard).toEqual([])
-    expect(stack.desktop.requests).toHaveLength(before + 1)
-  })
+  it.each(['/audiox', '/x/audio', '/Audio', '/'])(
+    '%s is forwarded to the desktop',
+    async (path) => {
+      const before = stack.desktop.requests.length
+      await visitor.ask(`GET ${path}`)
+      expect(audio.heard).toEqual([])
+      expect(stack.desktop.requests).toHaveLength(before + 1)
+    },
+  )
 
-  it('belongs to the longest route that it begins with, and stays whole where it is told so', async () => {
+  it('belongs to the longest matching route, and keeps its prefix if the route says so', async () => {
     await visitor.ask('GET /audio/kept/x')
     expect(audio.heard).toEqual([])
     expect(upload.heard.map(({ url }) => url)).toEqual(['/audio/kept/x'])
   })
 
   it.each(['/audio/../upload', '/audio%2Fkept', '/audio/%2e%2e/upload'])(
-    'with two readings is nobody’s: %s',
+    'with an ambiguous spelling is refused: %s',
     async (path) => {
       expect((await visitor.ask(`GET ${path}`)).status).toBe(400)
       expect([...audio.heard, ...upload.heard]).toEqual([])
@@ -183,7 +186,7 @@ describe('a path', () => {
 })
 
 describe('a request', () => {
-  it('arrives clean, with the route’s own credential and none of the client’s', async () => {
+  it('arrives with the route’s credentials and no headers of the client', async () => {
     await visitor.ask(
       'GET /upload/list',
       'Authorization: Basic ZXZpbA==',
@@ -208,29 +211,37 @@ describe('a request', () => {
         'transfer-encoding',
         (body: string) => `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`,
       ],
-    ])('brings its body %s, of any size, and says once how long it is', async (_, name, frame) => {
-      const body = 'GET /admin HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(10_000)
-      const value = name === 'content-length' ? body.length : 'chunked'
-      const framing = `${name}: ${value}`
-      const head = visitor.text(`${method} /upload/file`, ours, 'Content-Type: text/plain', framing)
-      expect((await visitor.send(head + frame(body))).status).toBe(200)
-      expect(upload.heard).toMatchObject([{ method, url: '/file', body }])
-      expect(upload.heard[0]?.headers['content-type']).toBe('text/plain')
-      const framings = upload.heard[0]?.raw.filter((field) =>
-        /^(content-length|transfer-encoding)$/i.test(field),
-      )
-      expect(framings).toEqual([name])
-    })
+    ])(
+      'forwards a body %s of any size, with one header that gives its length',
+      async (_, name, frame) => {
+        const body = 'GET /admin HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(10_000)
+        const value = name === 'content-length' ? body.length : 'chunked'
+        const framing = `${name}: ${value}`
+        const head = visitor.text(
+          `${method} /upload/file`,
+          ours,
+          'Content-Type: text/plain',
+          framing,
+        )
+        expect((await visitor.send(head + frame(body))).status).toBe(200)
+        expect(upload.heard).toMatchObject([{ method, url: '/file', body }])
+        expect(upload.heard[0]?.headers['content-type']).toBe('text/plain')
+        const framings = upload.heard[0]?.raw.filter((field) =>
+          /^(content-length|transfer-encoding)$/i.test(field),
+        )
+        expect(framings).toEqual([name])
+      },
+    )
   })
 
-  it('without a body says so', async () => {
+  it('without a body has a Content-Length of 0', async () => {
     expect((await visitor.ask('POST /upload/touch', ours)).status).toBe(200)
     expect((await visitor.ask('DELETE /upload/file', ours)).status).toBe(200)
     expect(upload.heard.map(({ headers }) => headers['content-length'])).toEqual(['0', '0'])
     expect(upload.heard.every(({ headers }) => !('transfer-encoding' in headers))).toBe(true)
   })
 
-  it('that changes something is heard from a page of this origin alone', async () => {
+  it('that changes something is forwarded only from a page of this origin', async () => {
     for (const [start, line] of [
       ['POST /upload/file', 'Origin: https://evil.example'],
       ['PUT /upload/file', 'Sec-Fetch-Site: same-site'],
@@ -245,7 +256,7 @@ describe('a request', () => {
     expect(upload.heard).toEqual([])
   })
 
-  it('is answered without anything that speaks for this origin', async () => {
+  it('is answered without headers that act on this origin', async () => {
     upload.answer = {
       status: 302,
       headers: { 'set-cookie': 'a=b', location: '/list', 'clear-site-data': '"*"' },
@@ -258,7 +269,7 @@ describe('a request', () => {
     expect(answer.headers.get('content-security-policy')?.[0]).toContain("connect-src 'self'")
   })
 
-  it('that the server turns away keeps nobody from the next, nor from the desktop', async () => {
+  it('that the server refuses with 401 does not block later requests, or requests to the desktop', async () => {
     upload.answer = { status: 401, headers: { 'www-authenticate': 'Basic realm="x"' } }
     const answer = await visitor.ask('GET /upload/')
     expect(answer.status).toBe(502)
@@ -269,7 +280,7 @@ describe('a request', () => {
     expect((await visitor.ask('GET /vnc.html')).status).toBe(200)
   })
 
-  it('to a server that is away is a page that tries again, not one that waits for the desktop', async () => {
+  it('to a server that is down shows a page that retries, not the page that waits for the desktop', async () => {
     const lines = Object.entries(NAVIGATION).map(([name, value]) => `${name}: ${value}`)
     const page = await visitor.ask('GET /gone/', ...lines)
     expect(page.status).toBe(503)
@@ -280,11 +291,11 @@ describe('a request', () => {
   })
 })
 
-describe('a request that goes on for hours', () => {
+describe('a request that lasts for hours', () => {
   it.each([
     ['an answer', 'GET /audio/endless', '', ''],
     ['a body', 'POST /upload/endless', 'Transfer-Encoding: chunked', '5\r\nsound\r\n'],
-  ])('for want of the end of %s ends with its session', async (_, start, line, body) => {
+  ])('because %s does not end is closed when its session ends', async (_, start, line, body) => {
     const person = await signIn(stack.gateway)
     const lines = line === '' ? [ours] : [ours, line]
     const asked = person.send(person.text(start, ...lines) + body, { timeoutMs: 10_000 })
@@ -300,7 +311,7 @@ describe('a request that goes on for hours', () => {
     await eventually(() => expect(neighbour.endless.size).toBe(0))
   })
 
-  it('outlives other people’s sessions', async () => {
+  it('is not closed when another session ends', async () => {
     const [one, other] = [await signIn(stack.gateway), await signIn(stack.gateway)]
     const asked = other.send(other.text('GET /audio/endless'), { timeoutMs: 1_000 })
     await eventually(() => expect(audio.endless.size).toBe(1))
@@ -310,7 +321,7 @@ describe('a request that goes on for hours', () => {
 })
 
 describe('the gate', () => {
-  it('lets each role go where it may, by request and by stream alike', async () => {
+  it('lets each role use its own routes only, for requests and for streams', async () => {
     const reached = async (person: SignedIn): Promise<number[]> => {
       const statuses: number[] = []
       for (const path of ['/audio/', '/upload/', '/admin/']) {
@@ -326,7 +337,7 @@ describe('the gate', () => {
     expect(stack.gateway.audit('access_denied').at(-1)).toMatchObject({ reason: 'route' })
   })
 
-  it('lets nobody in without a session, nor another site’s page', async () => {
+  it('refuses a request without a session, or from a page of another site', async () => {
     const host = new URL(stack.gateway.origin).host
     const { status } = await rawRequest(
       stack.gateway.publicPort,
@@ -348,7 +359,7 @@ describe('a stream', () => {
     return value
   }
 
-  it('carries text, parts of messages and large ones, which no desktop takes, both ways', async () => {
+  it('carries text, fragments and large messages in both directions, which no desktop accepts', async () => {
     const client = await visitor.open({ path: '/audio/stream', protocol: null })
     expect(client.status).toBe(101)
     await eventually(() => expect(audio.sockets.length).toBeGreaterThan(0))
@@ -392,13 +403,13 @@ describe('a stream', () => {
   })
 
   it.each(['a b', 'a,,b', 'a\u{7f}', 'x'.repeat(129), Array(9).fill('a').join(',')])(
-    'is refused where they are none: %j',
+    'is refused for an invalid list of subprotocols: %j',
     async (protocol) => {
       expect((await visitor.open({ path: '/audio/', protocol })).status).toBe(400)
     },
   )
 
-  it('ends with its session, in a Close after a whole frame, and the server hears nothing more', async () => {
+  it('ends with its session: a Close follows a whole frame, and the server gets nothing more', async () => {
     const person = await signIn(stack.gateway)
     const client = await person.open({ path: '/audio/' })
     const server = last(audio.sockets)
@@ -413,7 +424,7 @@ describe('a stream', () => {
     expect(audio.messages.some(({ text }) => text === 'too late')).toBe(false)
   })
 
-  it('is nobody’s input: only a desktop’s parser knows a key from a sound', async () => {
+  it('does not count as human input, because only a desktop’s messages are parsed', async () => {
     const person = await signIn(stack.gateway)
     const idle = async (): Promise<string> =>
       (await person.person.request(`${stack.gateway.origin}/oauth2/userinfo`)).body
@@ -426,7 +437,7 @@ describe('a stream', () => {
     client.socket.destroy()
   })
 
-  it('that the server ends is desktop-gone', async () => {
+  it('gets the reason desktop-gone when the server ends it', async () => {
     const client = await visitor.open({ path: '/audio/' })
     last(audio.sockets).terminate()
     expect(await client.closed).toMatchObject({ code: 1013, reason: 'desktop-gone' })

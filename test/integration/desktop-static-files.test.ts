@@ -1,4 +1,4 @@
-// The web client's own files: fetched from the desktop once, given out from memory, and never for longer than they are true.
+// The web client's own files: fetched from the desktop once, served from memory, and never served for long after they change.
 
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
@@ -59,7 +59,7 @@ const asked = (): number => stack.desktop.requests.length
 const field = (answer: RawAnswer, name: string): string | undefined => answer.headers.get(name)?.[0]
 
 describe('a file of the client', () => {
-  it('is fetched once, for whoever asks in whatever role', async () => {
+  it('is fetched once for all people and roles', async () => {
     await start()
     const watcher = await signIn(stack.gateway, 'victor')
     const first = await visitor.ask('GET /app/long.js')
@@ -71,7 +71,7 @@ describe('a file of the client', () => {
     expect(asked()).toBe(1)
   })
 
-  it('is nobody’s who is not let in', async () => {
+  it('is not served to a person without access', async () => {
     await start()
     await visitor.ask('GET /app/long.js')
     const before = asked()
@@ -94,7 +94,7 @@ describe('a file of the client', () => {
     ['/app/styles/base.css', 'text/css; charset=utf-8'],
     ['/app/images/icon.svg', 'image/svg+xml'],
     ['/app/fonts/Text.woff', 'font/woff'],
-  ])('has the type that it is: %s', async (path, type) => {
+  ])('has its own content type: %s', async (path, type) => {
     await start()
     for (const query of ['', '?v=1']) {
       const answer = await visitor.ask(`GET ${path}${query}`)
@@ -109,7 +109,7 @@ describe('a file of the client', () => {
     expect(field(answer, 'cache-control')).toBe('private, no-cache')
   })
 
-  it('is compressed for browsers that take that, and where it helps', async () => {
+  it('is compressed for browsers that accept it, if that makes it smaller', async () => {
     await start()
     const zipped = await visitor.ask('GET /app/long.js', 'Accept-Encoding: gzip, deflate, br')
     expect(field(zipped, 'content-encoding')).toBe('gzip')
@@ -129,7 +129,7 @@ describe('a file of the client', () => {
     }
   })
 
-  it('that the browser has is not sent again', async () => {
+  it('is not sent again to a browser that has it', async () => {
     await start()
     const ask = (...lines: string[]): Promise<RawAnswer> =>
       visitor.ask('GET /app/long.js', ...lines)
@@ -149,7 +149,7 @@ describe('a file of the client', () => {
     expect(asked()).toBe(1)
   })
 
-  it('with a hash of its content in its name stays for good; a word or a date is none', async () => {
+  it('is cached permanently if its name contains a hash, but not for a word or a date', async () => {
     await start()
     const control = async (path: string): Promise<string | undefined> =>
       field(await visitor.ask(`GET ${path}`), 'cache-control')
@@ -158,7 +158,7 @@ describe('a file of the client', () => {
     expect(await control('/assets/app-20261122.js')).toBe('private, no-cache')
   })
 
-  it('has a HEAD of its own', async () => {
+  it('is answered from the cache for HEAD too', async () => {
     await start()
     const answer = await visitor.ask('HEAD /app/long.js')
     expect(answer).toMatchObject({ status: 200, body: '' })
@@ -168,13 +168,13 @@ describe('a file of the client', () => {
   })
 })
 
-describe('not kept is', () => {
+describe('the cache does not keep', () => {
   it.each([
     ['a request with a query', 'GET /app/long.js?v=1', []],
-    ['a part', 'GET /app/long.js', ['Range: bytes=0-1']],
+    ['a range request', 'GET /app/long.js', ['Range: bytes=0-1']],
     ['the document', 'GET /vnc.html', []],
     ['the front page', 'GET /', []],
-    ['a file of a person’s', 'GET /Downloads/Downloads/saved.js', []],
+    ['a person’s file', 'GET /Downloads/Downloads/saved.js', []],
     ['a file of another kind', 'GET /notes.txt', []],
     ['a file too large to be one of the client’s', 'GET /huge.js', []],
   ])('%s', async (_, ask, lines) => {
@@ -183,7 +183,7 @@ describe('not kept is', () => {
     expect(answers[1]?.status).toBe(answers[0]?.status)
     expect(answers[1]?.body).toBe(answers[0]?.body)
     expect(field(answers[1] as RawAnswer, 'etag')).toBeUndefined()
-    // What it is nobody knows until it has come once.
+    // The gateway knows only after the first answer that it cannot keep it.
     expect(asked()).toBeGreaterThanOrEqual(2)
   })
 
@@ -199,7 +199,7 @@ describe('not kept is', () => {
     ['Set-Cookie', 'a=b'],
     ['Cache-Control', 'no-store'],
     ['Content-Encoding', 'br'],
-  ])('what may be another for the next person: %s: %s', async (name, value) => {
+  ])('an answer that may be specific to one person: %s: %s', async (name, value) => {
     await start({ headers: { [name]: value } })
     await visitor.ask('GET /app/long.js')
     const before = asked()
@@ -219,14 +219,14 @@ describe('a new image of the desktop', () => {
       body: 'export const text = 2\n',
     })
 
-  /** The same address, another content. */
+  /** Replaces the desktop by one at the same address with other files. */
   async function replace(): Promise<void> {
     const port = Number(stack.desktop.url.port)
     await stack.desktop.stop()
     again = await startKasmVncStandIn({ port, files: changed })
   }
 
-  it('shows after a minute at the latest', async () => {
+  it('is served after a minute at the latest', async () => {
     await start()
     await visitor.ask('GET /app/long.js')
     await replace()
@@ -236,7 +236,7 @@ describe('a new image of the desktop', () => {
     await isNew()
   })
 
-  it('shows within seconds what the old one did not have, and that is kept like the rest', async () => {
+  it('is served within seconds for files that the old one did not have, which are then cached', async () => {
     await start({ files: {} })
     expect(await visitor.ask('GET /app/long.js')).toMatchObject({ status: 404 })
     await replace()
@@ -246,7 +246,7 @@ describe('a new image of the desktop', () => {
     expect(again?.requests).toHaveLength(1)
   })
 
-  it('shows at once where a stream ended with the old one', async () => {
+  it('is served at once if a stream ended with the old one', async () => {
     await start()
     const client = await visitor.open()
     expect(client.status).toBe(101)
@@ -256,7 +256,7 @@ describe('a new image of the desktop', () => {
     await isNew()
   })
 
-  it('shows at once where somebody met nobody in between', async () => {
+  it('is served at once if a request failed in between', async () => {
     await start()
     await visitor.ask('GET /app/long.js')
     const port = Number(stack.desktop.url.port)
@@ -268,7 +268,7 @@ describe('a new image of the desktop', () => {
 })
 
 describe('a file that the desktop does not have', () => {
-  it('is asked for once in five seconds, whoever asks, and answered as the desktop did', async () => {
+  it('is requested once in five seconds for everybody, and answered as the desktop answered', async () => {
     await start()
     const other = await signIn(stack.gateway, 'victor')
     const direct = await visitor.ask('GET /app/nowhere.js?v=1')
@@ -292,7 +292,7 @@ describe('a file that the desktop does not have', () => {
     expect(asked()).toBe(before + 2)
   })
 
-  it('pushes out no file that it has, however many such names somebody makes up', async () => {
+  it('does not evict cached files, even for many invented names', async () => {
     await start()
     await visitor.ask('GET /app/long.js')
     for (let round = 0; round < 6; round += 1) {
@@ -304,14 +304,14 @@ describe('a file that the desktop does not have', () => {
     await visitor.ask('GET /app/long.js')
     await visitor.ask('GET /nope-5-99.js')
     expect(asked()).toBe(before)
-    // The first of those names made room for the last.
+    // The oldest of these names was evicted.
     await visitor.ask('GET /nope-0-0.js')
     expect(asked()).toBe(before + 1)
   })
 })
 
-describe('many at once', () => {
-  it('600 get what they ask for, each file once from the desktop, though its backlog is five', async () => {
+describe('many requests at once', () => {
+  it('are all answered, each file once from the desktop, although its backlog is five', async () => {
     await start()
     const paths = Object.keys(CLIENT_FILES).filter((path) =>
       /\.(?:js|css|json|svg|woff|wasm|mjs)$/.test(path),
@@ -329,7 +329,7 @@ describe('many at once', () => {
     expect(requests).toHaveLength(paths.length)
   })
 
-  it('who ask for a file that breaks off all hear so, and it is not kept', async () => {
+  it('for a file that breaks off all fail, and it is not cached', async () => {
     await start()
     let isCut = true
     const whole = 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\nConnection: close\r\n\r\n0123456789'
@@ -357,7 +357,7 @@ describe('many at once', () => {
     cutting.close()
   })
 
-  it('who ask with a password that the desktop refuses try it once', async () => {
+  it('use a password that the desktop refuses only once', async () => {
     await start({ users: [{ name: 'kasm_user', password: 'other', permissions: 'w' }] })
     const answers = await Promise.all(
       Array.from({ length: 50 }, () => visitor.ask('GET /app/ui.js')),

@@ -1,5 +1,5 @@
-// One signed-in person does their worst, through two sessions and two replicas, to a desktop that is slow and takes few
-// connections: everybody else gets their page, their file and their stream all the same.
+// One signed-in person overloads a slow desktop that accepts few connections, through two sessions and two replicas.
+// Everybody else still gets their page, file and stream.
 
 import { connect, type Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -13,10 +13,10 @@ import { signIn } from '../support/signed-in.ts'
 import { startStack, type Stack } from '../support/stack.ts'
 
 const victor = { ...alice, username: 'victor', password: 'victor' }
-/** The contract's three seconds, twice: real sockets on a busy machine. */
+/** Twice the required three seconds, because these are real sockets on a busy machine. */
 const DEADLINE_MS = 6_000
 const TUNNELS_PER_PERSON = 32
-/** So many upgrades at 16 at once take the desktop far longer than the deadline; so many requests fill any queue. */
+/** At 16 at once, this many upgrades take the desktop far longer than the deadline, and this many requests fill every queue. */
 const UPGRADES = 600
 const REQUESTS = 1_200
 const ANSWER_AFTER_MS = 300
@@ -72,7 +72,7 @@ function requestText(gateway: TestGateway, cookie: string, path: string): string
   return `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nCookie: ${cookie}\r\nConnection: close\r\n\r\n`
 }
 
-/** Writes and never reads. */
+/** Writes and never reads the answer. */
 function writeTo({ publicPort }: TestGateway, text: string): Promise<void> {
   const socket = connect(publicPort, '127.0.0.1').on('error', () => {})
   socket.pause()
@@ -83,7 +83,7 @@ function writeTo({ publicPort }: TestGateway, text: string): Promise<void> {
   })
 }
 
-/** The same from both sessions to both replicas, `count` to each replica. */
+/** Sends `count` requests to each replica, alternating between both sessions. */
 async function fromEverywhere(
   count: number,
   send: (gateway: TestGateway, cookie: string, at: number) => Promise<unknown>,
@@ -99,28 +99,28 @@ const upgradeText = ({ origin, publicPort }: TestGateway, cookie: string): strin
   upgradeRequest(publicPort, { origin, cookie })
 
 const ATTACKS = {
-  'has hundreds of upgrades under way': () =>
+  'has hundreds of upgrades in progress': () =>
     fromEverywhere(UPGRADES, (gateway, cookie) => writeTo(gateway, upgradeText(gateway, cookie))),
 
-  'asks for a thousand files that are not there': () =>
+  'requests a thousand missing files': () =>
     fromEverywhere(REQUESTS, (gateway, cookie, at) =>
       writeTo(gateway, requestText(gateway, cookie, `/nope-${at}.js`)),
     ),
 
-  'begins downloads and reads none of them': async () => {
+  'starts downloads and does not read them': async () => {
     const path = '/Downloads/Downloads/large.bin'
     await fromEverywhere(20, (gateway, cookie) =>
       writeTo(gateway, requestText(gateway, cookie, path)),
     )
   },
 
-  'opens as many streams as can be had': () =>
+  'opens as many streams as possible': () =>
     fromEverywhere(2 * TUNNELS_PER_PERSON, (gateway, cookie) =>
       writeTo(gateway, upgradeText(gateway, cookie)),
     ),
 }
 
-/** Everything that somebody who comes to the desktop needs, nothing of it in the gateway's memory yet. */
+/** Everything that a person needs to open the desktop. None of it is in the gateway's cache yet. */
 async function expectServed(gateway: TestGateway): Promise<void> {
   nextName += 1
   const { publicPort, origin } = gateway
@@ -149,14 +149,14 @@ describe('while one person', () => {
     await Promise.all(replicas.map((gateway) => expectServed(gateway)))
   })
 
-  it('does all of it at once, another is served on either replica', async () => {
+  it('does all of this at once, another is served on either replica', async () => {
     await Promise.all(Object.values(ATTACKS).map((attack) => attack()))
     await Promise.all(replicas.map((gateway) => expectServed(gateway)))
   })
 })
 
 describe('the streams of one person', () => {
-  it('are so many on a replica, over all their sessions; one more is refused, counted and audited', async () => {
+  it('are limited on each replica over all their sessions; one more is refused, counted and audited', async () => {
     const [gateway] = replicas as [TestGateway]
     const { publicPort, origin } = gateway
     const open = async (at: number): Promise<Awaited<ReturnType<typeof openWebSocket>>> => {
@@ -186,7 +186,7 @@ describe('the streams of one person', () => {
       { ...refused, sub: 'alice', role: 'control', address: '127.0.0.1' },
     ])
 
-    // What ends leaves its place to the next.
+    // A closed stream frees its place for the next one.
     opened[0]?.socket.destroy()
     await eventually(async () => {
       const again = await open(0)
@@ -195,7 +195,7 @@ describe('the streams of one person', () => {
     expect((await open(1)).status).toBe(429)
   })
 
-  it('count from the upgrade on, so that nobody has more of them under way', async () => {
+  it('count from the upgrade on, so that the limit includes upgrades in progress', async () => {
     const [gateway] = replicas as [TestGateway]
     const asked = stack.desktop.tunnels.length
     await Promise.all(

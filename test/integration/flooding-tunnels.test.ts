@@ -1,5 +1,5 @@
-// A browser that sends as fast as it can, in the smallest pieces there are: each turn of the event loop goes over a few of
-// them, so that every other tunnel is served in between; and nothing of it is lost, out of order, or held for long.
+// A browser that sends the smallest possible pieces as fast as it can. Each turn of the event loop processes only a few of
+// them, so that other tunnels are served in between. Nothing is lost, reordered or held for long.
 
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
@@ -52,10 +52,10 @@ const FLOODS: readonly (readonly [string, RfbDialect | undefined, Buffer])[] = [
     'rfb',
     maskedFrame(Buffer.concat([Buffer.from([2, 0, 0x3a, 0x98]), Buffer.alloc(60_000, 1)]), MASK),
   ],
-  ['empty frames to something that is no desktop', undefined, maskedFrame(Buffer.alloc(0), MASK)],
+  ['empty frames to a route', undefined, maskedFrame(Buffer.alloc(0), MASK)],
 ]
 
-/** Bytes that `count` says went on in each turn of the event loop, until all have. */
+/** The bytes that were forwarded in each turn of the event loop, until all of them were. */
 async function bytesOfTurns(count: () => number, all: number): Promise<number[]> {
   const turns: number[] = []
   for (let before = count(); before < all;) {
@@ -67,11 +67,11 @@ async function bytesOfTurns(count: () => number, all: number): Promise<number[]>
   return turns
 }
 
-/** The bytes of a turn's steps, eight each at the most; a turn may begin with what was left of the one before. */
+/** The bytes of a turn's steps, at most eight each. A turn may start with the rest of the previous one. */
 const MAX_BYTES_A_TURN = 2 * STEPS_A_TURN * 8
 
 describe.each(FLOODS)('a flood of %s', (_, dialect, piece) => {
-  it('is gone over a little at a time, and arrives whole and in order', async () => {
+  it('is processed a little at a time, and arrives complete and in order', async () => {
     const { tunnel, browser, desktop } = await open({ dialect })
     const received: Buffer[] = []
     desktop.on('data', (chunk: Buffer) => received.push(chunk))
@@ -107,15 +107,15 @@ it('many floods at once make a turn of the event loop no longer than a few do', 
     browser.write(flood.subarray(0, 200_004))
   }
   const turns = await bytesOfTurns(count, all)
-  // Each begins with a read of its own.
+  // Each tunnel starts with a read of its own.
   const later = turns.slice(turns.findIndex((bytes) => bytes > 0) + flooders.length)
   expect(later.length).toBeGreaterThan(100)
   expect(Math.max(...later)).toBeLessThanOrEqual(MAX_TUNNELS_A_TURN * MAX_BYTES_A_TURN)
-  // And none of them waits while another is done.
+  // None of them waits until another one is finished.
   expect(flooders.every(({ tunnel }) => tunnel.bytesToDesktop > 150_000)).toBe(true)
 })
 
-it('the echo of another tunnel comes back while a flood goes on', async () => {
+it('another tunnel is echoed while a flood continues', async () => {
   const turns = new TurnQueue()
   const [flooder, other] = [
     await open({ dialect: 'kasmvnc', turns }),
@@ -139,15 +139,15 @@ it('the echo of another tunnel comes back while a flood goes on', async () => {
     await back
     passed.push(flooder.tunnel.bytesToDesktop - before)
   }
-  // There and back are some dozen turns of the loop, in which all five ends are served. A single read would be more.
+  // A round trip takes some dozen turns of the loop, in which all five connections are served. A single read would take more.
   expect(passed.toSorted((one, two) => one - two)[10]).toBeLessThan(65_536)
 })
 
 describe('a flood', () => {
-  it('stops while the desktop takes nothing, and goes on where it was', async () => {
+  it('stops while the desktop reads nothing, and continues where it stopped', async () => {
     const { tunnel, browser, desktop } = await open({ dialect: 'kasmvnc' })
     desktop.pause()
-    // More than the kernel holds on two connections, and more frames in it than a turn takes.
+    // More than the kernel buffers on two connections, and more frames than one turn processes.
     const many = repeated(maskedFrame(Buffer.alloc(0), MASK), 3_000)
     const cutText = Buffer.concat([Buffer.from([6, 0, 0, 0]), u32(60_000), Buffer.alloc(60_000)])
     const piece = Buffer.concat([many, maskedFrame(cutText, MASK)])
@@ -171,7 +171,7 @@ describe('a flood', () => {
         size += chunk.length
       })
       .resume()
-    // A frame that came in two reads goes on in two: there may be more bytes, and no fewer.
+    // A frame that arrived in two reads is forwarded in two, so there may be more bytes, but not fewer.
     const expected = Buffer.concat([HANDSHAKE, repeated(cutText, 60_008 * pieces)])
     await eventually(() => {
       expect(size).toBeGreaterThanOrEqual(long.length)
@@ -180,7 +180,7 @@ describe('a flood', () => {
     expect(payloadOf(Buffer.concat(received)).equals(expected)).toBe(true)
   })
 
-  it('ends at once with its session: nothing that is left of a read goes on', async () => {
+  it('ends at once with its session, and the rest of a read is not forwarded', async () => {
     const { tunnel, browser, desktop, closed } = await open({ dialect: 'kasmvnc' })
     desktop.resume()
     browser.resume()
@@ -194,7 +194,7 @@ describe('a flood', () => {
     expect(tunnel.bytesToDesktop).toBe(passed)
   })
 
-  it('that breaks the protocol in mid-read ends there', async () => {
+  it('that violates the protocol in the middle of a read ends at that point', async () => {
     const { tunnel, browser, desktop, closed } = await open({ dialect: 'kasmvnc' })
     desktop.resume()
     browser.resume()
@@ -202,11 +202,11 @@ describe('a flood', () => {
     const before = tunnel.bytesToDesktop
     browser.write(Buffer.concat([good, maskedFrame(Buffer.from('text'), MASK, 0x81), good]))
     expect(await closed).toBe('protocol-error')
-    // What was gone over in the turn of the wrong one stays behind with it.
+    // Frames that were processed in the same turn as the wrong one are not forwarded either.
     expect(tunnel.bytesToDesktop - before).toBeLessThanOrEqual(good.length)
   })
 
-  it('of somebody who may only watch is dropped message by message, and no turn is longer', async () => {
+  it('of a person who may only watch is dropped message by message, and no turn takes longer', async () => {
     const restrictions = restrictionsFor('kasmvnc', 'view', 'allow')
     const { tunnel, browser, desktop } = await open({ dialect: 'kasmvnc', restrictions })
     const received: Buffer[] = []
@@ -228,17 +228,17 @@ describe('a flood', () => {
   })
 })
 
-it('a browser that stands still costs what it takes to notice, and no more', async () => {
+it('a browser that reads nothing makes the gateway buffer little more than one read', async () => {
   const { client, browser, desktop, tunnel } = await open({ dialect: undefined })
   browser.pause()
   const frame = encodeFrame(Buffer.alloc(60_000))
   await fill(desktop, frame)
   expect(tunnel.bytesToBrowser).toBeGreaterThan(0)
-  // One read and what the socket takes before it says that it is full.
+  // One read, and what the socket accepts before it reports that it is full.
   expect(client.writableLength).toBeLessThanOrEqual(65_536 + client.writableHighWaterMark)
 })
 
-/** Writes until nobody takes anything any more. */
+/** Writes until nothing is accepted any more. */
 async function fill(socket: Socket, piece: Buffer): Promise<void> {
   for (;;) {
     if (socket.write(piece)) continue

@@ -1,4 +1,4 @@
-// The hostile upstreams do to a raw client what they are to do to the gateway, and see what is sent to them.
+// Tests of the hostile upstreams themselves, with a raw client: they misbehave as intended and record what they receive.
 
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import {
@@ -19,12 +19,12 @@ afterEach(async () => {
 async function start(behaviour: Behaviour): Promise<HostileUpstream & { port: number }> {
   const upstream = await startHostileUpstream(behaviour, { everyMs: 30 })
   started.push(upstream)
-  // Not a copy: the counters are getters.
+  // This must not be a copy, because the counters are getters.
   return Object.assign(upstream, { port: Number(upstream.url.port) })
 }
 
 describe('an upstream that', () => {
-  it('never answers keeps the connection until the client goes', async () => {
+  it('never answers keeps the connection until the client closes it', async () => {
     const upstream = await start('never answers')
     const asked = rawRequest(upstream.port, GET, { timeoutMs: 200 })
     await vi.waitFor(() => expect(upstream.openSockets).toBe(1))
@@ -33,7 +33,7 @@ describe('an upstream that', () => {
     expect(upstream.connections).toEqual([{ raw: GET }])
   })
 
-  it('resets does so once it has the request', async () => {
+  it('resets does so after it got the request', async () => {
     const { port } = await start('resets')
     expect(await rawRequest(port, GET)).toMatchObject({ raw: '', ended: 'rst' })
   })
@@ -56,7 +56,7 @@ describe('an upstream that', () => {
     expect(client.headers.get('sec-websocket-accept')).not.toEqual([acceptFor('abc')])
   })
 
-  it('answers 101 with a subprotocol nobody asked for', async () => {
+  it('answers 101 with a subprotocol that was not requested', async () => {
     const { port } = await start('answers 101 with a subprotocol nobody asked for')
     const client = await openWebSocket(port, { key: 'abc' })
     expect(client.headers.get('sec-websocket-accept')).toEqual([acceptFor('abc')])
@@ -93,7 +93,7 @@ describe('an upstream that', () => {
     await expect(client.nextFrame()).rejects.toThrow('ended')
   })
 
-  it('sends FIN and never reads takes no more than the kernel does', async () => {
+  it('sends FIN and never reads accepts no more than the kernel buffers', async () => {
     const upstream = await start('sends FIN and never reads')
     const client = await openWebSocket(upstream.port, { allowHalfOpen: true })
     expect(client.status).toBe(101)
@@ -106,7 +106,7 @@ describe('an upstream that', () => {
     client.socket.destroy()
   })
 
-  it('floods stands still while nobody reads', async () => {
+  it('floods is stopped while the client reads nothing', async () => {
     const upstream = await start('floods')
     const client = await openWebSocket(upstream.port)
     expect((await client.nextFrame()).payload).toHaveLength(49_132)
@@ -150,7 +150,7 @@ describe('the lenient upstream', () => {
   const hidden = 'GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n'
   const chunked = `${hidden.length.toString(16)}\r\n${hidden}\r\n0\r\n\r\n`
 
-  it('sees one request where there is one, chunked or not, in one write or many', async () => {
+  it('finds one request where there is one, chunked or not, in one write or many', async () => {
     const plain = `POST / HTTP/1.1\r\nContent-Length: ${hidden.length}\r\n\r\n${hidden}`
     expect(await see(plain)).toEqual([plain])
     expect(await see(...(plain.match(/.{1,40}/gs) ?? []))).toEqual([plain])
@@ -158,7 +158,7 @@ describe('the lenient upstream', () => {
     expect(await see(framed)).toEqual([framed])
   })
 
-  it('sees both of a pipeline', async () => {
+  it('finds both requests of a pipeline', async () => {
     expect(await see(GET + hidden)).toEqual([GET, hidden])
   })
 

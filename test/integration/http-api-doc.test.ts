@@ -20,7 +20,7 @@ const lines = [...page.matchAll(/^(curl .*) # (\d{3})$/gm)].map(([, command = ''
 }))
 const headings = [...page.matchAll(/^### `([A-Z]+ \/.*)`$/gm)].map(([, heading = '']) => heading)
 
-/** What the sources route, `:name` written as `{name}`. */
+/** The routes in the source code, with `:name` written as `{name}`. */
 const routes = ['app', 'admin', 'admin-sessions'].flatMap((name) => {
   const source = readFileSync(`src/http/${name}.ts`, 'utf8')
   return [...source.matchAll(/\bapp\.(get|post|put|delete|all)\('([^']+)'/g)].map(
@@ -66,7 +66,7 @@ beforeEach(async () => {
 })
 
 describe('docs/http-api.md', () => {
-  it('has every endpoint, and none that does not exist', () => {
+  it('lists every endpoint, and none that does not exist', () => {
     expect(routes.length).toBeGreaterThan(15)
     expect(headings.toSorted()).toEqual(routes.toSorted())
   })
@@ -98,7 +98,7 @@ describe('docs/http-api.md', () => {
     expect(set.toSorted()).toEqual([...new Set(used.map(([, name = '']) => name))].toSorted())
   })
 
-  it('every curl line says what it answers', () => {
+  it('says for every curl line what it answers', () => {
     expect(page.match(/^curl /gm)?.length).toBe(lines.length)
   })
 })

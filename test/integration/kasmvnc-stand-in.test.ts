@@ -1,5 +1,5 @@
-// The stand-in against docs: every oddity of the real server that the gateway is built around. A stand-in
-// that drifts from it would let the gateway's own tests pass on a server that does not exist.
+// Tests of the stand-in: every oddity of the real server that the gateway depends on. With a stand-in that
+// behaves differently, the gateway's own tests would pass for a server that does not exist.
 
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createCertificate } from '../support/certificate.ts'
@@ -37,7 +37,7 @@ function basic({ name, password } = USER): string {
   return `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`
 }
 
-/** A request text; as the kasmweb user unless `lines` bring another credential. */
+/** A request text, with the kasmweb user's credentials unless `lines` contain others. */
 function request(start: string, ...lines: string[]): string {
   return [`${start} HTTP/1.1`, 'Host: desktop', ...lines, '\r\n'].join('\r\n')
 }
@@ -59,7 +59,7 @@ function open(standIn: { port: number }, options: UpgradeOptions = {}): Promise<
   return openWebSocket(standIn.port, { ...options, headers })
 }
 
-/** Through the RFB handshake, one client message a frame. */
+/** Performs the RFB handshake, with one client message in each frame. */
 async function enter(
   standIn: StandIn & { port: number },
   user = USER,
@@ -98,7 +98,7 @@ function paste(text: string): Buffer {
   ])
 }
 
-/** What the client sends has been read when this later message has. */
+/** When this message has been read, everything sent before has been read too. */
 async function settle(client: RawWebSocket, tunnel: Tunnel): Promise<void> {
   const before = tunnel.messages.filter(({ type }) => type === 185).length
   client.sendFrame(KEEP_ALIVE)
@@ -107,8 +107,8 @@ async function settle(client: RawWebSocket, tunnel: Tunnel): Promise<void> {
   })
 }
 
-describe('the credential', () => {
-  it('is asked for with a Basic challenge on every path, static files too', async () => {
+describe('the credentials', () => {
+  it('are requested with a Basic challenge on every path, also for static files', async () => {
     const answer = await ask(await start(), request('GET /app/ui.js'))
     expect(answer.raw).toBe(
       'HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm="Websockify"\r\n\r\n',
@@ -116,7 +116,7 @@ describe('the credential', () => {
     expect(answer.ended).toBe('fin')
   })
 
-  it('is refused with an odd status text and no challenge when it is wrong', async () => {
+  it('get an odd status text and no challenge when they are wrong', async () => {
     const wrong = `Authorization: ${basic({ ...USER, password: 'guess' })}`
     const answer = await ask(await start(), request('GET /', wrong))
     expect(answer.raw).toBe('HTTP/1.1 401 Forbidden\r\n\r\n')
@@ -127,7 +127,7 @@ describe('the credential', () => {
   })
 
   it.each(['', ':', 'kasm_user', 'kasm_user:', `${'n'.repeat(128)}:x`, 'nobody:kasm-password'])(
-    'is wrong as %j',
+    'are wrong as %j',
     async (credential) => {
       const encoded = Buffer.from(credential).toString('base64')
       const answer = await ask(await start(), request('GET /', `Authorization: Basic ${encoded}`))
@@ -135,7 +135,7 @@ describe('the credential', () => {
     },
   )
 
-  it('is 403 when it is longer than 256 bytes, and that counts as a failure', async () => {
+  it('get 403 when they are longer than 256 bytes, which counts as a failure', async () => {
     const standIn = await start({ blacklistThreshold: 1 })
     const long = request('GET /', `Authorization: Basic ${'A'.repeat(260)}`)
     const answer = await ask(standIn, long)
@@ -144,7 +144,7 @@ describe('the credential', () => {
     expect((await ask(standIn, get('/'))).raw).toBe('HTTP/1.1 401 Forbidden\r\n\r\n')
   })
 
-  it('is found in any header that contains its name, in any case', async () => {
+  it('are found in any header that contains the name, in any case', async () => {
     const standIn = await start()
     for (const name of ['Proxy-Authorization', 'authorization', 'X-AUTHORIZATION']) {
       const answer = await ask(standIn, request('GET /', `${name}: ${basic()}`))
@@ -152,7 +152,7 @@ describe('the credential', () => {
     }
   })
 
-  it('is the first hit in the text, ahead of the real header', async () => {
+  it('are taken from the first match in the text, even before the real header', async () => {
     const smuggled = `User-Agent: Authorization: ${basic({ ...USER, password: 'bad' })}`
     const real = `Authorization: ${basic()}`
     const standIn = await start()
@@ -160,21 +160,21 @@ describe('the credential', () => {
     expect((await ask(standIn, request('GET /', real, smuggled))).status).toBe(200)
   })
 
-  it('needs exactly one space after the colon', async () => {
+  it('need exactly one space after the colon', async () => {
     const standIn = await start()
     for (const line of [`Authorization:${basic()}`, `Authorization:  ${basic()}`]) {
       expect((await ask(standIn, request('GET /', line))).head).toContain('401 Unauthorized')
     }
   })
 
-  it('has a user name of at most 127 bytes', async () => {
+  it('have a user name of at most 127 bytes', async () => {
     const long = (length: number): typeof USER => ({ ...USER, name: 'n'.repeat(length) })
     const standIn = await start({ users: [long(127), long(128)] })
     expect((await ask(standIn, getAs(long(127), '/'))).status).toBe(200)
     expect((await ask(standIn, getAs(long(128), '/'))).status).toBe(401)
   })
 
-  it('is not needed with -disableBasicAuth, where nobody is owner', async () => {
+  it('are not needed with -disableBasicAuth, where nobody is an owner', async () => {
     const standIn = await start({ disableBasicAuth: true })
     expect((await ask(standIn, request('GET /'))).status).toBe(200)
     expect((await ask(standIn, get('/api/get_users'))).status).toBe(401)
@@ -187,7 +187,7 @@ describe('the credential', () => {
 describe('the blacklist', () => {
   const BANNED = 'HTTP/1.1 401 Forbidden\r\n\r\n'
 
-  it('bans after five failures, missing credentials included, whatever comes then', async () => {
+  it('bans after five failures, including missing credentials, and then refuses everything', async () => {
     const standIn = await start({ headers: { 'X-Extra': '1' } })
     for (let failures = 0; failures < 5; failures += 1) {
       expect((await ask(standIn, request('GET /'))).head).toContain('401 Unauthorized')
@@ -198,7 +198,7 @@ describe('the blacklist', () => {
     expect((await open(standIn)).status).toBe(401)
   })
 
-  it('never forgets a failure for a success', async () => {
+  it('does not reset failures after a success', async () => {
     const standIn = await start()
     for (let failures = 0; failures < 5; failures += 1) {
       expect((await ask(standIn, get('/'))).status).toBe(200)
@@ -207,7 +207,7 @@ describe('the blacklist', () => {
     expect((await ask(standIn, get('/'))).raw).toBe(BANNED)
   })
 
-  it('is renewed by every request, and lifted by 11 s of silence', async () => {
+  it('is extended by every request, and lifted after 11 s without one', async () => {
     let now = 1_790_000_000_000
     const standIn = await start({ blacklistThreshold: 1, now: () => now })
     await ask(standIn, request('GET /'))
@@ -221,7 +221,7 @@ describe('the blacklist', () => {
     expect((await ask(standIn, get('/'))).status).toBe(200)
   })
 
-  it('counts from none again once a ban is lifted', async () => {
+  it('starts at zero again once a ban is lifted', async () => {
     let now = 1_790_000_000_000
     const standIn = await start({ blacklistThreshold: 2, now: () => now })
     for (let failures = 0; failures < 2; failures += 1) await ask(standIn, request('GET /'))
@@ -230,7 +230,7 @@ describe('the blacklist', () => {
     expect((await ask(standIn, get('/'))).status).toBe(200)
   })
 
-  it('is kept by the first X-Forwarded-For value, from anyone', async () => {
+  it('counts by the first X-Forwarded-For value, from any sender', async () => {
     const standIn = await start({ blacklistThreshold: 1 })
     await ask(standIn, request('GET /', 'X-Forwarded-For: 203.0.113.7, 10.0.0.1'))
     expect((await ask(standIn, get('/', 'x-forwarded-for: 203.0.113.7'))).raw).toBe(BANNED)
@@ -249,13 +249,13 @@ describe('the blacklist', () => {
     },
   )
 
-  it('is off at a threshold of 0', async () => {
+  it('is off with a threshold of 0', async () => {
     const standIn = await start({ blacklistThreshold: 0 })
     for (let failures = 0; failures < 8; failures += 1) await ask(standIn, request('GET /'))
     expect((await ask(standIn, get('/'))).status).toBe(200)
   })
 
-  it('leaves open tunnels alone', async () => {
+  it('does not close open tunnels', async () => {
     const standIn = await start({ blacklistThreshold: 1 })
     const { client, tunnel } = await enter(standIn)
     await ask(standIn, request('GET /'))
@@ -266,7 +266,7 @@ describe('the blacklist', () => {
 })
 
 describe('a request', () => {
-  it('is recorded byte for byte, with what was pipelined behind it', async () => {
+  it('is recorded byte for byte, including what was pipelined behind it', async () => {
     const standIn = await start()
     const text = `${get('/', 'X-Odd:\tvalue')}${get('/vnc.html')}`
     const answer = await ask(standIn, text)
@@ -277,7 +277,7 @@ describe('a request', () => {
     expect(answer.headers.get('connection')).toEqual(['close'])
   })
 
-  it('is the only one of its connection', async () => {
+  it('is the only one on its connection', async () => {
     const answer = await ask(await start(), get('/'), get('/vnc.html'))
     expect(answer.raw.match(/HTTP\/1\.1/g)).toHaveLength(1)
     expect(answer.ended).not.toBe('timeout')
@@ -295,7 +295,7 @@ describe('a request', () => {
     expect(answer.body).toBe('400 Bad Request, too large')
   })
 
-  it('must arrive in ten reads', async () => {
+  it('must arrive in at most ten reads', async () => {
     const standIn = await start()
     const pieces = (count: number): string[] => {
       const text = get('/')
@@ -309,7 +309,7 @@ describe('a request', () => {
     expect(answer.ended).not.toBe('timeout')
   })
 
-  it('has all the time it likes', async () => {
+  it('has no time limit', async () => {
     const standIn = await start()
     const silent = await rawRequest(standIn.port, 'GET / HTT', { timeoutMs: 300 })
     expect(silent).toMatchObject({ raw: '', ended: 'timeout' })
@@ -321,7 +321,7 @@ describe('a request', () => {
     expect(answer).toMatchObject({ raw: '', ended: 'timeout' })
   })
 
-  it('waits for a SYN retry when more than the backlog of 5 come at one moment', async () => {
+  it('waits for a SYN retry when more than the backlog of 5 arrive at once', async () => {
     const standIn = await start()
     const before = performance.now()
     const answers = await Promise.all(Array.from({ length: 16 }, () => ask(standIn, get('/'))))
@@ -338,7 +338,7 @@ describe('a request', () => {
 })
 
 describe('static files', () => {
-  it('come with a length, no validators, and the extra headers', async () => {
+  it('have a length, no validators, and the extra headers', async () => {
     const standIn = await start({ headers: { 'Cross-Origin-Opener-Policy': 'same-origin' } })
     const answer = await ask(standIn, get('/package.json'))
     expect(answer.head.split('\r\n')).toEqual([
@@ -362,13 +362,13 @@ describe('static files', () => {
     ['/core/decoders/qoi.wasm', 'application/octet-stream'],
     ['/app/fonts/Text.woff', 'application/octet-stream'],
     ['/Downloads/Downloads/page.html', 'application/octet-stream'],
-  ])('give %s the type %s, by prefix of the extension', async (path, type) => {
+  ])('give %s the type %s, chosen by a prefix of the extension', async (path, type) => {
     const answer = await ask(await start(), get(path))
     expect(answer.status).toBe(200)
     expect(answer.headers.get('content-type')).toEqual([type])
   })
 
-  it('are whatever a test puts there', async () => {
+  it('can be set by a test', async () => {
     const standIn = await start({ files: { '/big.js': { body: Buffer.alloc(300_000, 'x') } } })
     expect((await ask(standIn, get('/big.js'))).body).toHaveLength(300_000)
   })
@@ -446,7 +446,7 @@ describe('the owner API', () => {
     expect(answer.headers.has('content-length')).toBe(false)
   })
 
-  it('takes `/api/` anywhere in the text for a call', async () => {
+  it('treats `/api/` anywhere in the text as a call', async () => {
     const standIn = await start()
     for (const text of [
       getAs(VIEWER, '/?x=/api/'),
@@ -458,7 +458,7 @@ describe('the owner API', () => {
     expect((await ask(standIn, get('/api/unknown'))).status).toBe(404)
   })
 
-  it('shows users, sessions that never empty, and figures that are no JSON before a frame', async () => {
+  it('shows users, sessions that stay listed after their end, and invalid JSON for statistics before the first frame', async () => {
     const standIn = await start()
     const api = async (path: string): Promise<string> =>
       (await ask(standIn, get(`/api/${path}`, 'X-Forwarded-For: 203.0.113.7'))).body
@@ -485,7 +485,7 @@ describe('the owner API', () => {
     )
   })
 
-  it('cuts the user list off at 80 bytes a user', async () => {
+  it('truncates the user list to 80 bytes for each user', async () => {
     const long = { name: 'n'.repeat(80), password: 'kasm-password', permissions: 'o' }
     const body = (await ask(await start({ users: [long] }), getAs(long, '/api/get_users'))).body
     expect(body).toHaveLength(79)
@@ -507,7 +507,7 @@ describe('the owner API', () => {
     expect((await ask(standIn, get('/api/remove_user?name=new'))).status).toBe(400)
   })
 
-  it('must have a body in the same read as the headers, and not chunked', async () => {
+  it('needs the body in the same read as the headers, and not chunked', async () => {
     const standIn = await start()
     const body = JSON.stringify([{ user: 'kasm_viewer', read: true }])
     const text = post('/api/update_user', body)
@@ -532,7 +532,7 @@ describe('the owner API', () => {
     expect((await ask(standIn, get('/api/downloads?path=none'))).status).toBe(400)
   })
 
-  it('lets get_frame_stats wait', async () => {
+  it('makes get_frame_stats wait', async () => {
     const standIn = await start()
     const answer = await rawRequest(standIn.port, get('/api/get_frame_stats?client=all'), {
       timeoutMs: 300,
@@ -547,7 +547,7 @@ describe('the owner API', () => {
 })
 
 describe('an upgrade', () => {
-  it('is answered with four headers and the first subprotocol asked for', async () => {
+  it('is answered with four headers and the first requested subprotocol', async () => {
     const standIn = await start({ headers: { 'X-Extra': '1' } })
     const key = 'dGhlIHNhbXBsZSBub25jZQ=='
     const client = await open(standIn, { key, protocol: 'foo, binary' })
@@ -561,14 +561,14 @@ describe('an upgrade', () => {
   })
 
   it.each(['/', '/vnc/abc?x=1', '/api/get_users', '/no/such/file'])(
-    'is taken on %s: the path is not looked at',
+    'is accepted on %s, because the path is ignored',
     async (path) => {
       const viewer = { Authorization: basic(VIEWER) }
       expect((await open(await start(), { path, headers: viewer })).status).toBe(101)
     },
   )
 
-  it('is taken from any origin, and from `Sec-WebSocket-Origin`', async () => {
+  it('is accepted from any origin, also given as `Sec-WebSocket-Origin`', async () => {
     const standIn = await start()
     expect((await open(standIn, { origin: 'http://evil.example' })).status).toBe(101)
     const headers = { 'Sec-WebSocket-Origin': 'http://evil.example' }
@@ -602,7 +602,7 @@ describe('an upgrade', () => {
     expect(standIn.tunnels).toEqual([])
   })
 
-  it('is plain HTTP, and so 404, with a field over 1,024 bytes', async () => {
+  it('is treated as plain HTTP, and so 404, with a header over 1,024 bytes', async () => {
     const standIn = await start()
     const at = (length: number, prefix = ''): string => prefix + 'a'.repeat(length - prefix.length)
     const cases: ((length: number) => UpgradeOptions)[] = [
@@ -617,7 +617,7 @@ describe('an upgrade', () => {
     }
   })
 
-  it('records who came, with what rights, and from where', async () => {
+  it('records the user, their rights and their address', async () => {
     const standIn = await start()
     const headers = { Authorization: basic(VIEWER), 'X-Forwarded-For': '203.0.113.7' }
     await open(standIn, { path: '/websockify?x', headers })
@@ -627,7 +627,7 @@ describe('an upgrade', () => {
     expect(tunnel?.handshake).toContain('GET /websockify?x HTTP/1.1\r\n')
   })
 
-  it('loses frames that come in the same read as the request', async () => {
+  it('loses frames that arrive in the same read as the request', async () => {
     const standIn = await start()
     const text = upgradeRequest(1, { headers: { Authorization: basic() } })
     const early = encodeFrame('RFB 003.008\n', { masked: true })
@@ -641,7 +641,7 @@ describe('an upgrade', () => {
 })
 
 describe('frames from the client', () => {
-  it('are recorded as they came', async () => {
+  it('are recorded as they arrived', async () => {
     const standIn = await start()
     const { client, tunnel } = await enter(standIn)
     client.sendFrame(key('a'), { fin: false, rsv: 4 })
@@ -676,7 +676,7 @@ describe('frames from the client', () => {
     expect(tunnel.frames.at(-3)).toMatchObject({ opcode: OPCODE.continuation, payloadLength: 4 })
   })
 
-  it('may carry one message in several, or several in one', async () => {
+  it('may split a message, or contain several', async () => {
     const { client, tunnel } = await enter(await start())
     client.sendFrame(key('a').subarray(0, 3))
     client.sendFrame(Buffer.concat([key('a').subarray(3), key('b'), qemuKey('c')]))
@@ -690,7 +690,7 @@ describe('frames from the client', () => {
     ])
   })
 
-  it('are base64-decoded when they are text', async () => {
+  it('are decoded from base64 when they are text', async () => {
     const { client, tunnel } = await enter(await start())
     client.sendFrame(key('a').toString('base64'), { opcode: OPCODE.text })
     client.sendFrame('not base64!', { opcode: OPCODE.text })
@@ -724,7 +724,7 @@ describe('frames from the client', () => {
     expect(tunnel).toMatchObject({ closedBecause: 'unmasked payload', effects: { typed: '' } })
   })
 
-  it('end the connection by Close, without one in return, and with the data read alongside', async () => {
+  it('end the connection with a Close, which gets no answer and discards data from the same read', async () => {
     const { client, tunnel } = await enter(await start())
     const close = encodeClose(1000, 'bye', { masked: true })
     client.socket.write(Buffer.concat([encodeFrame(key('a'), { masked: true }), close]))
@@ -733,7 +733,7 @@ describe('frames from the client', () => {
     expect(tunnel).toMatchObject({ closedBecause: 'client sent Close', effects: { typed: '' } })
   })
 
-  it('end with FIN, and so does the connection, without a Close', async () => {
+  it('close the connection without a Close frame when they end with FIN', async () => {
     const { client, tunnel } = await enter(await start())
     client.socket.end()
     expect(await client.closed).toEqual({ how: 'fin' })
@@ -742,7 +742,7 @@ describe('frames from the client', () => {
 })
 
 describe('frames from the server', () => {
-  it('are whole, binary, unmasked, and 49,132 bytes at most', async () => {
+  it('are unfragmented, binary, unmasked, and at most 49,132 bytes long', async () => {
     const standIn = await start()
     const { client, tunnel } = await enter(standIn)
     standIn.send(tunnel, Buffer.alloc(100_000, 1))
@@ -767,7 +767,7 @@ describe('frames from the server', () => {
     expect(await client.closed).toEqual({ how: kind })
   })
 
-  it('do not come while the screen is still', async () => {
+  it('are not sent while the screen does not change', async () => {
     const { client } = await enter(await start())
     client.sendFrame(updateRequest(1))
     await expect(client.nextFrame(300)).rejects.toThrow('no frame')
@@ -775,7 +775,7 @@ describe('frames from the server', () => {
 })
 
 describe('RFB', () => {
-  it('is offered as 3.8 without security, and described in 27 bytes', async () => {
+  it('is version 3.8 without security, with a description of 27 bytes', async () => {
     const client = await open(await start())
     const next = async (): Promise<Buffer> => (await client.nextFrame()).payload
     expect((await next()).toString()).toBe('RFB 003.008\n')
@@ -801,7 +801,7 @@ describe('RFB', () => {
     expect((await client.nextFrame()).payload.readUInt8(0)).toBe(0)
   })
 
-  it('cuts every message of the dialect to its length', async () => {
+  it('splits every message of the dialect at its length', async () => {
     const { client, tunnel } = await enter(await start())
     const filled = (length: number, ...head: number[]): Buffer =>
       Buffer.concat([Buffer.from(head), Buffer.alloc(length - head.length)])
@@ -860,7 +860,7 @@ describe('RFB', () => {
     expect(await client.closed).toEqual({ how: 'fin' })
   })
 
-  it('shows what a writer does', async () => {
+  it('shows the effects of a user with write access', async () => {
     const { client, tunnel } = await enter(await start())
     client.sendFrame(
       Buffer.concat([key('H'), qemuKey('i'), pointer(300, 200, 1), pointer(300, 201)]),
@@ -878,7 +878,7 @@ describe('RFB', () => {
     })
   })
 
-  it('takes key releases, the old keep-alive and keys without a keycode for nothing', async () => {
+  it('ignores key releases, the old keep-alive and keys without a keycode', async () => {
     const { client, tunnel } = await enter(await start())
     client.sendFrame(Buffer.from([4, 0, 0, 0, 0, 0, 0, 0x61]))
     client.sendFrame(Buffer.from([4, 1, 0, 0, 0, 0, 0, 1]))
@@ -887,7 +887,7 @@ describe('RFB', () => {
     expect(tunnel.effects.typed).toBe('')
   })
 
-  it('lets a viewer do nothing, and tells of it only where KasmVNC does', async () => {
+  it('lets a viewer do nothing, and reports refused input only where KasmVNC does', async () => {
     const { client, tunnel } = await enter(await start(), VIEWER)
     client.sendFrame(Buffer.concat([key('a'), qemuKey('b'), pointer(1, 2, 1), paste('x'), resize]))
     client.sendFrame(Buffer.from([182, 7, ...Buffer.from('printer')]))
@@ -909,7 +909,7 @@ describe('RFB', () => {
     await expect(client.nextFrame(200)).rejects.toThrow('no frame')
   })
 
-  it('gives the pointer to one writer while a button is down', async () => {
+  it('gives the pointer to one user with write access while a button is down', async () => {
     const standIn = await start()
     const first = await enter(standIn)
     const second = await enter(standIn)
@@ -925,7 +925,7 @@ describe('RFB', () => {
     expect(second.tunnel.effects.pointers).toHaveLength(1)
   })
 
-  it('throws everybody else out for one who will not share, a viewer too', async () => {
+  it('disconnects everybody else for a client that will not share, even for a viewer', async () => {
     const standIn = await start()
     const first = await enter(standIn)
     const second = await enter(standIn)
@@ -939,7 +939,7 @@ describe('RFB', () => {
     expect(alone.tunnel.closedBecause).toBeUndefined()
   })
 
-  it('goes on for a user whose rights were taken away meanwhile', async () => {
+  it('keeps the rights of a connected user who was removed', async () => {
     const standIn = await start()
     const { client, tunnel } = await enter(standIn)
     await ask(standIn, get('/api/remove_user?name=kasm_user'))
@@ -952,14 +952,14 @@ describe('RFB', () => {
 describe('TLS', () => {
   const tls = createCertificate()
 
-  it('is spoken on the same port as plain HTTP', async () => {
+  it('is accepted on the same port as plain HTTP', async () => {
     const standIn = await start({ tls })
     expect(standIn.url.protocol).toBe('https:')
     expect((await rawRequest(standIn.port, get('/'), { tls: true })).status).toBe(200)
     expect((await rawRequest(standIn.port, get('/'))).status).toBe(200)
   })
 
-  it('closes plain connections without an answer with -sslOnly', async () => {
+  it('with -sslOnly, closes plain connections without an answer', async () => {
     const standIn = await start({ tls, sslOnly: true })
     expect(await rawRequest(standIn.port, get('/'))).toMatchObject({ raw: '' })
     expect((await rawRequest(standIn.port, get('/'), { tls: true })).status).toBe(200)

@@ -1,4 +1,4 @@
-// The public listener before anything is believed: sizes, times, rubbish, TLS; and how it stops.
+// The limits of the public listener: sizes, times, invalid data, TLS; and how it stops.
 
 import { mkdtemp, rename, rm, symlink, writeFile, mkdir } from 'node:fs/promises'
 import { createServer, type ServerResponse } from 'node:http'
@@ -132,7 +132,7 @@ describe('data that is not HTTP', () => {
 
   it('gets no answer when that would be in the middle of another answer', async () => {
     const answer = await visitor.send(staying('GET /core/raw.js') + 'rubbish\r\n\r\n')
-    // One whole answer or none: never the head of one in the body of another.
+    // One complete answer or none: never the head of one in the body of another.
     expect(answer.raw).toMatch(
       /^(HTTP\/1\.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n)?$/,
     )
@@ -318,7 +318,7 @@ describe('stopping', () => {
       const server = connect(secured.gateway.publicPort, '127.0.0.1')
       for (const socket of [client, server]) socket.on('error', () => {})
       server.pipe(client)
-      // The client's hello passes; with what it says next it has done its part of the handshake.
+      // The ClientHello passes; the client's next data would complete its part of the handshake.
       client.once('data', (hello) => {
         server.write(hello)
         client.pause()
@@ -393,7 +393,7 @@ async function startSecured(folder: string): Promise<{
   }
 }
 
-/** A desktop that answers when it is told to. */
+/** A desktop that answers only when the test says so. */
 async function inFrontOfSlowDesktop(
   answers: ServerResponse[],
 ): Promise<{ held: Stack; visitor: SignedIn; stop: () => Promise<void> }> {

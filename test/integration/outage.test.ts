@@ -1,5 +1,5 @@
-// The provider down for ten minutes, the store for one: nobody at a desktop notices. All clocks of the gateway's settings
-// run a hundred times faster. The picture moves all the while, and so does the mouse.
+// The provider is down for ten minutes, or the store for one: people at a desktop notice nothing. All times in the settings
+// are divided by a hundred. The picture and the mouse move all the time.
 
 import { afterEach, expect, it } from 'vitest'
 import { startKasmVncStandIn, type StandIn } from '../support/kasmvnc-stand-in.ts'
@@ -34,11 +34,11 @@ interface Desk {
   readonly stream: Stream
   readonly status: () => Promise<number>
   readonly refreshes: (outcome: string) => Promise<number>
-  /** Milliseconds that the picture stood still at most, and that the mouse did. */
+  /** The longest times without a change of the picture and without a mouse message, in milliseconds. */
   readonly stillness: () => { readonly picture: number; readonly mouse: number }
 }
 
-/** Somebody at a desktop where something moves, both ways, until the test ends. */
+/** A person at a desktop, with traffic in both directions until the test ends. */
 async function sitDown(): Promise<Desk> {
   const redis = await startRedis()
   endings.push(() => redis.remove())
@@ -47,7 +47,7 @@ async function sitDown(): Promise<Desk> {
   const stack = await startScriptedStack({
     environment: {
       GATEWAY_SESSION_STORE: redis.url,
-      // Five minutes, at a hundredth.
+      // Five minutes, divided by a hundred.
       GATEWAY_SESSION_REVALIDATE_EVERY: '3s',
       GATEWAY_SESSION_IDLE_TIMEOUT: '18s',
       GATEWAY_SESSION_PROVIDER_GRACE: '36s',
@@ -101,7 +101,7 @@ function keepMoving(desktop: StandIn, stream: Stream): Desk['stillness'] {
   }
 }
 
-it('the provider is down for ten minutes', async () => {
+it('people stay signed in while the provider is down for ten minutes', async () => {
   const { stack, stream, status, refreshes, stillness } = await sitDown()
   await expect.poll(() => refreshes('refreshed'), { timeout: 6_000 }).toBeGreaterThan(0)
   await stack.op.stop()
@@ -123,13 +123,13 @@ it('the provider is down for ten minutes', async () => {
 }, 40_000)
 
 it.each(['stopped', 'killed', 'frozen'] as const)(
-  'the store is %s for a minute, and the provider is not asked meanwhile',
+  'people stay signed in while the store is %s for a minute, and the provider gets no requests',
   async (how) => {
     const { stack, redis, stream, status, refreshes, stillness } = await sitDown()
     const before = await refreshes('refreshed')
     if (how === 'frozen') redis.freeze()
     else await (how === 'stopped' ? redis.stop() : redis.kill())
-    // Longer than a minute's hundredth: a sweep of the sessions, whose ten seconds are no setting, is to find no store.
+    // Longer than a hundredth of a minute. A sweep of the sessions must find no store, and its ten seconds are not a setting.
     const back = Date.now() + 12_000
     await expect.poll(status, { timeout: 4_000 }).toBe(503)
     const asked = stack.op.asked('token').length
@@ -137,7 +137,7 @@ it.each(['stopped', 'killed', 'frozen'] as const)(
       expect(await status()).toBe(503)
       await pause(500)
     }
-    // A token that is used while nobody can write the next one down would be a session lost.
+    // If a refresh token were used while the new one cannot be stored, the session would be lost.
     expect(stack.op.asked('token')).toHaveLength(asked)
     if (how === 'frozen') redis.thaw()
     else await redis.start()

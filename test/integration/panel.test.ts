@@ -288,7 +288,7 @@ describe('/oauth2/panel', () => {
     return JSON.parse(body) as Record<string, unknown>
   }
 
-  it('tells who is signed in and how much time is left, in seconds instead of clock times', async () => {
+  it('reports who is signed in and how much time is left, in seconds instead of clock times', async () => {
     const told = await panel(alice)
     expect(told).toEqual({
       state: 'live',
@@ -305,7 +305,7 @@ describe('/oauth2/panel', () => {
     expect(told['idleExpiresIn']).toBeLessThanOrEqual(1_800)
   })
 
-  it('does not count as human input, unlike stay', async () => {
+  it('does not count as human input, unlike /oauth2/stay', async () => {
     const before = Number((await panel(alice))['idleExpiresIn'])
     await new Promise((resolve) => void setTimeout(resolve, 60))
     const after = Number((await panel(alice))['idleExpiresIn'])
@@ -315,7 +315,7 @@ describe('/oauth2/panel', () => {
     expect(Number((await panel(alice))['idleExpiresIn'])).toBeGreaterThan(after)
   })
 
-  it('tells why a session ended, and tells a stranger that there is no session', async () => {
+  it('reports why a session ended, or that there is no session', async () => {
     const visitor = await signIn(stack.gateway)
     const { cookie } = visitor
     await visitor.signOut()

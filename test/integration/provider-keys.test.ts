@@ -55,7 +55,7 @@ it('logout tokens with invented keys fetch the key set at most every five second
 })
 
 describe('a userinfo answer that is signed', () => {
-  /** Signed as ID tokens are: a logout token without what makes it one. */
+  /** A JWT signed like an ID token: a logout token without its events and type. */
   const signedBy =
     (token: string): Bend =>
     () => ({ headers: { 'content-type': 'application/jwt' }, body: token })

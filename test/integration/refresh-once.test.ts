@@ -1,5 +1,5 @@
-// A provider that rotates refresh tokens takes a second use of one for a theft, and ends the session. So two processes
-// never use the same, whatever happens to them, to the store and to the provider's answer; but for one case.
+// A provider that rotates refresh tokens treats a second use of one as theft, and ends the session. So two processes
+// never use the same token, whatever fails: a process, the store or the provider's answer. There is one exception.
 
 import { afterEach, describe, expect, it } from 'vitest'
 import type { RunningProvider } from '../../demo/provider.ts'
@@ -25,16 +25,16 @@ interface Processes {
   readonly one: GatewayProcess
   readonly two: GatewayProcess
   readonly person: Person
-  /** When the provider gave new tokens for a refresh token; when it refused to. */
+  /** The times at which the provider issued new tokens for a refresh token, and at which it refused. */
   readonly granted: readonly number[]
   readonly refused: readonly number[]
-  /** The next answer finds Redis frozen. */
+  /** Freezes Redis before the next answer. */
   readonly freezeAtNextAnswer: () => void
-  /** Whether somebody may pass, as that process sees it. */
+  /** Whether that process lets the person pass. */
   readonly ask: (process: GatewayProcess) => Promise<number>
 }
 
-/** Two gateway processes on one Redis, in front of an OP that rotates, and somebody who is signed in. */
+/** Two gateway processes with one Redis, an OP that rotates refresh tokens, and a signed-in person. */
 async function startProcesses(revalidateEvery: string): Promise<Processes> {
   const redis = await startRedis()
   endings.push(() => redis.remove())
@@ -86,20 +86,20 @@ async function startProcesses(revalidateEvery: string): Promise<Processes> {
 }
 
 describe('of two processes', () => {
-  it('one asks the provider, however many requests race on both', async () => {
+  it('only one asks the provider, however many requests arrive at both', async () => {
     const { one, two, ask, granted, refused } = await startProcesses('3s')
     for (let round = 1; round <= 3; round += 1) {
       await pause(3_100)
       const burst = Array.from({ length: 24 }, (_, at) => ask(at % 2 === 0 ? one : two))
       expect(new Set(await Promise.all(burst))).toEqual(new Set([202]))
-      // Who found the lease taken did not wait for its holder.
+      // Requests that found the lease taken did not wait for its holder.
       await expect.poll(() => granted.length).toBe(round)
     }
     await pause(500)
     expect([granted.length, refused.length]).toEqual([3, 0])
   })
 
-  it('the one that has an answer in hand writes it when the store can take it again', async () => {
+  it('the one that got the provider’s answer writes it once the store is back', async () => {
     const { redis, one, two, ask, granted, refused, freezeAtNextAnswer } =
       await startProcesses('4s')
     await pause(4_100)
@@ -107,7 +107,7 @@ describe('of two processes', () => {
     const answer = ask(one)
     await expect.poll(() => granted.length, { timeout: 3_000 }).toBe(1)
     await pause(3_000)
-    // Nobody else asks while the store is away.
+    // Nobody else asks the provider while the store is away.
     expect(await ask(two)).toBe(503)
     expect(granted).toHaveLength(1)
     redis.thaw()
@@ -120,7 +120,7 @@ describe('of two processes', () => {
     expect(refused).toEqual([])
   }, 40_000)
 
-  it('one that is killed with an answer in hand costs the session: its token was used, and is used once more', async () => {
+  it('one that is killed before it writes the answer loses the session, because the old token is used again', async () => {
     const processes = await startProcesses('4s')
     const { redis, one, two, ask, granted, refused, freezeAtNextAnswer } = processes
     await pause(4_100)
@@ -132,14 +132,14 @@ describe('of two processes', () => {
     expect(await lost).toBe('no answer')
     redis.thaw()
     const from = Date.now()
-    // The dead process's lease holds the other back, which lets people pass meanwhile.
+    // The dead process's lease stops the other one from asking; it lets people pass meanwhile.
     await expect.poll(() => ask(two), { timeout: 3_000 }).toBe(202)
     while (Date.now() - from < 8_000) {
       expect(await ask(two)).toBe(202)
       await pause(200)
     }
     expect(refused).toEqual([])
-    // Then it asks with the token that it knows, once, and takes the provider's no for one.
+    // Then it asks once with the token that it knows, and accepts the provider's refusal.
     await expect.poll(() => ask(two), { timeout: 15_000 }).toBe(401)
     expect([granted.length, refused.length]).toEqual([1, 1])
     expect(two.audit('session_ended')).toMatchObject([{ reason: 'refresh-refused' }])
@@ -148,7 +148,7 @@ describe('of two processes', () => {
   }, 60_000)
 })
 
-it('a provider that answers after 20 s has its answer taken, and nobody waits for it longer than ten', async () => {
+it('an answer of the provider after 20 s is still used, and no request waits longer than 10 s for it', async () => {
   const redis = await startRedis()
   endings.push(() => redis.remove())
   const desktop = await startKasmVncStandIn()
@@ -201,7 +201,7 @@ it('a provider that answers after 20 s has its answer taken, and nobody waits fo
     expect(used()).toHaveLength(1)
     await pause(500)
   }
-  // With the answer come the next questions, each with the token of the answer before.
+  // After the answer it asks again, each time with the newest token.
   await expect.poll(() => used().length, { timeout: 12_000 }).toBeGreaterThan(2)
   expect(used()).toEqual(used().map((_, at) => `${TOKEN_PREFIX}refresh-${at + 1}`))
   expect(streams.map(isOpen)).toEqual([true, true])

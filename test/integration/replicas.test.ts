@@ -1,4 +1,4 @@
-// Two replicas on one real Redis: an end on one is an end on the other, and an outage of the store is nobody's end.
+// Two replicas with one real Redis: an end on one is an end on the other, and an outage of the store ends no session.
 
 import { afterEach, describe, expect, it } from 'vitest'
 import { alice, type Person as Somebody } from '../../demo/people.ts'
@@ -70,7 +70,7 @@ describe('an end on one replica', () => {
     expect(there.audit('session_ended')).toHaveLength(1)
   })
 
-  it('is written in the list of both, with all their streams', async () => {
+  it('the list of sessions on each replica counts the streams of both', async () => {
     const { here, there } = await startPair({ GATEWAY_SESSION_IDLE_TIMEOUT: '5s' })
     const person = await signIn(here)
     const streams = [await openStream(here, person), await openStream(there, person)]
@@ -84,7 +84,7 @@ describe('an end on one replica', () => {
     for (const { socket } of streams) socket.destroy()
   })
 
-  it('or another role there reaches the streams here', async () => {
+  it('a change of role on one replica ends the streams on the other', async () => {
     const people = [{ ...alice }]
     const { here, there } = await startPair(
       {
@@ -104,7 +104,7 @@ describe('an end on one replica', () => {
     }
   })
 
-  it('spares whoever moves the mouse on the other', async () => {
+  it('the idle timeout does not end a session with input on the other replica', async () => {
     const { here, there } = await startPair({ GATEWAY_SESSION_IDLE_TIMEOUT: '1s' })
     const person = await signIn(here)
     const [still, moving] = [await openStream(here, person), await openStream(there, person)]
@@ -121,7 +121,7 @@ describe('an end on one replica', () => {
 
 describe('while the store is away', () => {
   it.each(['stopped', 'frozen'] as const)(
-    '(%s) open streams live on, and nobody is signed out',
+    '(%s) open streams continue, and nobody is signed out',
     async (how) => {
       const { redis, here } = await startPair()
       const person = await signIn(here)
@@ -140,7 +140,7 @@ describe('while the store is away', () => {
     },
   )
 
-  it('streams end when it is away for longer than its grace', async () => {
+  it('streams end when it is away for longer than its grace time', async () => {
     const { redis, here } = await startPair({ GATEWAY_SESSION_STORE_GRACE: '0' })
     const stream = await openStream(here, await signIn(here))
     redis.freeze()
@@ -149,7 +149,7 @@ describe('while the store is away', () => {
     redis.thaw()
   })
 
-  it('an administrator is told that it did not reach everywhere, and the streams here are gone', async () => {
+  it('an administrator learns that an end did not reach every replica, and the local streams end', async () => {
     const { redis, here, there } = await startPair()
     const person = await signIn(here)
     const [mine, theirs] = [await openStream(here, person), await openStream(there, person)]

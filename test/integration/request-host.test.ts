@@ -1,4 +1,4 @@
-// Whom a request is meant for: one host, named once. A target in absolute form (RFC 9112 3.2.2) is a request like any other.
+// The host of a request: exactly one, named once. A target in absolute form (RFC 9112 3.2.2) is handled like any other.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { rawRequest } from '../support/raw-client.ts'
@@ -30,13 +30,13 @@ describe('a target in absolute form', () => {
     ['in other letters', () => `HTTP://${host().toUpperCase()}/nowhere/e`, '/nowhere/e'],
     ['by https, which a proxy in front ends', () => `https://${host()}/nowhere/f`, '/nowhere/f'],
     ['with a path in another spelling', () => `http://${host()}//nowhere/%61`, '/nowhere/a'],
-  ])('(%s) is asked for in origin form', async (_, target, forwarded) => {
+  ])('(%s) is forwarded in origin form', async (_, target, forwarded) => {
     expect(await targetsAfter(() => visitor.ask(`GET ${target()}`))).toEqual([
       `GET ${forwarded} HTTP/1.1`,
     ])
   })
 
-  it('is more than Host: what that field says is ignored', async () => {
+  it('takes precedence over the Host header, which is ignored', async () => {
     const text = visitor.text(`GET http://${host()}/vnc.html`)
     const answer = await visitor.send(text.replace(`Host: ${host()}`, 'Host: evil.example'))
     expect(answer.status).toBe(200)
@@ -44,11 +44,11 @@ describe('a target in absolute form', () => {
       stack.gateway.publicPort,
       `GET http://${host()}/vnc.html HTTP/1.1\r\nHost: evil.example\r\nAccept: text/html\r\nConnection: close\r\n\r\n`,
     )
-    // Not first to the public host: the request is there.
+    // It is not redirected to the public host first, because it names that host already.
     expect(navigation.headers.get('location')?.[0]).toContain(stack.provider.issuer)
   })
 
-  it('reaches the endpoints of the gateway, and they stay its own', async () => {
+  it('reaches the gateway’s own endpoints, and does not go to the desktop', async () => {
     const answer = await visitor.ask(`GET http://${host()}/oauth2/userinfo`)
     expect(answer.status).toBe(200)
     const hidden = await visitor.ask(`GET http://${host()}/%6fauth2/userinfo`)
@@ -80,12 +80,12 @@ describe('a target in absolute form', () => {
     expect([status, targets]).toEqual([400, []])
   })
 
-  it('of another host opens no tunnel', async () => {
+  it('for another host opens no tunnel', async () => {
     expect((await visitor.open({ path: 'http://evil.example/websockify' })).status).toBe(400)
   })
 })
 
-describe('the field Host', () => {
+describe('the Host header', () => {
   it.each([
     ['twice', () => ['/vnc.html', 'Host: evil.example']],
     ['twice the same', () => ['/vnc.html', `Host: ${host()}`]],
@@ -115,7 +115,7 @@ describe('the field Host', () => {
   )
 
   it.each(['127.0.0.1', '[::1]:8080', 'gateway.desk.svc:8080', 'a_b', ''])(
-    'may be %j: behind a proxy people come by other names too',
+    'may be %j, because a proxy may use other names for the gateway',
     async (value) => {
       const text = visitor.text('GET /vnc.html').replace(`Host: ${host()}`, `Host: ${value}`)
       expect((await visitor.send(text)).status).toBe(200)

@@ -1,5 +1,5 @@
-// A desktop server that forgives everything stands behind the gateway, and a client in front says every request in two
-// ways at once. What that server takes for a request must have passed the gate, whole and clean.
+// A client sends requests that can be read in two ways, to a gateway in front of a very lenient desktop server. Every request
+// that this server finds must be one that passed the gate and that the gateway built.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { eventually } from '../support/eventually.ts'
@@ -26,7 +26,7 @@ afterAll(async () => {
   await upstream.stop()
 })
 
-/** What the desktop takes for requests while `run` runs; each must be one that the gateway made. */
+/** The requests that the desktop finds while `run` runs. Each must be one that the gateway built. */
 async function reached(run: () => Promise<unknown>): Promise<string[]> {
   const before = upstream.requests.length
   await run()
@@ -208,7 +208,7 @@ describe('a request that can be read in two ways', () => {
       () => head('OPTIONS /', 'Connection: upgrade', 'Transfer-Encoding: chunked') + CHUNK,
       405,
     ],
-  ])('(%s) brings nothing along', async (_, bytes, status) => {
+  ])('(%s) does not smuggle a second request', async (_, bytes, status) => {
     let answer: RawAnswer | undefined
     const requests = await reached(async () => {
       answer = await say(bytes())
@@ -266,7 +266,7 @@ describe('a request behind another', () => {
       [],
     ],
     ['for the gateway itself', () => `${staying('GET /oauth2/userinfo')}${HIDDEN}`, [200, 401], []],
-  ])('(%s) is judged by itself', async (_, bytes, answers, targets) => {
+  ])('(%s) is decided on separately', async (_, bytes, answers, targets) => {
     let answer: RawAnswer | undefined
     const requests = await reached(async () => {
       answer = await say(bytes())
@@ -274,7 +274,7 @@ describe('a request behind another', () => {
     expect(statuses(answer as RawAnswer)).toEqual(answers)
     expect(requests.toSorted()).toEqual(targets)
   })
-  it('that said it was the last is not looked at', async () => {
+  it('that announced the end of the connection is not processed', async () => {
     const requests = await reached(async () => {
       expect(await say(visitor.text('GET /a') + HIDDEN)).toMatchObject({ status: 400 })
     })

@@ -1,5 +1,5 @@
-// What a rule takes from a person never reaches the desktop, message by message, and what it leaves arrives as it was:
-// through a real gateway, at a desktop that reads as KasmVNC does and at one that speaks plain RFB.
+// Messages that a rule forbids never reach the desktop, and all others arrive unchanged. Tested through a real gateway,
+// with a desktop that behaves like KasmVNC and with one that uses plain RFB.
 
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -43,7 +43,7 @@ const fence = message(248, 3, u32(0), [1, 7])
 const clipboard = (text: Buffer): Buffer =>
   message(180, [1, 10], Buffer.from('text/plain'), u32(text.length), text)
 
-/** One of each that a client of KasmVNC says. */
+/** One message of each type that a KasmVNC client sends. */
 const KASMVNC: readonly Buffer[] = [
   message(0, 19),
   message(2, [0, 0, 1], u32(0)),
@@ -81,7 +81,7 @@ writeFileSync(
   - { match: { groups: [owners] }, role: owner }
 `,
 )
-/** Rules by file, in place of the tests' usual one. */
+/** Removes the tests' usual rule, because these tests set rules in a file. */
 const BY_RULES = { GATEWAY_ALLOW_GROUPS: undefined, GATEWAY_CONFIG: RULES }
 const CREDENTIALS = {
   GATEWAY_DESKTOP_VIEWER_USERNAME: 'kasm_viewer',
@@ -110,7 +110,7 @@ async function start(environment: Environment, people = PEOPLE): Promise<Stack> 
   return stack
 }
 
-/** Through the handshake; ClientInit says `shared`. */
+/** Opens a stream and performs the handshake with this `shared` flag in ClientInit. */
 async function enter(who: SignedIn, shared = 1): Promise<RawWebSocket> {
   const client = await who.open()
   expect(client.status).toBe(101)
@@ -123,7 +123,7 @@ async function enter(who: SignedIn, shared = 1): Promise<RawWebSocket> {
   return client
 }
 
-describe('at a desktop that reads as KasmVNC does', () => {
+describe('at a desktop of kind kasmvnc', () => {
   let stack: Stack
   const people = new Map<string, SignedIn>()
   beforeAll(async () => {
@@ -139,23 +139,26 @@ describe('at a desktop that reads as KasmVNC does', () => {
     ['olga', 'who owns it', 'kasm_user', without(UDP)],
     ['victor', 'who may watch', 'kasm_viewer', without(4, 5, 6, 180, UDP, 182, 183, 188, 251, 255)],
     ['carla', 'who may not paste', 'kasm_user', without(6, 180, UDP)],
-  ] as const)('%s, %s, comes as %s, and says what is hers to say', async (name, _, user, types) => {
-    const client = await enter(as(name))
-    const tunnel = lastTunnel()
-    expect(tunnel.user).toBe(user)
-    for (const one of KASMVNC) client.sendFrame(one)
-    client.sendFrame(fence)
-    await expect.poll(() => arrived(tunnel)).toEqual([...types, 248])
-    // And all of it again in one frame.
-    client.sendFrame(Buffer.concat([...KASMVNC, fence]))
-    await expect.poll(() => arrived(tunnel)).toEqual([...types, 248, ...types, 248])
-    const kept = KASMVNC.filter((one) => types.includes(one[0] as number))
-    expect(tunnel.messages.slice(0, types.length).map(({ bytes }) => bytes)).toEqual(kept)
-    expect(tunnel.frames.every(({ fin, masked, rsv }) => fin && masked && rsv === 0)).toBe(true)
-  })
+  ] as const)(
+    '%s, %s, connects as %s, and only permitted messages reach the desktop',
+    async (name, _, user, types) => {
+      const client = await enter(as(name))
+      const tunnel = lastTunnel()
+      expect(tunnel.user).toBe(user)
+      for (const one of KASMVNC) client.sendFrame(one)
+      client.sendFrame(fence)
+      await expect.poll(() => arrived(tunnel)).toEqual([...types, 248])
+      // The same messages again, in one frame.
+      client.sendFrame(Buffer.concat([...KASMVNC, fence]))
+      await expect.poll(() => arrived(tunnel)).toEqual([...types, 248, ...types, 248])
+      const kept = KASMVNC.filter((one) => types.includes(one[0] as number))
+      expect(tunnel.messages.slice(0, types.length).map(({ bytes }) => bytes)).toEqual(kept)
+      expect(tunnel.frames.every(({ fin, masked, rsv }) => fin && masked && rsv === 0)).toBe(true)
+    },
+  )
 
   it.each(['alice', 'victor', 'carla', 'olga'])(
-    '%s throws nobody out: ClientInit says shared, whatever it said',
+    '%s cannot disconnect others: the gateway always sets the shared flag in ClientInit',
     async (name) => {
       const first = await enter(as('alice'))
       const tunnel = lastTunnel()
@@ -167,12 +170,12 @@ describe('at a desktop that reads as KasmVNC does', () => {
     },
   )
 
-  it('a huge paste never arrives, in pieces of any size, and every key around it does', async () => {
+  it('a huge forbidden paste never arrives, in pieces of any size, and every key around it does', async () => {
     const client = await enter(as('carla'))
     const tunnel = lastTunnel()
     const paste = clipboard(Buffer.alloc(3_000_000, key('!')))
     const stream = Buffer.concat([key('a'), paste, key('b'), clipboard(Buffer.alloc(0)), key('c')])
-    // As a browser cuts it, across messages and not; the kernel cuts again.
+    // Split as a browser does, inside messages or between them; the kernel splits again.
     const sizes = [65_527, 10_240, 1, 125, 126, 40_000, 7]
     for (let at = 0, turn = 0; at < stream.length; turn += 1) {
       const size = sizes[turn % sizes.length] as number
@@ -185,7 +188,7 @@ describe('at a desktop that reads as KasmVNC does', () => {
     expect(tunnel.frames.every(({ payloadLength }) => payloadLength <= 65_527)).toBe(true)
   })
 
-  it('a huge paste of somebody who may is whole', async () => {
+  it('a huge permitted paste arrives complete', async () => {
     const client = await enter(as('alice'))
     const tunnel = lastTunnel()
     const text = Buffer.alloc(300_000, 'pasted ')
@@ -199,7 +202,7 @@ describe('at a desktop that reads as KasmVNC does', () => {
     expect(tunnel.effects.clipboards[0]?.text).toBe(text.toString())
   })
 
-  it('what cannot be read is counted, ends whom a rule restricts, and nobody else', async () => {
+  it('unknown messages are counted, and end the streams of restricted people only', async () => {
     const labels = { what: 'message-type' }
     const before = await metric(stack.gateway, 'ghostwire_rfb_unknown_total', labels)
     const unknown = message(7, 3)
@@ -209,14 +212,14 @@ describe('at a desktop that reads as KasmVNC does', () => {
       expect(await client.closed).toMatchObject({ code: 1002, reason: 'protocol-error' })
       expect(lastTunnel().messages).toEqual([])
     }
-    // KasmVNC itself hangs up on it: what passed is seen by that.
+    // KasmVNC itself disconnects at this message, which shows that the gateway forwarded it.
     const client = await enter(as('alice'))
     client.sendFrame(unknown)
     expect(await client.closed).toMatchObject({ code: 1013, reason: 'desktop-gone' })
     expect(await metric(stack.gateway, 'ghostwire_rfb_unknown_total', labels)).toBe(before + 3)
   })
 
-  it('nobody whom a rule restricts takes a way in that hides what follows', async () => {
+  it('a restricted person cannot choose a security type after which messages cannot be parsed', async () => {
     const client = await as('victor').open()
     clients.push(client)
     client.sendFrame('RFB 003.008\n')
@@ -225,7 +228,7 @@ describe('at a desktop that reads as KasmVNC does', () => {
   })
 
   it.each(['RFB 003.003\n', 'RFB 003.889\n', 'RFB 004.000\n'])(
-    'nobody takes a version that hides what follows: %j',
+    'nobody can choose a version after which messages cannot be parsed: %j',
     async (version) => {
       const client = await as('alice').open()
       clients.push(client)
@@ -236,17 +239,17 @@ describe('at a desktop that reads as KasmVNC does', () => {
     },
   )
 
-  it('the audit says in what role a stream was opened', async () => {
+  it('the audit gives the role with which a stream was opened', async () => {
     await enter(as('victor'))
     expect(stack.gateway.audit('tunnel_opened').at(-1)).toMatchObject({ role: 'view' })
   })
 })
 
-describe('somebody whose rights change', () => {
+describe('a person whose rights change', () => {
   it.each([
     ['to watch only', 'watchers', { role: 'view' }],
     ['not to paste', 'no-clipboard', { role: 'control' }],
-  ])('%s comes back with what is left', async (_, group, about) => {
+  ])('%s reconnects with the new rights', async (_, group, about) => {
     const dora = { ...someone('dora', 'desktop-users') }
     const stack = await start(
       { ...BY_RULES, ...CREDENTIALS, GATEWAY_SESSION_REVALIDATE_EVERY: '1s' },
@@ -264,7 +267,7 @@ describe('somebody whose rights change', () => {
     await expect.poll(() => tunnel.messages.map(({ type }) => type)).toEqual([248])
   })
 
-  it('while a handshake is under way gets no stream with the old ones', async () => {
+  it('during a handshake gets no stream with the old rights', async () => {
     const upstream = await startHostileUpstream('never answers')
     const dora = { ...someone('dora', 'desktop-users') }
     const stack = await start(
@@ -279,7 +282,7 @@ describe('somebody whose rights change', () => {
     const visitor = await signIn(stack.gateway, 'dora')
     ;(dora as { groups: readonly string[] }).groups = ['watchers']
     const { status, headers } = await visitor.open()
-    // Not 504, which is what the desktop's silence would come to.
+    // Not 504, which would be the answer if the desktop did not respond.
     expect(status).toBe(503)
     expect(headers.has('retry-after')).toBe(true)
     expect(stack.gateway.audit('tunnel_opened')).toEqual([])
@@ -330,7 +333,7 @@ describe('at a desktop of plain RFB', () => {
       STANDARD.filter((one) => ![4, 5, 6, 250, 251, 253].includes(one[0] as number)).slice(0, -1),
     ],
     ['carla', STANDARD.filter((one) => one[0] !== 6)],
-  ] as const)('%s says what is left to say, and nothing else arrives', async (name, kept) => {
+  ] as const)('only permitted messages of %s reach the desktop', async (name, kept) => {
     const visitor = await signIn(stack.gateway, name)
     const client = await visitor.open()
     clients.push(client)

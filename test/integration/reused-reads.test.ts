@@ -1,5 +1,5 @@
-// The memory that a desktop's bytes are read into is used again and again, by every tunnel: what one browser gets must
-// never be what another desktop sent, whatever waits for how long.
+// All tunnels read the desktop's bytes into the same reused memory. A browser must never get bytes from another desktop,
+// however long data has to wait.
 
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -18,7 +18,7 @@ import { encodeFrame } from '../support/websocket-wire.ts'
 
 const TUNNELS = 6
 const BYTES_EACH = 16_000_000
-/** Of one write: below, at and above what is read at once, small and large. */
+/** Sizes of one write: below, at and above the size of one read, small and large. */
 const SIZES = [1, 100, 1_023, 1_024, 1_025, 5_000, 65_535, 65_536, 65_537, 300_000]
 
 const servers: Server[] = []
@@ -30,9 +30,9 @@ afterEach(() => {
 })
 
 describe.each(['plain', 'TLS'] as const)(
-  'tunnels of %s browsers that read now and then',
+  'tunnels of %s browsers that read at intervals',
   (door) => {
-    it('each deliver their own desktop’s bytes, in order and whole', async () => {
+    it('each deliver the bytes of their own desktop, complete and in order', async () => {
       const certificate = door === 'TLS' ? createCertificate() : undefined
       const front = await listen(
         certificate === undefined ? createServer() : createTlsServer(certificate),
@@ -46,7 +46,7 @@ describe.each(['plain', 'TLS'] as const)(
         }),
       )
       for (const { sent: expected, received } of sent) {
-        // Behind them comes the gateway's Close.
+        // After them comes the gateway's Close.
         expect(received.length).toBe(expected.length + closeFrame(1013, 'desktop-gone').length)
         expect(received.subarray(0, expected.length).equals(expected)).toBe(true)
       }
@@ -54,8 +54,8 @@ describe.each(['plain', 'TLS'] as const)(
   },
 )
 
-describe('requests that wait for a place at their agent', () => {
-  it('each get a connection that reads for them alone', async () => {
+describe('requests that wait for a connection of the agent', () => {
+  it('each get a connection with a read buffer of its own', async () => {
     const desktop = createHttpServer()
     desktop.on('upgrade', ({ url }, socket: Socket) => {
       sockets.push(socket)
@@ -84,7 +84,7 @@ describe('requests that wait for a place at their agent', () => {
 
 let turn: Promise<unknown> = Promise.resolve()
 
-/** One at a time, so that the two ends found belong together. */
+/** Opens one tunnel at a time, so that the two ends that are found belong together. */
 function openTunnel(front: Server, back: Server, ca?: string): Promise<Ends> {
   const ends = turn.then(() => connectEnds(front, back, ca))
   turn = ends
@@ -138,14 +138,14 @@ async function sendFrames(desktop: Socket, seed: number): Promise<Buffer> {
     left -= size
     frames.push(frame)
     if (!desktop.write(frame)) await once(desktop, 'drain')
-    // Lets a read come alone, and small memory come back.
+    // Allows a single read, and the return to the small buffer.
     if (step % 7 === 0) await sleep(1)
   }
   desktop.end()
   return Buffer.concat(frames)
 }
 
-/** Stops reading again and again, for long enough that both sides' kernels are full. */
+/** Stops reading repeatedly, for long enough to fill the kernel buffers on both sides. */
 async function readNowAndThen(browser: Socket, seed: number): Promise<Buffer> {
   const received: Buffer[] = []
   let until = seed * 100_000

@@ -1,4 +1,5 @@
-// While a stream is open the provider is asked again, and the rules decide again; an outage of the provider ends nobody.
+// While a stream is open, the gateway asks the provider again and applies the rules again. An outage of the provider ends no
+// session.
 
 import { afterEach, describe, expect, it } from 'vitest'
 import { alice } from '../../demo/people.ts'
@@ -23,7 +24,7 @@ afterEach(async () => {
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
-/** People who can be changed under the running provider. */
+/** People whose data can be changed while the provider runs. */
 function somebody(): [Mutable<typeof alice>] {
   return [{ ...alice }]
 }
@@ -53,8 +54,8 @@ function refreshes(gateway: TestGateway, outcome: string): Promise<number> {
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-describe('somebody who', () => {
-  it('is taken out of the group loses the picture, without a request of their browser', async () => {
+describe('a person who', () => {
+  it('is removed from the group loses the stream, without a request of their browser', async () => {
     const people = somebody()
     const { gateway } = await start({ provider: { people } })
     const person = await arrive(gateway)
@@ -68,7 +69,7 @@ describe('somebody who', () => {
     expect(location?.search).toContain('reason=access-withdrawn')
   })
 
-  it('has no account any more is out', async () => {
+  it('no longer has an account is signed out', async () => {
     const people = somebody()
     const { gateway } = await start({ provider: { people } })
     const stream = await openStream(gateway, await arrive(gateway))
@@ -77,7 +78,7 @@ describe('somebody who', () => {
     await expectEnd(stream, 4401, 'refresh-refused')
   })
 
-  it('has no stream is asked about at the next request', async () => {
+  it('has no stream is revalidated at the next request', async () => {
     const people = somebody()
     const { gateway } = await start({ provider: { people } })
     const person = await arrive(gateway)
@@ -88,7 +89,7 @@ describe('somebody who', () => {
     )
   })
 
-  it('gets another role comes back with it', async () => {
+  it('gets another role reconnects with it', async () => {
     const people = somebody()
     const { gateway, desktop } = await start({
       provider: { people },
@@ -115,7 +116,7 @@ const withRefreshToken: Bend = (usual) => ({
 })
 
 describe('while the provider', () => {
-  it('is away, people stay, and it is asked again when it is back', async () => {
+  it('is down, people stay signed in, and it is asked again when it is back', async () => {
     const people = somebody()
     const origin = `http://localhost:${await freePort()}`
     const first = await startTestProvider(origin, { people })
@@ -137,14 +138,14 @@ describe('while the provider', () => {
     expect(isOpen(stream)).toBe(true)
     expect((await person.visit(`${origin}/`)).status).toBe(200)
     expect((await fetch(`${gateway.admin}/readyz`)).status).toBe(200)
-    // Another provider at the same address knows nothing of the old tokens: its refusal is one.
+    // A new provider at the same address does not know the old tokens, and its refusal counts.
     const second = await startTestProvider(origin, { people, port })
     endings.push(() => second.stop())
     const closed = await Promise.race([stream.closed, pause(8_000)])
     expect(closed).toMatchObject({ code: 4401, reason: 'refresh-refused' })
   })
 
-  it('is away for longer than its grace, they are out', async () => {
+  it('is down for longer than its grace time, they are signed out', async () => {
     const stack = await start({ environment: { GATEWAY_SESSION_PROVIDER_GRACE: '0' } })
     const stream = await openStream(stack.gateway, await arrive(stack.gateway))
     await stack.provider.stop()
@@ -160,7 +161,7 @@ describe('while the provider', () => {
     ['temporarily_unavailable', 503],
     ['slow_down', 429],
     ['server_error', 500],
-  ])('says %s (%i), nobody is signed out', async (error, status) => {
+  ])('answers %s (%i), nobody is signed out', async (error, status) => {
     const stack = await startScriptedStack({
       environment: { GATEWAY_SESSION_REVALIDATE_EVERY: '1s' },
       op: { script: { token: withRefreshToken } },
@@ -179,13 +180,13 @@ describe('while the provider', () => {
   })
 })
 
-describe('a provider that gives no refresh token', () => {
+describe('a provider that issues no refresh token', () => {
   const warnings = ({ gateway }: ScriptedStack): readonly unknown[] =>
     gateway.lines
       .filter(({ msg }) => String(msg).includes('refresh token'))
       .map(({ level }) => level)
 
-  it('is not asked about anybody again, and a single warning names what to change', async () => {
+  it('is not asked again about people, and a single warning names the setting to change', async () => {
     const stack = await startScriptedStack({
       environment: { GATEWAY_SESSION_REVALIDATE_EVERY: '1s' },
     })
@@ -200,7 +201,7 @@ describe('a provider that gives no refresh token', () => {
     expect(JSON.stringify(stack.gateway.lines)).toContain('offline_access (oidc.scopes)')
   })
 
-  it('is not suspected where it gives one', async () => {
+  it('causes no warning if it issues one', async () => {
     const stack = await startScriptedStack({
       op: { script: { token: withRefreshToken } },
     })
@@ -211,7 +212,7 @@ describe('a provider that gives no refresh token', () => {
 })
 
 describe('how a person signed in', () => {
-  it('stays known where a refresh does not repeat it: acr, amr and auth_time are of the sign-in', async () => {
+  it('stays known if a refresh does not repeat it: acr, amr and auth_time are those of the sign-in', async () => {
     const stack = await startScriptedStack({
       environment: {
         GATEWAY_ALLOW_GROUPS: undefined,
@@ -229,11 +230,11 @@ describe('how a person signed in', () => {
   })
 })
 
-describe('a provider that rotates', () => {
+describe('a provider that rotates refresh tokens', () => {
   async function startRotating(): Promise<{
     readonly stack: ScriptedStack
     readonly ask: () => Promise<number>
-    /** Rotates, and refuses whoever comes with a token that was used; what else is to be made of the answer. */
+    /** Rotates the refresh token and refuses a used one. `and` replaces fields of the answer. */
     readonly rotating: (and?: Json) => Bend
   }> {
     let count = 1
@@ -268,24 +269,27 @@ describe('a provider that rotates', () => {
 
   it.each([
     ['that nobody signed', 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.bm9ib2R5'],
-    ['that is none', 'nonsense'],
-    ['of no text', 7],
-  ])('and sends an ID token %s has its refresh token kept', async (_, id_token) => {
-    const { stack, ask, rotating } = await startRotating()
-    stack.op.script({ token: rotating({ id_token }) })
-    await pause(1_100)
-    expect(await ask()).toBe(202)
-    expect(stack.gateway.lines).toContainEqual(
-      expect.objectContaining({ msg: 'the provider could not be asked about a session' }),
-    )
-    stack.op.script({ token: rotating() })
-    await pause(1_100)
-    expect(await ask()).toBe(202)
-    expect(stack.op.asked('token')).toHaveLength(3)
-    expect(stack.gateway.audit('session_ended')).toEqual([])
-  })
+    ['that is not a JWT', 'nonsense'],
+    ['that is a number', 7],
+  ])(
+    'and sends an ID token %s does not end the session: the new refresh token is kept',
+    async (_, id_token) => {
+      const { stack, ask, rotating } = await startRotating()
+      stack.op.script({ token: rotating({ id_token }) })
+      await pause(1_100)
+      expect(await ask()).toBe(202)
+      expect(stack.gateway.lines).toContainEqual(
+        expect.objectContaining({ msg: 'the provider could not be asked about a session' }),
+      )
+      stack.op.script({ token: rotating() })
+      await pause(1_100)
+      expect(await ask()).toBe(202)
+      expect(stack.op.asked('token')).toHaveLength(3)
+      expect(stack.gateway.audit('session_ended')).toEqual([])
+    },
+  )
 
-  it('while its keys are not to be had has its refresh token kept', async () => {
+  it('while its keys cannot be fetched does not end the session: the new refresh token is kept', async () => {
     const { stack, ask, rotating } = await startRotating()
     // Signed with a new key, so the key set has to be fetched again.
     await stack.op.rotateKey()
@@ -302,7 +306,7 @@ describe('a provider that rotates', () => {
 })
 
 describe('on two replicas', () => {
-  it('one of them asks, and a rotated refresh token is never used twice', async () => {
+  it('only one of them asks, and a rotated refresh token is never used twice', async () => {
     const redis = await startRedis()
     endings.push(() => redis.remove())
     const stack = await start({ environment: { GATEWAY_SESSION_STORE: redis.url } })

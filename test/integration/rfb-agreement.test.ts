@@ -1,5 +1,5 @@
-// Our reader of client input and the stand-in's decoder on the same hostile bytes (docs/architecture.md, invariant 14):
-// what one takes for a message the other takes for the same, byte for byte.
+// Our reader of client input and the stand-in's decoder get the same hostile bytes (docs/architecture.md, invariant 14).
+// Both must find the same messages, byte for byte.
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -21,13 +21,13 @@ const LIMIT = 65_527
 const NO_MASK = Buffer.alloc(4)
 const RUNS = 3_000
 
-/** What a person does, by the stand-in's own reading of it. */
+/** Whether a message is human input, decided by the stand-in's own parsing. */
 function isHuman({ type, bytes }: RfbMessage): boolean {
   if (type === 4) return bytes.readUInt32BE(4) !== 1
   return [5, 180, 188, 255].includes(type)
 }
 
-/** The stand-in behind its WebSocket, and what can be asked of it. */
+/** The stand-in's RFB session without the WebSocket, and what the test reads from it. */
 class Referee {
   endedBecause: string | undefined
   readonly session: RfbSession
@@ -47,7 +47,7 @@ class Referee {
     this.session.receive(bytes)
   }
 
-  /** Start and end in the stream of each human message that has become whole since this was last asked. */
+  /** Start and end in the stream of each human message that was completed since the last call. */
   takeHuman(): { readonly start: number; readonly end: number }[] {
     const whole = this.session.messages.slice(this.#judged)
     this.#judged += whole.length
@@ -58,13 +58,13 @@ class Referee {
     })
   }
 
-  /** Every byte so far belongs to the handshake or to a whole message. */
+  /** Whether every byte so far belongs to the handshake or to a complete message. */
   get isBetweenMessages(): boolean {
     return this.session.shared !== undefined && this.#received === this.#judgedBytes
   }
 }
 
-/** Ours and the stand-in's view of the stream after each of its pieces; true while both go on. */
+/** Compares our view of the stream with the stand-in's after each piece. */
 class Comparison {
   readonly reader = new RfbClientReader('kasmvnc')
   readonly referee = new Referee()
@@ -72,16 +72,16 @@ class Comparison {
   #read = 0
   compared = 0
 
-  /** Called when our reader has gone over the stream up to there. */
+  /** Called when our reader has read the stream up to this position. */
   noteOurs(upTo: number): void {
     if (this.reader.takeHumanInput()) this.#seenBetween.push([this.#read, upTo])
     this.#read = upTo
   }
 
-  /** Compares where both have had the same bytes; false when one of them has stopped. */
+  /** Compares both at the same position; false when one of them has stopped. */
   agrees(): boolean {
     const { unknown } = this.reader
-    // The stand-in takes any 3.x for 3.8; the gateway leaves alone what servers differ on.
+    // The stand-in treats any 3.x as 3.8; the gateway does not parse versions on which servers differ.
     if (unknown === 'version') return false
     for (const { start, end } of this.referee.takeHuman()) {
       const wasSeen = this.#seenBetween.some(([after, upTo]) => upTo > start && after < end)
@@ -89,12 +89,12 @@ class Comparison {
     }
     const ended = this.referee.endedBecause
     if (ended !== undefined) {
-      // The stand-in offers None alone; the gateway knows that another server may offer VncAuth.
+      // The stand-in offers only None; the gateway knows that another server may offer VncAuth.
       if (ended !== 'security type not available') expect(unknown, ended).toBeDefined()
       return false
     }
     if (unknown !== undefined) {
-      // The stand-in reads on where KasmVNC's int has no such number.
+      // The stand-in continues with a length that does not fit into KasmVNC's int.
       expect(unknown).toBe('length')
       return false
     }
@@ -105,7 +105,7 @@ class Comparison {
 }
 
 describe("our reader and the stand-in's", () => {
-  it('are at the same place in hostile RFB, and whatever is human to one is to the other', () => {
+  it('find the same message boundaries and the same human input in hostile RFB', () => {
     let compared = 0
     fc.assert(
       fc.property(hostileSession('kasmvnc'), anyCuts, fc.boolean(), (stream, cuts, byBytes) => {
@@ -155,7 +155,7 @@ describe("our reader and the stand-in's", () => {
     ),
   })
 
-  it('are shown the same by hostile frames, unless the gateway ends the tunnel', () => {
+  it('get the same payload from hostile frames, unless the gateway ends the tunnel', () => {
     const met = { violation: 0, close: 0, whole: 0, compared: 0 }
     const frames = fc.array(anyFrame, { minLength: 1, maxLength: 8 })
     fc.assert(
@@ -206,7 +206,7 @@ describe("our reader and the stand-in's", () => {
               decoded += data.length
               comparison.referee.receive(data)
             }
-            // The stand-in decodes whole frames; between two it has all that we have.
+            // The stand-in decodes complete frames; between two frames it has the same bytes as our reader.
             if (decoded < read.length) continue
             if (!comparison.agrees()) return
           }
@@ -223,7 +223,7 @@ describe("our reader and the stand-in's", () => {
     ['65,527 bytes', 65_527, 'as-it-came', 'data'],
     ['65,528 bytes', 65_528, 'violation', 'close'],
     ['65,536 bytes', 65_536, 'violation', 'close'],
-  ])('draw the line at the same length: %s', (_, length, verdict, outcome) => {
+  ])('have the same limit of length: %s', (_, length, verdict, outcome) => {
     const frame = maskedFrame(Buffer.alloc(length, 5), Buffer.from([1, 2, 3, 4]))
     const ours = new ClientFrames(LIMIT, {
       cuts: [],

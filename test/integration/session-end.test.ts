@@ -1,4 +1,4 @@
-// Every way a session ends closes its open streams, with the word that says why.
+// Every way to end a session closes its open streams, with the reason in the Close frame.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { EndReason } from '../../src/session/session.ts'
@@ -52,7 +52,7 @@ it('signing out ends every stream of the session, and no other', async () => {
 
 it('the provider’s back-channel logout ends them', async () => {
   const { person, stream } = await arrive()
-  // Signing out at the provider itself, not here.
+  // The person signs out at the provider, not at the gateway.
   const page = await person.visit(`${stack.provider.issuer}/session/end`)
   const field = (name: string): string =>
     new RegExp(`name="${name}"[^>]*value="([^"]*)"`).exec(page.body)?.[1] ?? ''
@@ -66,7 +66,7 @@ it('the provider’s back-channel logout ends them', async () => {
 })
 
 describe('an administrator', () => {
-  it('sees who is there and ends one session', async () => {
+  it('sees who is signed in and ends one session', async () => {
     const { person, stream } = await arrive()
     const { sessions } = (await (await admin('GET', '/admin/sessions')).json()) as {
       sessions: Record<string, unknown>[]
@@ -100,13 +100,13 @@ describe('an administrator', () => {
     })
   })
 
-  it.each(['', 'wrong', `${ADMIN_TOKEN}x`])('is nobody with the token %j', async (token) => {
+  it.each(['', 'wrong', `${ADMIN_TOKEN}x`])('is refused with the token %j', async (token) => {
     expect((await admin('GET', '/admin/sessions', token)).status).toBe(401)
     expect((await admin('DELETE', '/admin/users/alice/sessions', token)).status).toBe(401)
   })
 })
 
-it('the end of its lifetime ends a session, used or not', async () => {
+it('the maximum lifetime ends a session, used or not', async () => {
   const short = await startStack({
     gateway: { settings: (s) => ({ ...s, session: { ...s.session, maxLifetime: 1_500 } }) },
   })
@@ -119,7 +119,7 @@ it('the end of its lifetime ends a session, used or not', async () => {
   }
 })
 
-describe('without human input', () => {
+describe('the idle timeout', () => {
   let idle: Stack
   beforeAll(async () => {
     idle = await startStack({
@@ -141,11 +141,11 @@ describe('without human input', () => {
     }
   }
 
-  it('a stream full of frames and fences ends, and the next sign-in asks who is there', async () => {
+  it('a stream with only automatic messages ends, and the next sign-in asks for the password', async () => {
     const { person, stream } = await arrive(idle)
     await Promise.all([keepSending(stream, FENCE, 1_500), expectEnd(stream, 4401, 'idle')])
     await expectReason(person, 'idle', idle)
-    // Nor does a sign-out, from a page that was left open, make them forget to ask.
+    // A sign-out from a page that was left open does not remove the need to enter the password.
     const { origin } = idle.gateway
     const out = await person.request(`${origin}/oauth2/sign_out`, {
       method: 'POST',
@@ -153,20 +153,20 @@ describe('without human input', () => {
     })
     expect(out.status).toBe(302)
     const start = await person.visit(`${idle.gateway.origin}/oauth2/start`)
-    // The provider still knows this person, and asks all the same.
+    // The provider still has a session of this person, but asks for the password.
     const form = await person.follow(start.location as URL)
     expect(form.body).toContain('name="password"')
     expect((await person.signIn(`${idle.gateway.origin}/oauth2/start`)).status).toBe(200)
   })
 
-  it('somebody who moves the mouse stays', async () => {
+  it('moving the mouse keeps the session open', async () => {
     const { stream } = await arrive(idle)
     await keepSending(stream, POINTER, 2_000)
     expect(stream.socket.destroyed).toBe(false)
     stream.socket.destroy()
   })
 
-  it('somebody who says so stays', async () => {
+  it('a request to /oauth2/stay keeps the session open', async () => {
     const { person, stream } = await arrive(idle)
     for (let at = 0; at < 4; at += 1) {
       await new Promise((resolve) => setTimeout(resolve, 500))
@@ -180,7 +180,7 @@ describe('without human input', () => {
     stream.socket.destroy()
   })
 
-  it('a page of another site cannot say it for them', async () => {
+  it('a page of another site cannot make this request', async () => {
     const { person, stream } = await arrive(idle)
     const { status } = await person.request(`${idle.gateway.origin}/oauth2/stay`, {
       method: 'POST',
@@ -204,7 +204,7 @@ describe('a stream', () => {
     await expectEnd(stream, 1002, 'protocol-error')
   })
 
-  it('whose desktop goes away ends with 1013', async () => {
+  it('ends with 1013 when its desktop goes away', async () => {
     const { stream } = await arrive()
     const tunnel = stack.desktop.tunnels.at(-1)
     if (tunnel === undefined) throw new Error('no tunnel')
@@ -212,7 +212,7 @@ describe('a stream', () => {
     await expectEnd(stream, 1013, 'desktop-gone')
   })
 
-  it('is told that the gateway is going', async () => {
+  it('ends with 1001 when the gateway stops', async () => {
     const draining = await startStack()
     const { stream } = await arrive(draining)
     await draining.gateway.stop()

@@ -1,4 +1,4 @@
-// What somebody can do who writes everything in the session store: end sessions, and become nobody
+// Somebody who can write everything in the session store can end sessions, but cannot sign in as anybody
 // (docs/adr/0009-records-bound-to-what-they-are-for.md).
 
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -37,7 +37,7 @@ describe.each([
     target = await attack()
   })
 
-  it('are good for nobody when copied to where an invented cookie leads', async () => {
+  it('sign nobody in when they are copied to the id of an invented cookie', async () => {
     const alice = await signIn(await target.start())
     const invented = newSessionCookie()
     await target.edit((records) =>
@@ -50,7 +50,7 @@ describe.each([
     expect(await sessions.list()).toHaveLength(1)
   })
 
-  it('are good for nobody when those of two people are swapped, or one is renamed', async () => {
+  it('sign nobody in when those of two people are swapped, or one is renamed', async () => {
     const before = await target.start()
     const [alice, bob] = [await signIn(before), await signIn(before, 'bob')]
     const carol = await signIn(before, 'carol')
@@ -67,7 +67,7 @@ describe.each([
     expect(await sessions.list()).toEqual([])
   })
 
-  it('do not come back when they are rolled back over the end of their session', async () => {
+  it('do not become live again when they are put back after the end of their session', async () => {
     const before = await target.start()
     const { session, cookie } = await signIn(before)
     let live: Record<string, unknown> = {}
@@ -85,7 +85,7 @@ describe.each([
     }
   })
 
-  it('do not take tokens of an earlier time', async () => {
+  it('do not open with the tokens of an earlier generation', async () => {
     const before = await target.start()
     const { session, cookie } = await signIn(before)
     let old: unknown
@@ -99,7 +99,7 @@ describe.each([
     expect(await (await target.start()).sessions.openVault(cookie)).toBeUndefined()
   })
 
-  it('of a gateway with another public URL and the same secret are good for nobody here', async () => {
+  it('of a gateway with another public URL and the same secret sign nobody in here', async () => {
     const foreign = await signIn(await target.start(OTHER))
     await target.edit((records) =>
       records.set(keyOf(foreign.session.id), take(records, keyOf(foreign.session.id, OTHER))),
@@ -110,7 +110,7 @@ describe.each([
   })
 
   it.each([OTHER, `${DESK}/second/`])(
-    'are neither shown to, counted by nor ended by a gateway at %s',
+    'cannot be listed, counted or ended by a gateway at %s',
     async (publicUrl) => {
       const alice = await signIn(await target.start())
       const there = await target.start(publicUrl)
@@ -131,7 +131,7 @@ describe.each([
     },
   )
 
-  it('of one person are at most as many as the limit, the oldest giving way', async () => {
+  it('of one person do not exceed the limit: the oldest session ends', async () => {
     const replica = await target.start(DESK, 2)
     const opened: Awaited<ReturnType<typeof signIn>>[] = []
     for (let count = 0; count < 3; count += 1) {
@@ -169,7 +169,7 @@ describe('in Redis', () => {
     await until(async () => (await there.sessions.find(cookie)).state === 'ended')
   })
 
-  it('somebody else’s session under a person’s index is neither ended nor counted with theirs', async () => {
+  it('another person’s session under a person’s index is neither ended nor counted as theirs', async () => {
     const replica = await target.start(DESK, 1)
     const alice = await signIn(replica)
     const indexes = await keysOf('index')
@@ -196,7 +196,7 @@ describe('in Redis', () => {
     expect(await two.sessions.countActive()).toBe(20)
   })
 
-  it('records of a newer version read as none, are told of once and stay as they are', async () => {
+  it('records of a newer version count as missing, are reported once and are not changed', async () => {
     const replica = await target.start()
     const { sessions, told } = replica
     const { session, cookie } = await signIn(replica)
@@ -211,7 +211,7 @@ describe('in Redis', () => {
     expect(told).toEqual([expect.stringContaining('sessions of a newer version') as string])
   })
 
-  it('values that are not the gateway’s harm nobody else', async () => {
+  it('values that the gateway did not write do not affect other sessions', async () => {
     const replica = await target.start()
     const [alice, bob] = [await signIn(replica), await signIn(replica, 'bob')]
     const [gateway = ''] = keyOf('').split(' ')
@@ -240,7 +240,7 @@ describe('in Redis', () => {
     expect(await replica.sessions.find(bob.cookie)).toMatchObject({ state: 'live' })
   })
 
-  it('a full server loses nothing: who is signed in stays, and ends are made good', async () => {
+  it('a full server loses nothing: sessions continue, and ends are applied later', async () => {
     const replica = await target.start()
     const { session, cookie } = await signIn(replica)
     await replica.store.writePresence('r', new Map([[session.id, 'said']]), 60_000)

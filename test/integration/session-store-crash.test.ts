@@ -26,7 +26,7 @@ afterEach(async () => {
 
 interface Writer {
   readonly child: ChildProcess
-  /** The generation that each session was acknowledged with last. */
+  /** The last acknowledged generation of each session. */
   readonly acknowledged: Map<string, number>
   kill(): Promise<void>
 }
@@ -60,11 +60,11 @@ function startWriter(name: string): Writer {
 }
 
 describe('a gateway killed at any point', { timeout: 60_000 }, () => {
-  it('has kept every session and every end that it acknowledged, in a sound file', async () => {
+  it('has kept every session and every end that it acknowledged, in an intact file', async () => {
     const acknowledged = new Map<string, number>()
     for (let round = 0; round < 8; round += 1) {
       const writer = startWriter(`round-${round}`)
-      // Half of them while they open the file or soon after, half of them in full flight.
+      // Half of them are killed while they open the file or soon after, the others while they write.
       await once(writer.child.stdout ?? writer.child, 'data')
       await sleep(Math.random() * (round % 2 === 0 ? 15 : 150))
       await writer.kill()
@@ -78,7 +78,7 @@ describe('a gateway killed at any point', { timeout: 60_000 }, () => {
       )
       expect(lost).toEqual([])
       for (const [n, record] of records.entries()) {
-        // A write is there with all its parts, or not at all.
+        // A write is complete, or missing.
         const { generation = 0, envelope, vault, indexes = [] } = record ?? {}
         expect(envelope).toBe(`envelope ${generation}`.repeat(100))
         expect(vault === undefined).toBe(generation === 3)
@@ -95,14 +95,14 @@ describe('a gateway killed at any point', { timeout: 60_000 }, () => {
 })
 
 describe('a file that another process has open', { timeout: 60_000 }, () => {
-  it('is refused in words that name it, and free once that process is gone, however it went', async () => {
+  it('is refused with an error that names it, and can be opened once that process is gone, even if it was killed', async () => {
     const writer = startWriter('other')
     await until(() => writer.acknowledged.size > 0)
     await expect(openSessionStore(`sqlite:${file}`)).rejects.toMatchObject({
       code: 'settings-invalid',
       message: expect.stringContaining(`${file} is in use by another process`) as string,
     })
-    // The refusal took nothing from the one that has it.
+    // The refusal does not affect the process that has the file.
     const before = writer.acknowledged.size
     await until(() => writer.acknowledged.size > before)
     await expect(openSessionStore(`sqlite:${file}`)).rejects.toThrow('in use by another process')

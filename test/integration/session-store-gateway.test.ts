@@ -52,7 +52,7 @@ async function start(store: string, provider: TestProviderOptions = {}): Promise
   return stack
 }
 
-/** Another replica of the stack's gateway: the same settings but for `changed`, another port behind the same public URL. */
+/** Another replica of the stack's gateway: the same settings except `changed`, and another port behind the same public URL. */
 async function startReplica(
   { environment }: Stack,
   changed: Environment = {},
@@ -96,7 +96,7 @@ describe('replicas that share a Redis', () => {
     expect(await statusOf(stack.gateway, other)).toBe(200)
   })
 
-  it('apply their own rules, and say when only the e-mail address is not verified', async () => {
+  it('apply their own rules, and say so if only the e-mail address is unverified', async () => {
     const { store } = await startGuardedRedis()
     const stack = await start(store, { people: [{ ...demoAlice, emailVerified: false }] })
     const replica = await startReplica(stack, {
@@ -112,7 +112,7 @@ describe('replicas that share a Redis', () => {
     expect(page.body).toContain('href="/oauth2/sign_out"')
   })
 
-  it('answer 503 while it is away, sign nobody out, and tell the log without its password', async () => {
+  it('answer 503 while it is away, sign nobody out, and log it without its password', async () => {
     const { redis, store } = await startGuardedRedis()
     const stack = await start(store)
     const { gateway } = stack
@@ -135,7 +135,7 @@ describe('replicas that share a Redis', () => {
     expect(log).not.toContain(PASSWORD)
   })
 
-  it('start without it, and sign people in from when it is there', async () => {
+  it('start without it, and sign people in once it is there', async () => {
     const { redis, store } = await startGuardedRedis()
     await redis.stop()
     const { gateway } = await start(store)
@@ -167,7 +167,7 @@ describe('two gateways with one secret and one Redis', () => {
     })
     endings.push(() => there.stop())
     await there.ready()
-    // The cookie's name has the port in it; its value is the same.
+    // The cookie's name contains the port; its value is the same.
     const cookie = `ghostwire-${port}=${alice.cookie.split('=')[1] ?? ''}`
     expect((await fetch(`${there.origin}/oauth2/userinfo`, { headers: { cookie } })).status).toBe(
       401,
@@ -190,9 +190,9 @@ describe('two gateways with one secret and one Redis', () => {
 })
 
 describe('a gateway with an SQLite file', () => {
-  // A file system of its own is made full: for this it takes root.
+  // The test fills a file system of its own, which needs root.
   it.runIf(canMount())(
-    'on a full disk says so, keeps who is signed in, and goes on when there is room',
+    'on a full disk logs it, keeps people signed in, and continues when there is space',
     async () => {
       const folder = mkdtempSync(join(tmpdir(), 'ghostwire-full-'))
       execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=400k', 'tmpfs', folder])
@@ -206,7 +206,7 @@ describe('a gateway with an SQLite file', () => {
       try {
         for (;;) appendFileSync(filler, Buffer.alloc(4_096))
       } catch {
-        // Full.
+        // The file system is full now.
       }
       let refused = false
       for (let count = 0; count < 15 && !refused; count += 1)
@@ -226,7 +226,7 @@ describe('a gateway with an SQLite file', () => {
     },
   )
 
-  it('knows its people after a restart, and has the file for itself until then', async () => {
+  it('keeps sessions over a restart, and has exclusive use of the file until then', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'ghostwire-gateway-'))
     endings.push(async () => rmSync(folder, { recursive: true }))
     const file = join(folder, 'sessions.db')
@@ -240,7 +240,7 @@ describe('a gateway with an SQLite file', () => {
     expect(await statusOf(again, person)).toBe(200)
   })
 
-  it('gives people of before the rights of today’s rules, in streams that last', async () => {
+  it('gives people the rights of changed rules after a restart, and their streams stay open', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'ghostwire-gateway-'))
     endings.push(async () => rmSync(folder, { recursive: true }))
     const stack = await start(`sqlite:${join(folder, 'sessions.db')}`)
@@ -264,7 +264,7 @@ describe('a gateway with an SQLite file', () => {
       headers: { cookie, host },
     })
     expect(await about.json()).toMatchObject({ sub: 'alice', role: 'view' })
-    // Longer than until the sessions of open streams are read again.
+    // Longer than the time until the sessions of open streams are read again.
     expect(await Promise.race([closed, sleep(11_000, 'open')])).toBe('open')
     expect(gateway.audit('tunnel_opened')).toMatchObject([{ role: 'view' }])
   })

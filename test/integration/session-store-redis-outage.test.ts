@@ -19,7 +19,7 @@ async function startServer(): Promise<RedisServer> {
 }
 
 describe('a Redis that is away', () => {
-  it('does not keep the gateway from starting, and serves it from when it is there', async () => {
+  it('does not keep the gateway from starting, and is used once it is there', async () => {
     const server = await startServer()
     await server.stop()
     const { store, told } = await open(server.url)
@@ -34,7 +34,7 @@ describe('a Redis that is away', () => {
     expect(told).toContain('recovered')
   })
 
-  it('fails calls at once, keeps none of them for later, and is found again', async () => {
+  it('fails calls at once, queues none of them, and is used again once it is back', async () => {
     const server = await startServer()
     const { store, told } = await open(server.url)
     const { times } = subscribe(store)
@@ -70,7 +70,7 @@ describe('a Redis that is away', () => {
     expect(told).toContain('recovered')
   })
 
-  it('says when it is back whether it is another server, before it answers anything else', async () => {
+  it('is checked for another server process when it is back, before any other call', async () => {
     const server = await startServer()
     const { store } = await open(server.url)
     const { store: newcomer } = await open(server.url)
@@ -85,14 +85,14 @@ describe('a Redis that is away', () => {
     await server.start()
     await until(() => answers(store))
     expect(returned).toHaveLength(2)
-    // Another replica found it long ago.
+    // Another replica found the new server long ago.
     await server.command('HSET', 'ghostwire:gateway:server', 'since', String(Date.now() - 60_000))
     await server.command('CLIENT', 'KILL', 'TYPE', 'normal')
     await until(async () => (await answers(store)) && returned.length === 3)
     expect(returned.slice(1)).toEqual(['another server', 'the same server'])
   })
 
-  it('that hangs costs a call a second, and the next ones nothing', async () => {
+  it('that hangs delays one call by a second, and later ones not at all', async () => {
     const server = await startServer()
     const { store } = await open(server.url)
     const { times } = subscribe(store)
@@ -107,7 +107,7 @@ describe('a Redis that is away', () => {
     await until(() => answers(store))
   })
 
-  it('that hangs is noticed by a subscriber who has nothing to say', async () => {
+  it('that hangs is detected by a subscriber that sends nothing', async () => {
     const server = await startServer()
     const { store } = await open(server.url)
     const { heard, times } = subscribe(store)
@@ -121,8 +121,8 @@ describe('a Redis that is away', () => {
     await until(() => heard.includes('hello'))
   })
 
-  it('that takes no connection costs a second at start', async () => {
-    // Full: the system completes no further handshake.
+  it('that accepts no connection delays the start by a second', async () => {
+    // The backlog is full: the system completes no further handshake.
     const listener = createServer().listen({
       port: await freePort(),
       host: '127.0.0.1',
@@ -141,11 +141,11 @@ describe('a Redis that is away', () => {
     listener.close()
   })
 
-  it('cuts off a call that is under way, which is not sent a second time', async () => {
+  it('fails a call in progress, which is not sent again', async () => {
     const server = await startServer()
     const { store } = await open(server.url)
     await store.create('a', newRecord())
-    // Writes wait, new connections do not: a call sent again would come through.
+    // Redis delays writes but not new connections, so a call that is sent again would succeed.
     await server.command('CLIENT', 'PAUSE', '600', 'WRITE')
     const call = failureOf(store.replace('a', { ...newRecord(), generation: 2 }, 1))
     await sleep(50)
@@ -155,7 +155,7 @@ describe('a Redis that is away', () => {
     expect((await store.read(['a']))[0]?.generation).toBe(1)
   })
 
-  it('that has become a replica is left for its successor', async () => {
+  it('that has become a replica is replaced by the new master', async () => {
     const server = await startServer()
     const { store } = await open(server.url)
     const connection = async (): Promise<string | undefined> =>

@@ -34,8 +34,8 @@ describeStoreContract('redis', async () => {
   }
 })
 
-describe('what is kept in Redis', () => {
-  it('expires by itself, every key of it but the name of the server', async () => {
+describe('data in Redis', () => {
+  it('expires automatically, except the key with the server’s process id', async () => {
     const { store } = await open(redis.url)
     await store.create('a', newRecord())
     await store.hold('refresh', 'replica', 60_000)
@@ -58,7 +58,7 @@ describe('what is kept in Redis', () => {
       expect(await redis.command('PTTL', key)).toMatch(/^:\d{5}\r/)
   })
 
-  it('can be restored in the first seconds only, so that a late replica does not undo newer writes', async () => {
+  it('can be restored only in the first seconds, so that a late replica does not undo newer writes', async () => {
     const { store } = await open(redis.url)
     expect(await store.restore('a', newRecord())).toBe(true)
     await redis.command('HSET', 'ghostwire:gateway:server', 'since', String(Date.now() - 10_000))
@@ -75,7 +75,7 @@ describe('what is kept in Redis', () => {
     expect(await (await open(`${redis.url}/3`)).store.read(['a'])).toHaveLength(1)
   })
 
-  it('is no session when it is something else, and no harm to the others', async () => {
+  it('counts as no session if something else wrote it, and does not affect other sessions', async () => {
     const { store } = await open(redis.url)
     const stored = newRecord()
     await store.create('a', stored)
@@ -83,7 +83,7 @@ describe('what is kept in Redis', () => {
     expect(await store.read(['b', 'a'])).toEqual([undefined, stored])
   })
 
-  it('is not put into database 0 for want of the one that the URL names', async () => {
+  it('is not written to database 0 if the database in the URL does not exist', async () => {
     const { store, told } = await open(`${redis.url}/99`)
     await failureOf(store.create('a', newRecord()))
     await sleep(700)
@@ -110,7 +110,7 @@ describe('credentials', () => {
   afterAll(() => guarded.remove())
   const url = (user: string): string => guarded.url.replace('://', `://${user}@`)
 
-  it('are those of the URL, of the default user or one with no more rights than it takes', async () => {
+  it('come from the URL, for the default user or one with the minimum of rights', async () => {
     for (const user of [`:${encoded}`, `anna:${encoded}`]) {
       const { store, told } = await open(url(user))
       const { times } = subscribe(store)
@@ -122,7 +122,7 @@ describe('credentials', () => {
     }
   })
 
-  it('that are wrong make the store unavailable, and are in no word of it', async () => {
+  it('that are wrong make the store unavailable, and do not appear in errors or logs', async () => {
     for (const [address, words] of [
       [url(':hunter2'), 'WRONGPASS'],
       [url('hunter2:hunter2'), 'WRONGPASS'],
@@ -165,7 +165,7 @@ describe('TLS', () => {
     expect(told).toEqual([])
   })
 
-  it('trusts nobody else, and says so', async () => {
+  it('trusts no other certificate, and logs it', async () => {
     for (const options of [{}, { caFile: caFile('other.pem', other.cert) }]) {
       const { store, told } = await open(secure.url, options)
       await failureOf(store.read(['a']))
@@ -173,7 +173,7 @@ describe('TLS', () => {
     }
   })
 
-  it('does not start with a CA file that is none', async () => {
+  it('refuses an invalid CA file at the start', async () => {
     for (const [path, words] of [
       [caFile('none.pem', 'not a certificate'), 'holds no PEM certificate'],
       [join(folder, 'absent.pem'), 'cannot be read (ENOENT)'],
@@ -187,19 +187,19 @@ describe('TLS', () => {
 })
 
 describe('a connection', () => {
-  it('that is given up while it is being made is made all the same', async () => {
+  it('that the client gave up while connecting is opened again', async () => {
     const parsed = parseStoreAddress(redis.url)
     if (!parsed.ok || parsed.address.kind !== 'redis') throw new Error('no address')
     const options = redisOptions(parsed.address, undefined)
     const { client, close } = connectRedis(options, { onReady() {}, onFailure() {} })
-    // The client takes this for its end.
+    // The client treats this as its end.
     client.disconnect(true)
     await until(() => client.status === 'end')
     await until(() => client.status === 'ready')
     await close()
   })
 
-  it('has no connection from the moment in which its stream ends', async () => {
+  it('fails its check as soon as its stream ends', async () => {
     const parsed = parseStoreAddress(redis.url)
     if (!parsed.ok || parsed.address.kind !== 'redis') throw new Error('no address')
     const options = redisOptions(parsed.address, undefined)
@@ -214,8 +214,8 @@ describe('a connection', () => {
   })
 })
 
-describe('a listener', () => {
-  it('is told when it was cut off, and hears again', async () => {
+describe('a subscriber', () => {
+  it('learns that it was disconnected, and receives messages again', async () => {
     const { store } = await open(redis.url)
     const { heard, times } = subscribe(store)
     await until(() => times() === 1)
@@ -225,7 +225,7 @@ describe('a listener', () => {
     await until(() => heard.includes('hello'))
   })
 
-  it('hears nothing once its store is closed', async () => {
+  it('receives nothing once its store is closed', async () => {
     const { store } = await open(redis.url)
     const { store: other } = await open(redis.url)
     const { heard, times } = subscribe(store)

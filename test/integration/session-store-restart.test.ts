@@ -1,5 +1,5 @@
-// Redis is restarted under two replicas: with its data, with older data, with none. Nobody at a desktop notices, and
-// nobody who was signed out comes back (docs/adr/0008-what-a-restarted-store-forgot.md).
+// Redis restarts while two replicas run: with its data, with older data, or with none. People at a desktop notice nothing,
+// and signed-out people stay signed out (docs/adr/0008-what-a-restarted-store-forgot.md).
 
 import { afterEach, describe, expect, it } from 'vitest'
 import { freePort, startTestGateway, type TestGateway } from '../support/gateway.ts'
@@ -75,12 +75,12 @@ async function visits(person: Person, gateway: TestGateway): Promise<string> {
   return `${status} ${location?.searchParams.get('reason') ?? ''}`.trim()
 }
 
-describe('a Redis that was away', () => {
+describe('after an outage of Redis', () => {
   it.each([
     ['its data', ['--appendonly', 'yes', '--appendfsync', 'always']],
     ['nothing', []],
   ])(
-    'and comes back with %s: nobody at a desktop noticed',
+    'that came back with %s, people at a desktop noticed nothing',
     async (_, words) => {
       const { redis, here, there } = await startPair(await startRedisFor(...words), {
         GATEWAY_SESSION_REVALIDATE_EVERY: '4s',
@@ -108,23 +108,23 @@ describe('a Redis that was away', () => {
       }
       const before = await refreshed('refreshed')
       await pause(A_SWEEP_MS)
-      // The tokens came back with the session, and no token that was used before: the provider would have refused it.
+      // The tokens were restored with the session. They are the newest ones: the provider would have refused a used token.
       await expect.poll(() => refreshed('refreshed'), soon).toBeGreaterThan(before)
       expect([await refreshed('refused'), ...streams.map(isOpen)]).toEqual([0, true, true, true])
       expect([...here.audit('session_ended'), ...there.audit('session_ended')]).toEqual([])
-      // They are sessions as before: found by whoever ends them.
+      // The restored sessions can be found and ended as before.
       expect(await (await revoke(here)).json()).toEqual({ ended: 2 })
       for (const stream of streams) await expectEnd(stream, 4401, 'revoked')
     },
     60_000,
   )
 
-  it('and comes back with nothing: who had no desktop open signs in again', async () => {
+  it('people without an open stream sign in again if Redis lost its data', async () => {
     const { redis, here } = await startPair(await startRedisFor())
     const person = await arrive(here)
     await redis.kill()
     await redis.start()
-    // As long as another replica may know better nobody is sent away.
+    // While another replica may still restore the session, nobody is sent to sign in.
     await expect.poll(() => visits(person, here), soon).toBe('503')
     await pause(3_000)
     expect(await visits(person, here)).toBe('503')
@@ -135,7 +135,7 @@ describe('a Redis that was away', () => {
   }, 40_000)
 })
 
-describe('nobody comes back who was signed out', () => {
+describe('a signed-out person stays signed out', () => {
   it.each(['nothing', 'older data'])(
     'before Redis came back with %s',
     async (what) => {
@@ -187,7 +187,7 @@ describe('nobody comes back who was signed out', () => {
     for (const gateway of [here, there]) expect(await visits(person, gateway)).toBe('302 revoked')
   }, 40_000)
 
-  it('by the provider while Redis was away, at a replica that has no desktop of theirs open', async () => {
+  it('by the provider while Redis was away, at a replica without one of their streams', async () => {
     const redis = await startRedisFor()
     const desktop = await startKasmVncStandIn()
     endings.push(() => desktop.stop())
@@ -224,7 +224,7 @@ it('a session that is missing in a Redis that was not restarted is over', async 
   const [, key = ''] =
     /(ghostwire:\S+:session:\S+)/.exec(await redis.command('KEYS', '*session*')) ?? []
   expect(await redis.command('DEL', key)).toContain(':1')
-  // Nor does it come back when the connection does.
+  // It is not restored when the connection returns.
   const server = key.replace(/session:.*$/, 'server')
   await redis.command('HSET', server, 'since', String(Date.now() - 10_000))
   await redis.command('CLIENT', 'KILL', 'TYPE', 'normal')

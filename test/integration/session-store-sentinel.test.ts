@@ -14,7 +14,7 @@ afterEach(async () => {
 })
 
 describe('a master watched by sentinels', { timeout: 60_000 }, () => {
-  it('is found, and its successor after it: sessions, calls and listening go on', async () => {
+  it('is found, and so is its successor: sessions, calls and subscriptions continue', async () => {
     const topology = await startSentinelTopology()
     endings.push(() => topology.remove())
     const { master, replica, sentinels } = topology
@@ -26,7 +26,7 @@ describe('a master watched by sentinels', { timeout: 60_000 }, () => {
       (await replica.command('EXISTS', 'ghostwire:gateway:session:a')).startsWith(':1'),
     )
 
-    // The one that was asked first dies with the master; two of three elect.
+    // The sentinel that was asked first dies with the master; two of three elect a new one.
     await Promise.all([master.kill(), sentinels[0].kill()])
     await failureOf(store.create('b', newRecord()))
     await until(() => answers(store))
@@ -38,7 +38,7 @@ describe('a master watched by sentinels', { timeout: 60_000 }, () => {
     expect(await replica.command('EXISTS', 'ghostwire:gateway:session:b')).toContain(':1')
   })
 
-  it('is found with TLS and passwords, past a sentinel that is gone', async () => {
+  it('is found with TLS and passwords, although one sentinel is down', async () => {
     const certificate = createCertificate('redis')
     const folder = mkdtempSync(join(tmpdir(), 'ghostwire-ca-'))
     endings.push(async () => rmSync(folder, { recursive: true }))
@@ -64,7 +64,7 @@ describe('a master watched by sentinels', { timeout: 60_000 }, () => {
     await failureOf(without.read(['a']))
   })
 
-  it('may be unknown for now: the store opens, and works from when a sentinel tells', async () => {
+  it('may be unknown at first: the store opens, and works once a sentinel knows the master', async () => {
     const master = await startRedis()
     endings.push(() => master.remove())
     const sentinel = await startRedis({

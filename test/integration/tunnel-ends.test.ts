@@ -1,4 +1,4 @@
-// How one tunnel treats its two ends: what is said last and only once, who is thought to have vanished, what is waited for.
+// How a tunnel treats its two sides: the last frame, sent only once; when a side counts as vanished; what the tunnel waits for.
 
 import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
@@ -26,15 +26,15 @@ async function open(): Promise<TunnelEnds & { readonly heard: () => Buffer }> {
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-describe('a desktop that says Close itself', () => {
-  it.each(['and goes', 'and is told that the session has ended'])(
-    '%s: the browser hears that Close and no other',
+describe('a desktop that sends a Close itself', () => {
+  it.each(['and disconnects', 'before the session ends'])(
+    '%s: the browser gets that Close and no other',
     async (how) => {
       const { tunnel, browser, desktop, heard, closed } = await open()
       const close = encodeClose(4_000, 'its own word')
       desktop.write(close)
       await eventually(() => expect(heard()).toEqual(close))
-      if (how === 'and goes') desktop.end()
+      if (how === 'and disconnects') desktop.end()
       else tunnel.close('signed-out')
       await closed
       await eventually(() => expect(browser.destroyed || browser.readableEnded).toBe(true))
@@ -42,7 +42,7 @@ describe('a desktop that says Close itself', () => {
     },
   )
 
-  it('is asked for no Pong any more', async () => {
+  it('causes no more Pings to the browser', async () => {
     const { tunnel, desktop, heard } = await open()
     const close = encodeClose(4_000)
     desktop.write(close)
@@ -54,7 +54,7 @@ describe('a desktop that says Close itself', () => {
 })
 
 describe('a Ping', () => {
-  it('waits for the end of the frame under way', async () => {
+  it('waits for the end of the current frame', async () => {
     const { tunnel, desktop, heard } = await open()
     const frame = encodeFrame(Buffer.alloc(100))
     desktop.write(frame.subarray(0, 50))
@@ -71,7 +71,7 @@ describe('a Ping', () => {
     })
   })
 
-  it('is owed once, however often it fell due', async () => {
+  it('is sent once, however often it was due during one frame', async () => {
     const { tunnel, desktop, heard } = await open()
     const frame = encodeFrame(Buffer.alloc(100))
     desktop.write(frame.subarray(0, 50))
@@ -84,7 +84,7 @@ describe('a Ping', () => {
     expect(opcodes.filter((opcode) => opcode === OPCODE.ping)).toHaveLength(1)
   })
 
-  it('is not said behind the gateway’s own Close', async () => {
+  it('is not sent after the gateway’s own Close', async () => {
     const { tunnel, browser, heard, closed } = await open()
     tunnel.close('idle')
     tunnel.ping()
@@ -95,7 +95,7 @@ describe('a Ping', () => {
 })
 
 describe('an end', () => {
-  it('finishes the frame under way, passes nothing behind it, and comes once', async () => {
+  it('lets the current frame finish, forwards nothing after it, and sends one Close', async () => {
     const { tunnel, browser, desktop, heard, closed } = await open()
     const frame = encodeFrame(Buffer.alloc(1_000, 1))
     desktop.write(frame.subarray(0, 500))
@@ -108,7 +108,7 @@ describe('an end', () => {
     expect(heard()).toEqual(Buffer.concat([frame, closeFrame(4401, 'revoked')]))
   })
 
-  it('is no end that a browser hears in the middle of a frame that stays unfinished', async () => {
+  it('resets the connection if the current frame stays unfinished', async () => {
     const { tunnel, browser, desktop, heard, closed } = await open()
     const reset = new Promise<string | undefined>((resolve) => {
       browser.once('error', (error: NodeJS.ErrnoException) => resolve(error.code))
@@ -121,7 +121,7 @@ describe('an end', () => {
     expect(heard()).toHaveLength(500)
   })
 
-  it('is the same for a browser that never reads its Close', async () => {
+  it('also completes for a browser that never reads its Close', async () => {
     const { tunnel, browser, desktop, closed } = await open()
     browser.pause()
     const gone = new Promise((resolve) => desktop.once('close', resolve))
@@ -132,8 +132,8 @@ describe('an end', () => {
   })
 })
 
-describe('the first cause', () => {
-  it('is the browser’s Close, though the desktop goes first', async () => {
+describe('the recorded reason', () => {
+  it('is the browser’s Close, even if the desktop disconnects first', async () => {
     const { tunnel, browser, desktop, heard, closed } = await open()
     browser.write(encodeClose(1_000, '', { masked: true }))
     await eventually(() => expect(tunnel.bytesToDesktop).toBeGreaterThan(0))
@@ -143,7 +143,7 @@ describe('the first cause', () => {
     expect(heard()).toEqual(closeFrame(1_000, ''))
   })
 
-  it('is a browser that has vanished, where TCP says so', async () => {
+  it('is client-gone if TCP reports that the browser has vanished', async () => {
     const { client, closed } = await open()
     client.destroy(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' }))
     expect(await closed).toBe('client-gone')
@@ -152,7 +152,7 @@ describe('the first cause', () => {
   it.each([
     ['client', 'client-closed'],
     ['upstream', 'desktop-gone'],
-  ] as const)('is a %s that closed while the handshake was under way', async (side, reason) => {
+  ] as const)('names the %s side if it closed during the handshake', async (side, reason) => {
     const { browser, desktop, closed } = await openTunnelEnds({
       dialect: 'kasmvnc',
       beforeStart: async (near) => {
@@ -166,7 +166,7 @@ describe('the first cause', () => {
     for (const far of [browser, desktop]) far.destroy()
   })
 
-  it('is a desktop that ends its stream while it takes nothing from the browser', async () => {
+  it('is desktop-gone if the desktop ends its stream while it reads nothing', async () => {
     const { browser, desktop, closed } = await open()
     desktop.pause()
     await writeUntilBlocked(browser, PONGS)
@@ -175,16 +175,16 @@ describe('the first cause', () => {
   })
 })
 
-it('a tunnel has no idle time-out of its connection, which is for requests', async () => {
+it('a tunnel has no idle timeout on its connection; only requests have one', async () => {
   const { client } = await open()
   expect(client.timeout).toBe(0)
 })
 
-it('a browser that stands still is sent no Ping, and gets each byte as it was sent', async () => {
+it('a browser that reads nothing gets no Ping, and later every byte unchanged', async () => {
   const { tunnel, browser, desktop, client, heard } = await open()
   const sent: Buffer[] = []
   browser.pause()
-  // Each a read of its own, and too long to be copied: what has to wait lies where it was read into.
+  // Each frame is a read of its own, and too long to be copied: waiting data stays in the buffer it was read into.
   for (let at = 0; !client.writableNeedDrain; at += 1) {
     const frame = encodeFrame(Buffer.alloc(20_000, at % 251))
     sent.push(frame)
@@ -203,11 +203,11 @@ it('a browser that stands still is sent no Ping, and gets each byte as it was se
   expect(heard().subarray(0, all.length).equals(all)).toBe(true)
 })
 
-describe('a side that vanished', () => {
+describe('a vanished side', () => {
   const STALLED = 60_000
   const SILENT = 90_000
 
-  it('is a browser that has sent nothing for so long, and not one that sends', async () => {
+  it('is a browser that has sent nothing for the time limit, but not one that sends', async () => {
     const { tunnel, browser, closed, desktop } = await open()
     desktop.resume()
     const begun = performance.now()
@@ -226,7 +226,7 @@ describe('a side that vanished', () => {
     ['browser', 'client-gone'],
     ['desktop', 'desktop-gone'],
   ] as const)(
-    'is a %s that takes nothing for so long while there is something',
+    'is a %s that reads nothing for the time limit while data is waiting',
     async (side, reason) => {
       const { tunnel, browser, desktop, closed } = await open()
       browser.removeAllListeners('data')
@@ -244,7 +244,7 @@ describe('a side that vanished', () => {
     },
   )
 
-  it('is looked for by TCP itself on both sides, 30 s after the last byte', async () => {
+  it('is detected by TCP keep-alive on both sides, 30 s after the last byte', async () => {
     const { browser, desktop } = await open()
     for (const far of [browser, desktop]) {
       await eventually(() => {
@@ -256,7 +256,7 @@ describe('a side that vanished', () => {
   })
 })
 
-/** Long frames, so that the flood's own yielding is not what stands still. */
+/** Long frames, so that it is back pressure that stops the flood, not its own pauses. */
 const PONGS = Buffer.concat(
   Array.from({ length: 500 }, () =>
     encodeFrame(Buffer.alloc(120), { opcode: OPCODE.pong, masked: true }),
@@ -274,7 +274,7 @@ async function writeUntilBlocked(writer: Socket, data: Buffer): Promise<void> {
   }
 }
 
-/** Of the gateway's socket at the other end of `far`: until its keep-alive timer runs out, as the kernel has it (proc(5)). */
+/** Seconds until the keep-alive timer of the gateway's socket at the other end of `far` expires, from the kernel (proc(5)). */
 function keepAliveSeconds(far: Socket): number | undefined {
   const port = (number = 0): string => number.toString(16).toUpperCase().padStart(4, '0')
   for (const line of readFileSync('/proc/net/tcp', 'latin1').split('\n')) {

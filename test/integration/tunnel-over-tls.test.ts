@@ -1,4 +1,4 @@
-// The ending of a tunnel whose browser side is TLS, in the middle of a frame: no Close fits there.
+// A tunnel with TLS to the browser that ends in the middle of a frame, where no Close can be sent.
 
 import { once } from 'node:events'
 import { connect as connectTcp, createServer, type AddressInfo, type Socket } from 'node:net'
@@ -10,7 +10,7 @@ import { Tunnel } from '../../src/proxy/tunnel.ts'
 import { TurnQueue } from '../../src/proxy/turn-queue.ts'
 import { createCertificate } from '../support/certificate.ts'
 
-it('ends the browser’s side without an answer, and nothing else with it', async () => {
+it('a tunnel that ends in the middle of a frame disconnects its TLS browser, without a Close', async () => {
   const { key, cert } = createCertificate()
   const front = createTlsServer({ key, cert })
   const back = createServer()
@@ -49,7 +49,7 @@ it('ends the browser’s side without an answer, and nothing else with it', asyn
     { onHumanInput: () => {}, onUnknown: () => {}, onClosed: closed.resolve },
   )
   tunnel.start(Buffer.alloc(0), Buffer.alloc(0))
-  // The head of a frame of a hundred bytes, and no more of it.
+  // The header of a frame of a hundred bytes, and only a part of its payload.
   desktop.write(Buffer.from([0x82, 100, 1, 2, 3]))
   await expect.poll(() => Buffer.concat(received).length).toBe(5)
   tunnel.close('idle')

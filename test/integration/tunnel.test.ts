@@ -1,4 +1,4 @@
-// Open tunnels: what passes, how fast it may come, how they end, and what is written down of them.
+// Open tunnels: their data, back pressure, how they end, and what audit and metrics record.
 
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
@@ -42,14 +42,14 @@ afterEach(() =>
   }),
 )
 
-/** Both ends of a new tunnel, the RFB handshake not yet done. */
+/** Both ends of a new tunnel, before the RFB handshake. */
 async function open(who = visitor): Promise<{ client: RawWebSocket; tunnel: Tunnel }> {
   const client = await who.open()
   expect(client.status).toBe(101)
   return { client, tunnel: stack.desktop.tunnels.at(-1) as Tunnel }
 }
 
-/** The same, up to where messages may follow. */
+/** The same, after the handshake. */
 async function enter(who = visitor): Promise<{ client: RawWebSocket; tunnel: Tunnel }> {
   const { client, tunnel } = await open(who)
   for (const message of [Buffer.from('RFB 003.008\n'), Buffer.from([1]), Buffer.from([1])]) {
@@ -82,8 +82,8 @@ function paste(length: number): Buffer {
 
 const pointer = (x: number): Buffer => Buffer.from([5, 0, 0, x >> 8, x & 255, 0, 1, 0, 0, 0, 0])
 
-describe('what passes', () => {
-  it('goes both ways, frame for frame and byte for byte', async () => {
+describe('data in a tunnel', () => {
+  it('goes in both directions, frame for frame and byte for byte', async () => {
     const { client, tunnel } = await enter()
     const before = tunnel.frames.length
     const sent = [1, 2, 300].map((x) => encodeFrame(pointer(x), { masked: true }))
@@ -102,7 +102,7 @@ describe('what passes', () => {
     client.socket.destroy()
   })
 
-  it('may be the longest frame that KasmVNC takes', async () => {
+  it('may be the longest frame that KasmVNC accepts', async () => {
     const { client, tunnel } = await enter()
     const before = tunnel.messages.length
     const message = paste(65_527 - 17)
@@ -112,7 +112,7 @@ describe('what passes', () => {
     client.socket.destroy()
   })
 
-  it('arrives whole in any split', async () => {
+  it('arrives complete in any split', async () => {
     const { client, tunnel } = await enter()
     const frames = [1, 2, 3, 4].map((x) => encodeFrame(pointer(x), { masked: true }))
     for (const byte of Buffer.concat(frames)) {
@@ -123,7 +123,7 @@ describe('what passes', () => {
     client.socket.destroy()
   })
 
-  it('of somebody who may only watch has the viewer’s rights', async () => {
+  it('of a person who may only watch has the viewer’s rights', async () => {
     const { client, tunnel } = await enter(await signIn(stack.gateway, 'victor'))
     expect(tunnel).toMatchObject({ user: 'kasm_viewer', permissions: 'r' })
     expect(await metric(stack.gateway, 'ghostwire_tunnels_open', { role: 'view' })).toBe(1)
@@ -133,7 +133,7 @@ describe('what passes', () => {
     })
   })
 
-  it('of somebody who may control has the user’s', async () => {
+  it('of a person who may control has the user’s rights', async () => {
     const { client, tunnel } = await enter()
     expect(tunnel).toMatchObject({ user: 'kasm_user', permissions: 'wo', address: '127.0.0.1' })
     client.socket.destroy()
@@ -141,7 +141,7 @@ describe('what passes', () => {
 })
 
 describe('a reader that stops', () => {
-  it('stops a desktop that floods, and memory does not grow', async () => {
+  it('stops a flooding desktop, and memory does not grow', async () => {
     const flood = await startHostileUpstream('floods')
     const flooded = await startStack({
       environment: { ...ENVIRONMENT, GATEWAY_DESKTOP_URL: flood.url.origin },
@@ -149,7 +149,7 @@ describe('a reader that stops', () => {
     const client = await (await signIn(flooded.gateway)).open()
     client.socket.pause()
     await standsStill(() => flood.bytesSent)
-    // All of it is with the kernel, on two connections, but for a chunk in between.
+    // Everything except one chunk is in the kernel's buffers of two connections.
     expect(flood.bytesSent).toBeLessThan(32_000_000)
     const passed = flood.bytesSent
     client.socket.removeAllListeners('data').resume()
@@ -160,7 +160,7 @@ describe('a reader that stops', () => {
     await flood.stop()
   })
 
-  it('on the desktop’s side stops the browser', async () => {
+  it('on the desktop’s side stops the browser from sending', async () => {
     const { upstream, stop, visitor, stack } = await startBareDesktop()
     const asked = visitor.open()
     const desktop = await upstream()
@@ -184,7 +184,7 @@ describe('a reader that stops', () => {
     expect(await metric(stack.gateway, 'ghostwire_tunnel_bytes_total', toDesktop)).toBeLessThan(
       40_000_000,
     )
-    // And goes on where it was.
+    // It continues where it stopped.
     desktop.socket.resume()
     await once(client.socket, 'drain')
     client.socket.destroy()
@@ -193,7 +193,7 @@ describe('a reader that stops', () => {
 })
 
 describe('the end', () => {
-  it.each(['fin', 'rst'] as const)('of the browser (%s) is the end of both', async (how) => {
+  it.each(['fin', 'rst'] as const)('of the browser (%s) ends both sides', async (how) => {
     const { client, tunnel } = await enter()
     const closing = await nextClosing(() => {
       if (how === 'fin') client.socket.end()
@@ -204,14 +204,14 @@ describe('the end', () => {
     await eventually(() => expect(client.socket.destroyed).toBe(true))
   })
 
-  it.each(['fin', 'rst'] as const)('of the desktop (%s) is the end of both', async (how) => {
+  it.each(['fin', 'rst'] as const)('of the desktop (%s) ends both sides', async (how) => {
     const { client, tunnel } = await enter()
     const closing = await nextClosing(() => stack.desktop.closeTunnel(tunnel, how))
     expect(closing).toMatchObject({ reason: 'desktop-gone' })
     expect(await client.closed).toMatchObject({ how: 'fin', code: 1013, reason: 'desktop-gone' })
   })
 
-  it('of the desktop is the end of a browser that does not answer it', async () => {
+  it('of the desktop disconnects a browser that does not answer the Close', async () => {
     const { client, tunnel } = await enter()
     client.socket.allowHalfOpen = true
     await nextClosing(() => stack.desktop.closeTunnel(tunnel, 'fin'))
@@ -221,7 +221,7 @@ describe('the end', () => {
     })
   })
 
-  it('of the browser while the desktop is stopped leaves nothing', async () => {
+  it('of the browser while the desktop reads nothing leaves no connection behind', async () => {
     const { upstream, stop, visitor, connections } = await startBareDesktop()
     const asked = visitor.open()
     const desktop = await upstream()
@@ -236,7 +236,7 @@ describe('the end', () => {
     await stop()
   })
 
-  it('of the session reaches its tunnels within a second, and those under way', async () => {
+  it('of the session ends its tunnels within a second, and those being opened', async () => {
     const { upstream, stop, visitor, stack } = await startBareDesktop()
     const opening = visitor.open()
     ;(await upstream()).switchProtocols()
@@ -249,14 +249,14 @@ describe('the end', () => {
     expect(await asked).toMatchObject({ status: 401 })
     expect(performance.now() - since).toBeLessThan(1_000)
     expect(stack.gateway.audit('tunnel_opened')).toHaveLength(1)
-    // Too late: nobody waits for it any more.
+    // Too late: nothing waits for it any more.
     underWay.switchProtocols()
     await eventually(() => expect(underWay.socket.destroyed).toBe(true))
     expect(stack.gateway.audit('tunnel_opened')).toHaveLength(1)
     await stop()
   })
 
-  it('of the session between the gate’s look and the handshake is not missed', async () => {
+  it('of the session between the gate’s decision and the handshake is not missed', async () => {
     const { stop, visitor, stack, connections } = await startBareDesktop()
     const { find } = Sessions.prototype as {
       find: (this: Sessions, cookie: string) => Promise<Lookup>
@@ -281,7 +281,7 @@ describe('the end', () => {
     await stop()
   })
 
-  it('of its time reaches a tunnel, also one that was opened just before', async () => {
+  it('of the maximum lifetime ends a tunnel, even one that was opened just before', async () => {
     let later = 0
     const timed = await startStack({
       environment: { ...ENVIRONMENT, GATEWAY_SESSION_MAX_LIFETIME: '1m' },
@@ -301,8 +301,8 @@ describe('the end', () => {
   })
 })
 
-describe('what is written down', () => {
-  it('of a tunnel is when it opened and closed, for whom, how long, and every byte', async () => {
+describe('the audit and metrics of a tunnel', () => {
+  it('record when it opened and closed, for whom, how long, and every byte', async () => {
     const bytes = async (): Promise<number[]> =>
       Promise.all(
         ['to_desktop', 'to_browser'].map((direction) =>
@@ -356,7 +356,7 @@ describe('what is written down', () => {
     expect(await metric(stack.gateway, 'ghostwire_tunnels_open', { role: 'control' })).toBe(0)
   })
 
-  it('counts what came before the 101 as well, on either side', async () => {
+  it('count bytes that arrived before the 101 too, on either side', async () => {
     const { upstream, stop, visitor, stack } = await startBareDesktop()
     const early = encodeFrame('RFB 003.008\n', { masked: true })
     const { origin, publicPort } = stack.gateway
@@ -365,7 +365,7 @@ describe('what is written down', () => {
     browser.write(upgradeRequest(publicPort, { origin, cookie }))
     const desktop = await upstream()
     browser.write(early)
-    // Answered after the frame was read.
+    // This answer arrives after the gateway has read the frame.
     await metric(stack.gateway, 'ghostwire_tunnels_open')
     desktop.switchProtocols(encodeFrame('RFB 003.008\n'))
     await eventually(() => expect(desktop.received()).toEqual(early))
@@ -374,7 +374,7 @@ describe('what is written down', () => {
     await stop()
   })
 
-  it('leaves out what nobody took any more', async () => {
+  it('do not count bytes that were not delivered', async () => {
     const { upstream, stop, visitor, stack } = await startBareDesktop()
     const opening = visitor.open()
     const desktop = await upstream()
@@ -395,7 +395,7 @@ describe('what is written down', () => {
 interface BareDesktop {
   readonly stack: Stack
   readonly visitor: SignedIn
-  /** The sockets open at the desktop. */
+  /** The open sockets at the desktop. */
   readonly connections: ReadonlySet<Socket>
   /** The next upgrade that reaches it, unanswered. */
   readonly upstream: () => Promise<BareUpgrade>
@@ -404,12 +404,12 @@ interface BareDesktop {
 
 interface BareUpgrade {
   readonly socket: Socket
-  /** What came after the request. */
+  /** The bytes that arrived after the request. */
   received(): Buffer
   switchProtocols(alongWithIt?: Uint8Array): void
 }
 
-/** A desktop that does nothing by itself. */
+/** A desktop that does nothing unless the test says so. */
 async function startBareDesktop(): Promise<BareDesktop> {
   const connections = new Set<Socket>()
   const upgrades: BareUpgrade[] = []
@@ -470,7 +470,7 @@ async function startBareDesktop(): Promise<BareDesktop> {
   }
 }
 
-/** Until it has not changed for a while. */
+/** Resolves when the value has not changed for a while. */
 async function standsStill(figure: () => number): Promise<void> {
   const since = { value: figure(), time: Date.now() }
   await eventually(() => {

@@ -1,4 +1,4 @@
-// Upgrades that do not get through: each is refused as early as it can be, with plain HTTP, and the desktop hears nothing.
+// Refused upgrades: each is refused as early as possible, with plain HTTP, and the desktop gets no request.
 
 import { connect } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -29,7 +29,7 @@ afterEach(() => vi.restoreAllMocks())
 
 type Fields = Readonly<Record<string, string | undefined>>
 
-/** An upgrade as a browser on our page makes it, but for `changed` fields; an undefined one is left out. */
+/** An upgrade as a browser sends it from our page, except for the `changed` headers; undefined removes one. */
 function upgrade(changed: Fields = {}, start = 'GET /websockify HTTP/1.1'): string {
   const fields: Fields = {
     Host: new URL(origin).host,
@@ -51,7 +51,7 @@ function upgrade(changed: Fields = {}, start = 'GET /websockify HTTP/1.1'): stri
 const send = (bytes: string | Uint8Array, timeoutMs = 2_000): Promise<RawAnswer> =>
   rawRequest(stack.gateway.publicPort, bytes, { timeoutMs })
 
-/** Sends it and expects exactly that answer, a count of it, and a desktop that heard nothing. */
+/** Sends it and expects exactly that answer, a count in the metrics, and no request at the desktop. */
 async function expectRefused(bytes: string, answer: string, reason: string): Promise<void> {
   const counted = (): Promise<number> =>
     metric(stack.gateway, 'ghostwire_upgrades_refused_total', { reason })
@@ -84,55 +84,58 @@ describe('an Origin', () => {
     ['somebody before the host', () => `http://me@localhost:${port()}`],
     ['two in one', () => `${origin}, ${origin}`],
     ['ours and another', () => `${origin} https://evil.example`],
-  ])('that is not ours (%s) is refused before anything is read or asked', async (_, made) => {
-    const find = vi.spyOn(Sessions.prototype, 'find')
-    const asked = await metric(stack.gateway, 'ghostwire_authorizations_total')
-    await expectRefused(upgrade({ Origin: made() }), '403 Forbidden', 'origin')
-    expect(find).not.toHaveBeenCalled()
-    expect(await metric(stack.gateway, 'ghostwire_authorizations_total')).toBe(asked)
-  })
+  ])(
+    'that is not ours (%s) is refused before the store is read or the gate is asked',
+    async (_, made) => {
+      const find = vi.spyOn(Sessions.prototype, 'find')
+      const asked = await metric(stack.gateway, 'ghostwire_authorizations_total')
+      await expectRefused(upgrade({ Origin: made() }), '403 Forbidden', 'origin')
+      expect(find).not.toHaveBeenCalled()
+      expect(await metric(stack.gateway, 'ghostwire_authorizations_total')).toBe(asked)
+    },
+  )
 
-  it('twice is refused, also when the first is ours', async () => {
+  it('that appears twice is refused, even if the first is ours', async () => {
     const twice = upgrade().replace('\r\nCookie', '\r\nOrigin: https://evil.example\r\nCookie')
     await expectRefused(twice, '403 Forbidden', 'origin')
   })
 
-  it('by its old name is none', async () => {
+  it('in the old header Sec-WebSocket-Origin does not count', async () => {
     const old = upgrade({ Origin: undefined, 'Sec-WebSocket-Origin': origin })
     await expectRefused(old, '403 Forbidden', 'origin')
   })
 
-  it('is looked at before the rest of the handshake and before the cookie', async () => {
+  it('is checked before the rest of the handshake and before the cookie', async () => {
     const nothing = { Cookie: undefined, 'Sec-WebSocket-Key': undefined }
     await expectRefused(upgrade({ ...nothing, Origin: 'null' }), '403 Forbidden', 'origin')
   })
 })
 
-describe('somebody', () => {
+describe('a person', () => {
   const name = (): string => `ghostwire-${new URL(origin).port}`
 
   it.each([
     ['without a cookie', () => undefined],
-    ['with a cookie nobody gave', () => `${name()}=${'A'.repeat(43)}`],
-    ['with half a cookie', () => alice.cookie.slice(0, -1)],
+    ['with an invented cookie', () => `${name()}=${'A'.repeat(43)}`],
+    ['with an incomplete cookie', () => alice.cookie.slice(0, -1)],
     ['with a cookie of another name', () => alice.cookie.replaceAll('=', '-x=')],
-    ['with a cookie of nothing', () => `${name()}=`],
-    ['with a cookie of rubbish', () => `=;;\xff; ${name()}`],
-  ])('%s is nobody', async (_, cookie) => {
+    ['with an empty cookie', () => `${name()}=`],
+    ['with a malformed Cookie header', () => `=;;\xff; ${name()}`],
+  ])('%s gets 401', async (_, cookie) => {
     await expectRefused(upgrade({ Cookie: cookie() }), '401 Unauthorized', 'unauthenticated')
   })
 
-  it('whose session has ended is nobody', async () => {
+  it('whose session has ended gets 401', async () => {
     const leaver = await signIn(stack.gateway)
     await leaver.signOut()
     await expectRefused(upgrade({ Cookie: leaver.cookie }), '401 Unauthorized', 'unauthenticated')
   })
 
-  it('who signed in without a right to the desktop has no session to come with', async () => {
+  it('without a right to the desktop gets no session', async () => {
     await expect(signIn(stack.gateway, 'mallory')).rejects.toThrow('403')
   })
 
-  it('whose path is not for them is forbidden, and the audit says why', async () => {
+  it('gets 403 for a path that their role may not use, and the audit says why', async () => {
     await expectRefused(upgrade({}, 'GET /%61pi/websockify HTTP/1.1'), '403 Forbidden', 'forbidden')
     expect(stack.gateway.audit('access_denied').at(-1)).toMatchObject({
       sub: 'alice',
@@ -163,7 +166,7 @@ describe('a handshake', () => {
   })
 
   it.each(['/a/../b', '/api%2Fx', `/${'a'.repeat(1_024)}`])(
-    'for %s, which is no path, is refused',
+    'for %s, which is not a valid path, is refused',
     async (target) => {
       await expectRefused(upgrade({}, `GET ${target} HTTP/1.1`), '400 Bad Request', 'handshake')
     },
@@ -179,13 +182,13 @@ describe('a handshake', () => {
   })
 
   it.each(['/%6Fauth2/auth', '//oauth2/', '/oauth%32'])(
-    'below /oauth2/ in another spelling (%s) finds nothing',
+    'below /oauth2/ in another spelling (%s) gets 404',
     async (target) => {
       await expectRefused(upgrade({}, `GET ${target} HTTP/1.1`), '404 Not Found', 'not-found')
     },
   )
 
-  it('below /oauth2/ is a plain request to the gateway, and no upgrade', async () => {
+  it('below /oauth2/ is a plain request to the gateway, not an upgrade', async () => {
     const { status, headers, body } = await send(upgrade({}, 'GET /oauth2/userinfo HTTP/1.1'), 300)
     expect(status).toBe(200)
     expect(headers.has('upgrade')).toBe(false)
@@ -194,10 +197,10 @@ describe('a handshake', () => {
 
   it.each([
     ['h2c', { Upgrade: 'h2c', 'HTTP2-Settings': 'AAMAAABkAAQAAP__' }],
-    ['h2c as well', { Upgrade: 'websocket, h2c' }],
-    ['something else', { Upgrade: 'TLS/1.0' }],
-    ['nothing that is named', { Connection: 'keep-alive' }],
-  ])('for %s is a plain request, which the desktop gets as one', async (_, changed) => {
+    ['h2c and websocket', { Upgrade: 'websocket, h2c' }],
+    ['TLS', { Upgrade: 'TLS/1.0' }],
+    ['no named protocol', { Connection: 'keep-alive' }],
+  ])('for %s is a plain request, and the desktop gets it as one', async (_, changed) => {
     const before = stack.desktop.requests.length
     const { status } = await send(upgrade(changed, 'GET /vnc.html HTTP/1.1'), 300)
     expect(status).toBe(200)
@@ -206,7 +209,7 @@ describe('a handshake', () => {
     expect(request?.raw).not.toMatch(/upgrade|websocket|settings|origin|cookie/i)
   })
 
-  it('with a body is refused, body and all', async () => {
+  it('with a body is refused together with the body', async () => {
     const hidden = 'GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n'
     for (const [field, body] of [
       [{ 'Content-Length': String(hidden.length) }, hidden],
@@ -263,21 +266,21 @@ describe('an upgrade that is let through', () => {
     ])
   })
 
-  it('is made for the one path that was decided on', async () => {
+  it('is forwarded with the path that the gate decided on', async () => {
     const before = stack.desktop.requests.length
     await send(upgrade({}, 'GET //websockif%79?next=/api/ HTTP/1.1'), 100)
     const [request] = stack.desktop.requests.slice(before)
     expect(request?.raw).toMatch(/^GET \/websockify\?next=%2Fapi%2F HTTP\/1\.1\r\n/)
   })
 
-  it('loses nothing of what was sent along with it', async () => {
+  it('loses no data that was sent in the same packet', async () => {
     const hello = encodeFrame('RFB 003.008\n', { masked: true })
     await send(Buffer.concat([Buffer.from(upgrade()), hello]), 200)
     expect(stack.desktop.tunnels.at(-1)?.frames[0]?.bytes).toEqual(hello)
   })
 
   it.each(['FIN', 'RST'])(
-    'is forgotten when its browser goes (%s) while the gate looks',
+    'is dropped when its browser disconnects (%s) during the gate’s decision',
     async (how) => {
       const { find } = Sessions.prototype as {
         find: (this: Sessions, cookie: string) => Promise<Lookup>
@@ -300,12 +303,12 @@ describe('an upgrade that is let through', () => {
       await eventually(() => expect(finding).toHaveBeenCalled())
       if (how === 'FIN') socket.end()
       else socket.resetAndDestroy()
-      // Answered after the end was heard of.
+      // This answer arrives after the gateway has noticed the disconnect.
       await granted()
       look()
       await eventually(async () => expect(await granted()).toBe(before + 1))
       await closed
-      // Whatever else was to reach it would have done so by then.
+      // Anything else would have reached the desktop by now.
       await alice.ask('GET /vnc.html')
       const reached = stack.desktop.requests.slice(requests)
       expect(reached.map(({ raw }) => raw.split(' ')[1])).toEqual(['/vnc.html'])

@@ -42,7 +42,7 @@ export function describeStoreContract(name: string, start: () => Promise<StoreUn
       record({ vault: undefined, activeUntil: 0, ...changes })
 
     describe('records', () => {
-      it('come back as they went, in the order asked for, from any client', async () => {
+      it('are read unchanged, in the requested order, by any client', async () => {
         const a = record({ envelope: 'ä '.repeat(40_000), indexes: ['i', 'j'], generation: 7 })
         const b = tombstone()
         await one.create('a', a)
@@ -51,7 +51,7 @@ export function describeStoreContract(name: string, start: () => Promise<StoreUn
         expect(await two.read([])).toEqual([])
       })
 
-      it('are replaced by whoever knows the generation that is stored', async () => {
+      it('are replaced by a client that knows the stored generation', async () => {
         await one.create('a', record())
         const next = record({ envelope: 'the next', generation: 2 })
         expect(await two.replace('a', next, 1)).toBe(true)
@@ -71,7 +71,7 @@ export function describeStoreContract(name: string, start: () => Promise<StoreUn
         expect(await one.countActive()).toBe(1)
       })
 
-      it('are replaced by exactly one of many who race for it', async () => {
+      it('are replaced by exactly one of many concurrent clients', async () => {
         await one.create('a', record())
         for (let generation = 1; generation <= 10; generation += 1) {
           const racers = Array.from({ length: 8 }, (_, racer) =>
@@ -88,7 +88,7 @@ export function describeStoreContract(name: string, start: () => Promise<StoreUn
         }
       })
 
-      it('are restored if they are missing or older, and ends always, but nothing replaces an end', async () => {
+      it('are restored if they are missing or older; an end is always restored, and nothing replaces an end', async () => {
         expect(await one.restore('a', record({ generation: 5, indexes: ['i'] }))).toBe(true)
         expect(await two.find('i')).toEqual(['a'])
         for (const generation of [4, 5])
@@ -105,7 +105,7 @@ export function describeStoreContract(name: string, start: () => Promise<StoreUn
         expect([await two.list(), await two.countActive()]).toEqual([[], 0])
       })
 
-      it('of a session that has ended are never live again, whoever writes one there', async () => {
+      it('of a session that has ended are never live again, even if a live record is written', async () => {
         const live = record({ indexes: ['i'] })
         await one.create('a', live)
         expect(
@@ -130,7 +130,7 @@ export function describeStoreContract(name: string, start: () => Promise<StoreUn
         expect((await one.read(['a']))[0]?.generation).toBe(4)
       })
 
-      it('are found by any of their indexes, ended ones too, and by no index they have lost', async () => {
+      it('are found by each of their indexes, even when ended, and not by an index they lost', async () => {
         await one.create('a', record({ indexes: ['person', 'a at the provider'] }))
         await one.create('b', record({ indexes: ['person'] }))
         await one.create('c', record({ indexes: ['somebody else'] }))
@@ -153,7 +153,7 @@ export function describeStoreContract(name: string, start: () => Promise<StoreUn
         expect([await one.list(), await one.countActive()]).toEqual([['b'], 1])
       })
 
-      it('are gone by themselves when they have had their time, and so is what led to them', async () => {
+      it('expire automatically, and so do their index entries', async () => {
         const soon = under.now() + SHORT
         await one.create('a', record({ indexes: ['i'], activeUntil: soon, keepUntil: soon }))
         await one.create('inactive', record({ indexes: ['i'], activeUntil: soon }))
@@ -175,7 +175,7 @@ export function describeStoreContract(name: string, start: () => Promise<StoreUn
     })
 
     describe('a lease', () => {
-      it('has one holder, who may renew it, until it is released', async () => {
+      it('has one holder, which may renew it, until it is released', async () => {
         expect(await one.hold('refresh', 'replica 1', HOUR)).toBe(true)
         expect(await two.hold('refresh', 'replica 2', HOUR)).toBe(false)
         expect(await one.hold('refresh', 'replica 1', HOUR)).toBe(true)
@@ -187,7 +187,7 @@ export function describeStoreContract(name: string, start: () => Promise<StoreUn
         expect(await two.hold('refresh', 'replica 2', HOUR)).toBe(true)
       })
 
-      it('goes to exactly one of many who race for it', async () => {
+      it('goes to exactly one of many concurrent clients', async () => {
         for (let round = 0; round < 10; round += 1) {
           const racers = Array.from({ length: 8 }, (_, racer) =>
             (racer % 2 === 0 ? one : two).hold(`refresh ${round}`, `replica ${racer}`, HOUR),
@@ -198,7 +198,7 @@ export function describeStoreContract(name: string, start: () => Promise<StoreUn
     })
 
     describe('a mark', () => {
-      it('is the greatest number that was said, whoever said it in what order', async () => {
+      it('is the greatest number that any client raised it to, in any order', async () => {
         expect(await one.recall('logout')).toBeUndefined()
         await one.raise('logout', 1_800_000_005, HOUR)
         await two.raise('logout', 1_800_000_007, HOUR)
@@ -210,7 +210,7 @@ export function describeStoreContract(name: string, start: () => Promise<StoreUn
     })
 
     describe('presence', () => {
-      it('is what every replica said last, session by session', async () => {
+      it('is the last value from each replica, for each session', async () => {
         await one.writePresence(
           'replica 1',
           new Map([
@@ -231,7 +231,7 @@ export function describeStoreContract(name: string, start: () => Promise<StoreUn
       })
     })
 
-    it('lets leases, marks and presence fade after their time, renewals counted', async () => {
+    it('expires leases, marks and presence after their time, counted from the last renewal', async () => {
       await one.hold('left', 'replica 1', SHORT)
       await one.hold('renewed', 'replica 1', SHORT)
       await one.hold('renewed', 'replica 1', HOUR)
@@ -255,7 +255,7 @@ export function describeStoreContract(name: string, start: () => Promise<StoreUn
       expect(await two.readPresence(['a'])).toEqual([['still here']])
     })
 
-    it('keeps apart what has one name', async () => {
+    it('keeps records, leases, marks and presence of the same name apart', async () => {
       const stored = record({ indexes: ['x'] })
       await one.create('x', stored)
       expect(await one.hold('x', 'x', HOUR)).toBe(true)
@@ -268,7 +268,7 @@ export function describeStoreContract(name: string, start: () => Promise<StoreUn
       expect(await one.find('x')).toEqual(['x'])
     })
 
-    it('tells every subscriber what any client publishes, its own included, in order', async () => {
+    it('delivers what any client publishes to every subscriber, in order, including the client itself', async () => {
       const heard: [string[], string[]] = [[], []]
       await Promise.all(
         [one, two].map(

@@ -41,13 +41,13 @@ it('names files and folders that exist, each once', () => {
   expect(named.filter((path, index) => named.indexOf(path) !== index)).toEqual([])
 })
 
-it('leaves no file of src/ out', () => {
+it('names every file of src/', () => {
   const files = globSync('src/**/*.*')
   expect(files.length).toBeGreaterThan(100)
   expect(files.filter((file) => !named.includes(file))).toEqual([])
 })
 
-it('says of each TypeScript file what it is for', () => {
+it('has a description for each TypeScript file', () => {
   const bare = block.split('\n').filter((line) => /^ *\S+\.ts\s*$/.test(line))
   expect(bare).toEqual([])
 })

@@ -10,7 +10,7 @@ const STAGES = readFileSync('Dockerfile', 'utf8')
 const [HEAD = ''] = STAGES
 const FINAL = STAGES.at(-1) ?? ''
 
-it('names its base by tag and digest, in one place', () => {
+it('names its base image by tag and digest, in one place', () => {
   expect(HEAD).toMatch(
     /^ARG NODE_IMAGE=docker\.io\/library\/node:24\.\d+\.\d+-[\w-]+@sha256:[0-9a-f]{64}$/m,
   )
@@ -19,7 +19,7 @@ it('names its base by tag and digest, in one place', () => {
   }
 })
 
-it('ends in a stage without package managers, to which only copies are added', () => {
+it('ends with a stage without package managers, which only copies files', () => {
   expect(FINAL).toMatch(/^FROM runtime\n/)
   expect(FINAL).not.toMatch(/^RUN /m)
   const runtime = STAGES.find((stage) => stage.startsWith('FROM ${NODE_IMAGE} AS runtime\n')) ?? ''

@@ -74,16 +74,16 @@ function importsOf(file: string): string[] {
   return imports.map(([, path = '']) => normalize(join(dirname(file), path)))
 }
 
-it('finds the house', () => {
+it('finds the source files', () => {
   expect(files.length).toBeGreaterThan(40)
   expect(files.flatMap(importsOf).length).toBeGreaterThan(100)
 })
 
-it('knows every room', () => {
+it('has a rule for every folder', () => {
   expect([...new Set(files.map(roomOf))].sort()).toEqual(Object.keys(MAY_IMPORT).sort())
 })
 
-it('lets no import run back up', () => {
+it('allows imports in one direction only', () => {
   const wrong = files.flatMap((file) =>
     importsOf(file)
       .filter((imported) => {
@@ -95,7 +95,7 @@ it('lets no import run back up', () => {
   expect(wrong).toEqual([])
 })
 
-it('keeps the environment to the process', () => {
+it('allows only the process to read the environment', () => {
   const readers = files.filter((file) => readFileSync(file, 'utf8').includes('process.env'))
   expect(readers.sort()).toEqual(['src/jobs/snapshot.ts', 'src/main.ts'])
 })

@@ -4,16 +4,16 @@ import { parseDemoCommand, type DemoCommand } from '../../../demo/demo-options.t
 const parse = (line: string): DemoCommand => parseDemoCommand(line.split(' ').filter(Boolean))
 
 describe('the command line of the demo', () => {
-  it('needs nothing', () => {
+  it('needs no options', () => {
     expect(parse('')).toEqual({ kind: 'run', options: { port: 8080, kasmvnc: undefined } })
   })
 
-  it('takes a port, 0 for a free one', () => {
+  it('accepts a port, or 0 for a free one', () => {
     expect(parse('--port 9000')).toMatchObject({ options: { port: 9000 } })
     expect(parse('--port=0')).toMatchObject({ options: { port: 0 } })
   })
 
-  it('takes a KasmVNC with or without its password', () => {
+  it('accepts a KasmVNC address with or without a password', () => {
     expect(parse('--desktop https://kasm:6901')).toMatchObject({
       options: { kasmvnc: { url: new URL('https://kasm:6901'), credentials: undefined } },
     })
@@ -24,7 +24,7 @@ describe('the command line of the demo', () => {
     })
   })
 
-  it('takes a user of that KasmVNC who may not write', () => {
+  it('accepts a read-only user of that KasmVNC', () => {
     const viewer = '--viewer-username kasm_viewer --viewer-password v'
     expect(parse(`--desktop http://kasm:6901 ${viewer}`)).toMatchObject({
       options: {
@@ -36,7 +36,7 @@ describe('the command line of the demo', () => {
     })
   })
 
-  it('gives help, whatever else is said', () => {
+  it('shows the help, regardless of other options', () => {
     expect(parse('--port 1 --help')).toEqual({ kind: 'help' })
     expect(parse('-h')).toEqual({ kind: 'help' })
   })
@@ -57,7 +57,7 @@ describe('the command line of the demo', () => {
       '--viewer-username and --viewer-password go',
     ],
     ['--viewer-username v --viewer-password p', '--viewer-username and --viewer-password belong'],
-  ])('says what is wrong with %s', (line, message) => {
+  ])('explains what is wrong with %s', (line, message) => {
     const command = parse(line)
     expect(command).toMatchObject({ kind: 'mistake', message: expect.stringContaining(message) })
   })

@@ -5,7 +5,7 @@ import { networkInterfaces } from 'node:os'
 import { expect, it } from 'vitest'
 import { findLoopbackPort } from '../../../demo/loopback-port.ts'
 
-it('finds a free port, and leaves it free', async () => {
+it('finds a free port and does not keep it open', async () => {
   const port = await findLoopbackPort(0)
   expect(port).toBeGreaterThan(0)
   expect(await findLoopbackPort(port)).toBe(port)
@@ -17,7 +17,7 @@ const addresses = Object.values(networkInterfaces())
   .map(({ address }) => address)
   .filter((address) => ['127.0.0.1', '::1'].includes(address))
 
-it.each(addresses)('refuses a port on which somebody listens at %s', async (host) => {
+it.each(addresses)('refuses a port that is in use at %s', async (host) => {
   const server = createServer()
   server.listen(0, host)
   await once(server, 'listening')

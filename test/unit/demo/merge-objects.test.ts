@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { mergeObjects } from '../../../demo/provider/merge-objects.ts'
 
-it('merges objects at every depth and lets everything else replace', () => {
+it('merges objects at every depth and replaces all other values', () => {
   const keep = (): number => 1
   const merged = mergeObjects<object>(
     { ttl: { a: 1, b: 2 }, list: [1, 2], features: { x: { enabled: true, keep } } },

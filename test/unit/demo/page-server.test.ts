@@ -26,7 +26,7 @@ const start = async (withCredentials = false): Promise<void> => {
   server = await startPageServer(withCredentials ? { onViewer, credentials } : { onViewer })
 }
 
-it('serves the page, its parts and noVNC, each as what it is', async () => {
+it('serves the page, its parts and noVNC, each with its content type', async () => {
   await start()
   for (const [path, type] of [
     ['/', 'text/html; charset=utf-8'],
@@ -42,7 +42,7 @@ it('serves the page, its parts and noVNC, each as what it is', async () => {
   }
 })
 
-it('answers HEAD without a body and refuses to be written to', async () => {
+it('answers HEAD without a body and refuses methods that write', async () => {
   await start()
   const head = await ask('/', 'HEAD')
   expect([head.status, head.body, Number(head.headers['content-length']) > 100]).toEqual([
@@ -68,12 +68,12 @@ it.each([
   '/%00.html',
   '/%zz.html',
   '*',
-])('says 404 to %s', async (path) => {
+])('answers %s with 404', async (path) => {
   await start()
   expect((await ask(path)).status).toBe(404)
 })
 
-it('hands over a WebSocket on its one path, and speaks binary', async () => {
+it('accepts a WebSocket on one path, with the subprotocol binary', async () => {
   await start()
   const url = `ws://127.0.0.1:${server.url.port}`
   const client = await connectRfb(`${url}/websockify`)
@@ -82,7 +82,7 @@ it('hands over a WebSocket on its one path, and speaks binary', async () => {
   await expect(connectRfb(`${url}/elsewhere`)).rejects.toThrow('404')
 })
 
-it('asks for its password everywhere when it has one', async () => {
+it('asks for its password on every path when it has one', async () => {
   await start(true)
   const url = `ws://127.0.0.1:${server.url.port}/websockify`
   const refused = await ask('/')
@@ -96,7 +96,7 @@ it('asks for its password everywhere when it has one', async () => {
   expect((await client.read(3)).toString()).toBe('RFB')
 })
 
-it('ends its viewers when it stops', async () => {
+it('disconnects its viewers when it stops', async () => {
   await start()
   const client = await connectRfb(`ws://127.0.0.1:${server.url.port}/websockify`)
   const closed = once(client.socket, 'close')

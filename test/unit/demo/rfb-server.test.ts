@@ -62,7 +62,7 @@ async function connected(...encodings: number[]): Promise<RfbClient> {
 const everything = { x: 0, y: 0, width: WIDTH, height: HEIGHT }
 
 describe('the handshake', () => {
-  it('speaks RFB 3.8 without a password and tells size, format and name', async () => {
+  it('uses RFB 3.8 without a password and sends size, format and name', async () => {
     const client = await listening.connect()
     expect((await client.read(12)).toString()).toBe('RFB 003.008\n')
     client.send('RFB 003.008\n')
@@ -79,7 +79,7 @@ describe('the handshake', () => {
   it.each([
     ['another version', ['RFB 003.003\n']],
     ['another security type', ['RFB 003.008\n', [2]]],
-  ])('ends with 1002 a viewer that asks for %s', async (_, messages) => {
+  ])('disconnects with 1002 a viewer that asks for %s', async (_, messages) => {
     const client = await listening.connect()
     for (const message of messages) client.send(message)
     expect((await once(client.socket, 'close'))[0]).toBe(1002)
@@ -87,7 +87,7 @@ describe('the handshake', () => {
 })
 
 describe('updates', () => {
-  it('are raw for a viewer that knows no Zlib', async () => {
+  it('are raw for a viewer without Zlib', async () => {
     const client = await connected()
     const pixels = draw(everything)
     client.request(false)
@@ -97,7 +97,7 @@ describe('updates', () => {
     expect(rectangle?.data.equals(pixels)).toBe(true)
   })
 
-  it('are pieces of one Zlib stream for a viewer that does', async () => {
+  it('are parts of one Zlib stream for a viewer with Zlib', async () => {
     const client = await connected(ZLIB)
     for (let round = 0; round < 20; round += 1) {
       const pixels = draw(everything)
@@ -108,7 +108,7 @@ describe('updates', () => {
     }
   })
 
-  it('carry the tiles that changed and no others', async () => {
+  it('contain only the tiles that changed', async () => {
     const client = await connected(ZLIB)
     client.request(false)
     await client.update()
@@ -122,7 +122,7 @@ describe('updates', () => {
     ])
   })
 
-  it('come one for each request', async () => {
+  it('are sent once for each request', async () => {
     const client = await connected()
     client.request(false)
     await client.update()
@@ -138,13 +138,13 @@ describe('updates', () => {
     expect((await client.update())[0]?.data.equals(pixels)).toBe(true)
   })
 
-  it('leave out what lies beyond the screen of a request that does', async () => {
+  it('leave out the part of a request that is outside the screen', async () => {
     const client = await connected()
     client.request(false, { x: 190, y: 140, width: 1000, height: 1000 })
     expect(await client.update()).toMatchObject([{ x: 128, y: 128, width: 72, height: 22 }])
   })
 
-  it('bring the shape of the pointer once to a viewer that can show it', async () => {
+  it('contain the pointer’s shape once for a viewer that can show it', async () => {
     const client = await connected(ZLIB, CURSOR)
     client.request(false)
     const [shape] = await client.update()
@@ -154,7 +154,7 @@ describe('updates', () => {
     expect((await client.update()).map(({ encoding }) => encoding)).toEqual([ZLIB])
   })
 
-  it('are each for the viewer that asked', async () => {
+  it('are sent only to the viewer that asked', async () => {
     const [one, two] = [await connected(ZLIB), await connected()]
     expect(server.viewers).toBe(2)
     const pixels = draw(everything)
@@ -180,13 +180,13 @@ describe('input', () => {
     ['cut', 'aéb'],
   ]
 
-  it('is understood however the transport cuts it', async () => {
+  it('is read correctly in any split', async () => {
     const client = await connected(ZLIB, 7, -308, 1234)
     for (const byte of Buffer.concat(keyAndPointer)) client.send([byte])
     await expect.poll(() => heard).toEqual(asHeard)
   })
 
-  it('is understood when it comes all at once, after encodings nobody knows', async () => {
+  it('is read correctly in one piece, after unknown encodings', async () => {
     const client = await connected(7, 16, -305, 0x574d5664)
     client.send(...keyAndPointer)
     await expect.poll(() => heard).toEqual(asHeard)
@@ -197,7 +197,7 @@ describe('input', () => {
     ['another pixel format', '000000001008000100ff00ff00ff10080000000000'],
     ['more encodings than there are', '0200ffff'],
     ['text without end', '06000000ffffffff'],
-  ])('ends the viewer with 1002 at %s', async (_, bytes) => {
+  ])('disconnects the viewer with 1002 for %s', async (_, bytes) => {
     const client = await connected()
     client.send(Buffer.from(bytes, 'hex'))
     expect((await once(client.socket, 'close'))[0]).toBe(1002)
@@ -206,7 +206,7 @@ describe('input', () => {
 })
 
 describe('a viewer', () => {
-  it('may leave in the middle of an update', async () => {
+  it('may disconnect in the middle of an update', async () => {
     for (let round = 0; round < 20; round += 1) {
       const client = await connected(ZLIB)
       draw(everything)
@@ -222,7 +222,7 @@ describe('a viewer', () => {
     expect((await client.update())[0]?.data.equals(pixels)).toBe(true)
   })
 
-  it('that does not read gets fewer updates, not a queue of them', async () => {
+  it('that does not read gets fewer updates, not a queue', async () => {
     const client = await connected()
     client.socket.pause()
     // Far more than the sockets between can hold: each update is 120 kB.

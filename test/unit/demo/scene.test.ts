@@ -47,13 +47,13 @@ function show(contents: readonly WindowContent[]) {
   return { scene, render, colourAt }
 }
 
-it('paints nothing when nothing changed', () => {
+it('paints nothing if nothing changed', () => {
   const { scene, render } = show([plain('red')])
   scene.onPointer(10, 10, 0)
   expect(render()).toEqual([])
 })
 
-it('a window follows the pointer that holds its title bar, and no longer', () => {
+it('a window follows the pointer while its title bar is held, and then stops', () => {
   const { scene, render, colourAt } = show([plain('red')])
   expect(colourAt(110, 130)).toEqual(RED)
   scene.onPointer(100, 70, 1)
@@ -65,7 +65,7 @@ it('a window follows the pointer that holds its title bar, and no longer', () =>
   expect(colourAt(110, 130)).not.toEqual(RED)
 })
 
-it('a window held elsewhere stays where it is and comes to the top', () => {
+it('a window that is held elsewhere does not move, but comes to the top', () => {
   const { scene, render, colourAt } = show([plain('red'), plain('blue')])
   expect(colourAt(120, 130)).toEqual(BLUE)
   scene.onPointer(70, 130, 1)
@@ -74,7 +74,7 @@ it('a window held elsewhere stays where it is and comes to the top', () => {
   expect(colourAt(120, 130)).toEqual(RED)
 })
 
-it('keys reach the window that is typed into, pasted text with Ctrl-V or the middle button', () => {
+it('keys go to the focused window, and Ctrl-V or the middle button pastes', () => {
   const typed: string[] = []
   const { scene } = show([plain('red', typed)])
   scene.onCutText('pasted')

@@ -31,13 +31,13 @@ describe('the commands', () => {
     expect(answer(line)).toEqual(expected)
   })
 
-  it('are all in the list that help prints', () => {
+  it('are all listed by help', () => {
     const names = answer('help').map((line) => line.trim().split(' ')[0])
     expect(names).toEqual(names.toSorted())
     for (const name of names) expect(answer(`${name}`).join()).not.toContain('not found')
   })
 
-  it('include files that can be read', () => {
+  it('include a way to read files', () => {
     expect(answer('cat readme.txt').length).toBeGreaterThan(2)
   })
 })
@@ -48,14 +48,14 @@ describe('the line', () => {
   const echoing = (): Terminal =>
     createTerminal([], (line) => [[{ text: `<${line}>`, tone: 'plain' }]])
 
-  it('is run at Return and what it prints stands below it', () => {
+  it('runs at Return, and its output appears below', () => {
     const terminal = echoing()
     terminal.type('one')
     terminal.press('Return')
     expect(shown(terminal)).toEqual(['guest@ghostwire:~$ one', '<one>', 'guest@ghostwire:~$'])
   })
 
-  it('is edited where the cursor is', () => {
+  it('is edited at the cursor', () => {
     const terminal = echoing()
     terminal.type('abd')
     terminal.press('Left')
@@ -70,7 +70,7 @@ describe('the line', () => {
     expect(shown(terminal)).toEqual(['guest@ghostwire:~$'])
   })
 
-  it('comes back with Up and goes with Down', () => {
+  it('shows earlier commands with Up and later ones with Down', () => {
     const terminal = echoing()
     terminal.type('one\ntwo\n')
     terminal.press('Up')
@@ -83,13 +83,13 @@ describe('the line', () => {
     expect(shown(terminal).at(-1)).toBe('guest@ghostwire:~$')
   })
 
-  it('is run line by line when it is pasted', () => {
+  it('runs line by line when several lines are pasted', () => {
     const terminal = echoing()
     terminal.type('one\r\ntwo')
     expect(shown(terminal)).toEqual(['guest@ghostwire:~$ one', '<one>', 'guest@ghostwire:~$ two'])
   })
 
-  it('is dropped at Ctrl-C and left alone at Ctrl-L', () => {
+  it('is discarded by Ctrl-C and kept by Ctrl-L', () => {
     const terminal = echoing()
     terminal.type('one')
     terminal.control('c')
@@ -99,7 +99,7 @@ describe('the line', () => {
     expect(shown(terminal)).toEqual(['guest@ghostwire:~$ two'])
   })
 
-  it('wraps, and the oldest rows go when there are too many', () => {
+  it('wraps, and the oldest rows disappear when there are too many', () => {
     const terminal = echoing()
     terminal.type('x'.repeat(30))
     const { rows, cursor } = terminal.screen(20, 2)
@@ -109,7 +109,7 @@ describe('the line', () => {
 })
 
 describe('keysyms', () => {
-  it('name keys and type characters, beyond Latin-1 too', () => {
+  it('stand for keys and characters, even beyond Latin-1', () => {
     expect(keyName(0xff0d)).toBe('Return')
     expect(keyName(0x61)).toBeUndefined()
     expect([0x61, 0xe9, 0x0100_20ac, 0xffe1, 0x1b, 0x7f].map(keyCharacter)).toEqual([

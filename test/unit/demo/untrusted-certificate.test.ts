@@ -6,7 +6,7 @@ import { expect, it } from 'vitest'
 import { untrustedCertificate } from '../../../demo/untrusted-certificate.ts'
 import { createCertificate } from '../../support/certificate.ts'
 
-it('finds the certificate that a desktop signed itself', async () => {
+it('finds the self-signed certificate of a desktop', async () => {
   const certificate = createCertificate()
   const server = createServer(certificate)
   server.listen(0, '127.0.0.1')
@@ -19,6 +19,6 @@ it('finds the certificate that a desktop signed itself', async () => {
   server.close()
 })
 
-it('says why there is none', async () => {
+it('explains why there is none', async () => {
   await expect(untrustedCertificate(new URL('https://127.0.0.1:1'))).rejects.toThrow('ECONNREFUSED')
 })

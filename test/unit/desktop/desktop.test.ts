@@ -138,7 +138,7 @@ describe('a path', () => {
     expect(place.upstream.kind.dialect).toBe(to === undefined ? 'kasmvnc' : undefined)
   })
 
-  it('of a route is asked with the credentials of the route, whoever asks', () => {
+  it('of a route is requested with the route’s credentials for every role', () => {
     const { upstream } = create({ routes }).placeOf('/sound/deep')
     expect(upstream.authorizationFor('view')).toBe(basic('u', 'p'))
     expect(create({ routes }).placeOf('/upload').upstream.authorizationFor('view')).toBeUndefined()
@@ -146,27 +146,27 @@ describe('a path', () => {
 })
 
 describe('the credentials', () => {
-  it('are those of the role', () => {
+  it('depend on the role', () => {
     const desktop = create()
     expect(desktop.authorizationFor('control')).toBe(basic('kasm_user', 'pass:wörd'))
     expect(desktop.authorizationFor('view')).toBe(basic('viewer', 'seen'))
     expect(desktop.authorizationFor('owner')).toBeUndefined()
   })
 
-  it('are the one pair there is, where the kind knows no viewers', () => {
+  it('are the only configured pair for a kind without viewers', () => {
     const desktop = create({ kind: 'rfb', credentials: { control: CREDENTIALS.control } })
     expect(desktop.authorizationFor('view')).toBe(basic('kasm_user', 'pass:wörd'))
     expect(create({ kind: 'rfb', credentials: {} }).authorizationFor('view')).toBeUndefined()
   })
 
-  it('of a viewer are never those of somebody who controls, on KasmVNC', () => {
+  it('of a viewer are never those of a person in control, for KasmVNC', () => {
     const desktop = create({ credentials: { control: CREDENTIALS.control } })
     expect(desktop.authorizationFor('view')).toBeUndefined()
   })
 })
 
 describe('a desktop that refused the credentials', () => {
-  it('is left alone for half a minute, and says so', async () => {
+  it('gets no request for half a minute, and the state says so', async () => {
     const clock = { time: 1_000 }
     const { port } = await listen()
     const url = new URL(`http://127.0.0.1:${port}`)
@@ -182,7 +182,7 @@ describe('a desktop that refused the credentials', () => {
     expect([desktop.pausedFor(), await desktop.state()]).toEqual([undefined, 'up'])
   })
 
-  it('is asked again at once where it bans nobody', () => {
+  it('is asked again at once if its kind bans nobody', () => {
     const desktop = create({ kind: 'rfb', routes: [route('/sound')] })
     desktop.markRefused()
     const { upstream } = desktop.placeOf('/sound')
@@ -191,8 +191,8 @@ describe('a desktop that refused the credentials', () => {
   })
 })
 
-describe('whether it is there', () => {
-  it('is found out by connecting, at most every two seconds', async () => {
+describe('the state of the desktop', () => {
+  it('is found by connecting, at most every two seconds', async () => {
     const clock = { time: 10_000 }
     const server = await listen()
     let connections = 0
@@ -208,7 +208,7 @@ describe('whether it is there', () => {
     await poll(() => connections).toBe(2)
   })
 
-  it('is asked anew once a connection to it has failed', async () => {
+  it('is checked again once a connection has failed', async () => {
     const server = await listen()
     const { port } = server
     const url = new URL(`http://127.0.0.1:${port}`)
@@ -220,7 +220,7 @@ describe('whether it is there', () => {
     expect([await desktop.isUp(), await desktop.state()]).toEqual([false, 'starting'])
   })
 
-  it('is told to everybody who listens', () => {
+  it('is reported to every listener', () => {
     const desktop = create()
     const heard: string[] = []
     desktop.onGone(() => heard.push('one'))
@@ -229,7 +229,7 @@ describe('whether it is there', () => {
     expect(heard).toEqual(['one', 'other'])
   })
 
-  it('is no where connections are neither taken nor refused, after a second', async () => {
+  it('is down after a second if connections are neither accepted nor refused', async () => {
     const desktop = create({ url: new URL(`http://127.0.0.1:${await listenDeaf()}`) })
     const answer = await Promise.race([
       desktop.isUp(),
@@ -348,12 +348,12 @@ describe('an address', () => {
     ['https://desktop', 'desktop', 443],
     ['http://desktop:6901', 'desktop', 6901],
     ['https://[2001:db8::1]:6901', '2001:db8::1', 6901],
-  ])('%s is where sockets go: %s, port %i', (url, host, port) => {
+  ])('%s makes sockets connect to %s, port %i', (url, host, port) => {
     expect(create({ url: new URL(url) }).address).toEqual({ host, port })
   })
 })
 
-it('gives up its connections, and those of its routes, when it is closed', () => {
+it('closes its connections, and those of its routes, when it is closed', () => {
   const desktop = create({ routes: [route('/sound')] })
   const { upstream } = desktop.placeOf('/sound')
   const destroyed: string[] = []

@@ -21,12 +21,12 @@ function watch(waiting: Promise<boolean> | boolean): { readonly granted?: boolea
 }
 const settle = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0)
 
-it('gives everybody a turn at once while there are some', () => {
+it('gives everybody a place at once while there are free ones', () => {
   const queue = create()
   expect(['a', 'a', 'a', 'b'].map((who) => queue.acquire(who))).toEqual([true, true, true, true])
 })
 
-it('lets nobody have them all', async () => {
+it('does not give all places to one person', async () => {
   const queue = create()
   for (const who of ['a', 'a', 'a']) expect(queue.acquire(who)).toBe(true)
   const fourth = watch(queue.acquire('a'))
@@ -44,7 +44,7 @@ it('lets nobody have them all', async () => {
   expect(others.acquire('a')).toBe(true)
 })
 
-it('lets nobody fill the room in which all wait', async () => {
+it('does not let one person fill the queue', async () => {
   const limits = {
     maxConcurrent: 1,
     maxConcurrentOfOne: 1,
@@ -69,7 +69,7 @@ it('lets nobody fill the room in which all wait', async () => {
   expect(other).toEqual({ granted: true })
 })
 
-it('passes over those who have their share', async () => {
+it('skips persons who have their share of places', async () => {
   const queue = create()
   for (const who of ['a', 'a', 'a', 'b']) expect(queue.acquire(who)).toBe(true)
   const [a, c] = [watch(queue.acquire('a')), watch(queue.acquire('c'))]
@@ -81,7 +81,7 @@ it('passes over those who have their share', async () => {
   expect([a, c]).toEqual([{ granted: true }, { granted: true }])
 })
 
-it('turns away who would wait too long, or behind too many', async () => {
+it('refuses a request that waits too long, or behind too many', async () => {
   const queue = create()
   for (const who of ['a', 'a', 'a', 'b']) expect(queue.acquire(who)).toBe(true)
   const waiting = [watch(queue.acquire('b')), watch(queue.acquire('b'))]
@@ -94,7 +94,7 @@ it('turns away who would wait too long, or behind too many', async () => {
   expect(queue.acquire('b')).toBe(true)
 })
 
-it('forgets who gives up', async () => {
+it('forgets a request that gives up', async () => {
   const queue = create()
   for (const who of ['a', 'a', 'a', 'b']) expect(queue.acquire(who)).toBe(true)
   let giveUp = (): void => {}
@@ -106,7 +106,7 @@ it('forgets who gives up', async () => {
   expect([first, second]).toEqual([{ granted: false }, { granted: true }])
 })
 
-it('serves persons in turn, one request of each, however many wait of one and whoever came first', async () => {
+it('serves persons in turn, one request each, regardless of how many one has and who came first', async () => {
   const queue = new FairQueue({
     maxConcurrent: 1,
     maxConcurrentOfOne: 1,
@@ -131,7 +131,7 @@ it('serves persons in turn, one request of each, however many wait of one and wh
   expect(served.join('')).toBe('abcadbaaaaaa')
 })
 
-it('gives a place at once or not at all to who does not wait, and remembers nobody who holds none', () => {
+it('gives a place at once or never to a request that does not wait, and forgets persons without a place', () => {
   const queue = new FairQueue({
     maxConcurrent: Number.POSITIVE_INFINITY,
     maxConcurrentOfOne: 2,
@@ -152,7 +152,7 @@ it('gives a place at once or not at all to who does not wait, and remembers nobo
   expect(queue.persons).toBe(0)
 })
 
-it('keeps no timer of somebody whose turn has come, or who gave up', async () => {
+it('keeps no timer for a request that got its place or gave up', async () => {
   const queue = create()
   for (const who of ['a', 'a', 'a', 'b']) expect(queue.acquire(who)).toBe(true)
   let giveUp = (): void => {}
@@ -168,7 +168,7 @@ it('keeps no timer of somebody whose turn has come, or who gave up', async () =>
   expect(vi.getTimerCount()).toBe(0)
 })
 
-it('counts nobody twice who gives up after their turn came, and leaves no timer behind', async () => {
+it('counts a request once if it gives up after it got its place, and leaves no timer behind', async () => {
   const queue = new FairQueue({
     maxConcurrent: 1,
     maxConcurrentOfOne: 1,
@@ -189,7 +189,7 @@ it('counts nobody twice who gives up after their turn came, and leaves no timer 
   expect(queue.acquire('d')).toBe(false)
 })
 
-it('remembers nobody who has given up waiting', async () => {
+it('forgets persons who gave up waiting', async () => {
   const queue = create()
   for (const who of ['a', 'a', 'a', 'b']) expect(queue.acquire(who)).toBe(true)
   let giveUp = (): void => {}

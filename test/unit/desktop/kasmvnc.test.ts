@@ -14,7 +14,7 @@ describe('a path of KasmVNC', () => {
     ['/x/downloads/', 'download'],
     ['/downloads', 'client'],
     ['/vnc.html', 'client'],
-  ] as const)('%s is for: %s', (path, meaning) => {
+  ] as const)('%s is classified as: %s', (path, meaning) => {
     expect(kasmvnc.meaningOf(path)).toBe(meaning)
   })
 
@@ -43,7 +43,7 @@ describe('a path of KasmVNC', () => {
     ['/api/get_users/x', false],
     ['/x/api/get_users', false],
     ['/api/get_', false],
-  ])('%s can be asked for without a change: %s', (path, isReadOnly) => {
+  ])('%s is read-only: %s', (path, isReadOnly) => {
     expect(kasmvnc.isReadOnly(path)).toBe(isReadOnly)
   })
 
@@ -61,7 +61,7 @@ describe('a path of KasmVNC', () => {
   })
 })
 
-it('means nothing beside the client, where no KasmVNC answers', () => {
+it('is not special for other kinds of desktop', () => {
   for (const kind of [routed, rfbOverWebSocket]) {
     for (const path of ['/api/create_user', '/Downloads/', '/a.js']) {
       expect(kind.meaningOf(path)).toBe('client')

@@ -15,7 +15,7 @@ it.each([
   ['rfb', 'view', 'allow', [4, 5, 6, 250, 251, 253], true],
   ['rfb', 'view', 'deny', [4, 5, 6, 250, 251, 253], true],
 ] as const)(
-  '%s drops for %s, clipboard %s: %j',
+  'for kind %s and role %s, with clipboardIn %s, these message types are dropped: %j',
   (dialect, role, clipboardIn, drops, isRestricting) => {
     const restrictions = restrictionsFor(dialect, role, clipboardIn)
     expect(sorted(restrictions.drops)).toEqual(drops)

@@ -223,7 +223,7 @@ describe('hostile streams', () => {
     60_000 + RUNS,
   )
 
-  it('of every kind are among them', () => {
+  it('include every kind', () => {
     const kinds = new Map<string, number>()
     for (let seed = 1; seed <= 4_000; seed += 1) {
       const random = randomFrom(seed)
@@ -247,7 +247,7 @@ describe('hostile streams', () => {
     expect(missing).toEqual([])
   })
 
-  it('leave nothing behind but where they are', async () => {
+  it('leave no state behind except the position', async () => {
     setFlagsFromString('--expose-gc')
     const collect = runInNewContext('gc') as () => void
     const inUse = async (): Promise<number> => {

@@ -194,7 +194,7 @@ describe.each([
   ['kasmvnc' as const, [...COMMON, ...KASMVNC]],
   ['rfb' as const, [...COMMON, ...STANDARD]],
 ])('the messages of %s', (dialect, cases) => {
-  it.each(cases)('%s ends where it ends, %#', (_, message, who) => {
+  it.each(cases)('%s ends at its last byte, %#', (_, message, who) => {
     const reader = started(dialect)
     say(reader, message.subarray(0, -1))
     if (message.length > 1) expect(reader.isBetweenMessages).toBe(false)
@@ -204,14 +204,14 @@ describe.each([
     expect(reader.takeHumanInput()).toBe(false)
   })
 
-  it.each(cases)('%s is the same in every split, %#', (_, message) => {
+  it.each(cases)('%s is read alike in every split, %#', (_, message) => {
     expectToFollowInEverySplit(
       dialect,
       Buffer.concat([HANDSHAKE, message, filled(12, 255, 0), filled(10, 3)]),
     )
   })
 
-  it('are told apart in every session and every split', () => {
+  it('are separated correctly in every session and every split', () => {
     const frames = fc.array(anyMask, { minLength: 1, maxLength: 6 })
     fc.assert(
       fc.property(
@@ -233,7 +233,7 @@ describe.each([
     )
   })
 
-  it('are followed as far as can be in hostile bytes', () => {
+  it('are read as far as possible in hostile bytes', () => {
     fc.assert(
       fc.property(
         hostileSession(dialect),
@@ -248,7 +248,7 @@ describe.each([
     )
   })
 
-  it('stop at every type the dialect has not', () => {
+  it('stop at every type that the dialect does not have', () => {
     const known = new Set(cases.map(([, message]) => message[0]))
     for (let type = 0; type < 256; type += 1) {
       const reader = started(dialect)
@@ -263,7 +263,7 @@ describe('the handshake', () => {
     ['3.8 without security', HANDSHAKE],
     ['3.7 without security', Buffer.from('RFB 003.007\n\x01\x00')],
     ['VncAuth', Buffer.concat([VERSION_3_8, filled(18, 2)])],
-  ])('of %s is followed in every split', (_, handshake) => {
+  ])('of %s is read in every split', (_, handshake) => {
     for (const dialect of DIALECTS) {
       const reader = new RfbClientReader(dialect)
       say(reader, handshake)
@@ -282,7 +282,7 @@ describe('the handshake', () => {
     ['security-type', 'Tight', 'RFB 003.008\n\x10'],
     ['security-type', 'VeNCrypt', 'RFB 003.008\n\x13'],
     ['security-type', 'none chosen', 'RFB 003.008\n\x00'],
-  ])('is an unknown %s with %s', (what, _, text) => {
+  ])('reports an unknown %s for %s', (what, _, text) => {
     const stream = Buffer.concat([Buffer.from(text, 'latin1'), Buffer.alloc(40, 5)])
     for (const dialect of DIALECTS) {
       const reader = new RfbClientReader(dialect)
@@ -294,7 +294,7 @@ describe('the handshake', () => {
   })
 })
 
-describe('what cannot be followed', () => {
+describe('input that cannot be parsed', () => {
   it.each([
     ['kasmvnc', 'message-type', [7]],
     ['kasmvnc', 'message-type', [255, 1]],
@@ -306,7 +306,7 @@ describe('what cannot be followed', () => {
     ['rfb', 'length', [6, 0, 0, 0, 255, 255, 255, 255]],
     ['kasmvnc', 'length', [6, 0, 0, 0, 128, 0, 0, 0]],
     ['rfb', 'length', [6, 0, 0, 0, 128, 0, 0, 0]],
-  ] as const)('stays so: %s, %s, %j', (dialect, what, bytes) => {
+  ] as const)('is not parsed any further: %s, %s, %j', (dialect, what, bytes) => {
     const reader = started(dialect)
     say(reader, bytes)
     expect(reader).toMatchObject({ unknown: what, isBetweenMessages: false })
@@ -315,14 +315,14 @@ describe('what cannot be followed', () => {
     expect(reader.takeHumanInput()).toBe(false)
   })
 
-  it('keeps the human input seen before it', () => {
+  it('still counts the human input before it', () => {
     const reader = started('kasmvnc')
     say(reader, filled(11, 5), [7])
     expect(reader.takeHumanInput()).toBe(true)
   })
 })
 
-describe('lengths up to the last', () => {
+describe('the greatest possible lengths', () => {
   const MEBIBYTE = Buffer.alloc(2 ** 20, 5)
 
   it.each([
@@ -330,7 +330,7 @@ describe('lengths up to the last', () => {
     ['a clipboard entry', 'kasmvnc', [180, 1, 0], 2 ** 32 - 1],
     ['cut text', 'kasmvnc', [6, 0, 0, 0], 2 ** 31 - 1],
     ['cut text', 'rfb', [6, 0, 0, 0], 2 ** 31 - 1],
-  ] as const)('%s of %s goes by without being kept', (_, dialect, head, length) => {
+  ] as const)('%s of %s is skipped without being buffered', (_, dialect, head, length) => {
     const reader = started(dialect)
     say(reader, head, u32(length))
     reader.takeHumanInput()
@@ -348,7 +348,7 @@ describe('lengths up to the last', () => {
     expect(reader.takeHumanInput()).toBe(true)
   })
 
-  it('of the extended clipboard count its flags', () => {
+  it('of the extended clipboard include its flags', () => {
     const reader = started('rfb')
     say(reader, [6, 0, 0, 0], u32(-(2 ** 31 - 1)), [16, 0, 0, 1])
     let left = 2 ** 31 - 5
@@ -368,7 +368,7 @@ describe("noVNC's extended mouse buttons", () => {
   const LIST = [...ENCODINGS, -309, -312, -313, -307, -316, -239, 0xc0a1e5ce | 0]
   const message = Buffer.concat([Buffer.from([2, 0, 0, LIST.length]), ...LIST.map(u32)])
 
-  it('are never asked for, in any split, and nothing else of the message changes', () => {
+  it('are never requested, in any split, and nothing else of the message changes', () => {
     const expected = Buffer.from(message)
     expected[4 + 4 * LIST.indexOf(-316) + 3] = 0x93
     expect(say(started('rfb'), message)).toEqual(expected)
@@ -387,7 +387,7 @@ describe("noVNC's extended mouse buttons", () => {
     )
   })
 
-  it('are left alone where the same bytes mean something else', () => {
+  it('are not removed where the same bytes mean something else', () => {
     const four = u32(EXTENDED_MOUSE_BUTTONS)
     for (const bytes of [
       Buffer.concat([Buffer.from([6, 0, 0, 0, 0, 0, 0, 4]), four]),

@@ -49,7 +49,7 @@ it.each<[string, Partial<DesktopTls>]>([
   ['its fingerprint', { fingerprint }],
   ['no check at all', { insecure: true }],
   ['its fingerprint alone, whatever CA is named', { fingerprint, caFile }],
-])('asks a desktop that is believed by %s', async (_, tls) => {
+])('sends a request to a desktop that is trusted by %s', async (_, tls) => {
   heard.length = 0
   expect(await ask({ ...none, ...tls })).toBe(200)
   expect(heard).toEqual(['Basic secret'])
@@ -69,11 +69,11 @@ it.each<[string, Partial<DesktopTls>, string]>([
   expect(heard).toEqual([])
 })
 
-it('names the certificate that it found', async () => {
+it('names the certificate that the desktop has', async () => {
   expect(await ask({ ...none, fingerprint: 'f'.repeat(64) })).toContain(fingerprint)
 })
 
-it('speaks no TLS to a desktop on http', () => {
+it('uses no TLS for a desktop on http', () => {
   const agent = createAgent(new URL('http://127.0.0.1'), none, {})
   expect(agent).toHaveProperty('defaultPort', 80)
   expect(createAgent(new URL('https://127.0.0.1'), none, {})).toHaveProperty('defaultPort', 443)

@@ -88,7 +88,7 @@ const settingsOfGateway = (): Settings => {
 describe('examples/compose.yaml', () => {
   const settings = settingsOfGateway()
 
-  it('has settings that the gateway takes, all of them text as Compose wants them', () => {
+  it('has settings that the gateway accepts, all of them strings, as Compose requires', () => {
     expect(Object.values(gateway.environment).filter((value) => typeof value !== 'string')).toEqual(
       [],
     )
@@ -96,7 +96,7 @@ describe('examples/compose.yaml', () => {
     expect(settings.session.store).toMatch(/^sqlite:/)
   })
 
-  it('leads to the desktop beside it, by its name, port, scheme, user and password', () => {
+  it('points to its desktop, with the right name, port, scheme, user and password', () => {
     const { url, credentials, tls } = settings.desktop
     // kasmweb: https with a certificate of its own on 6901, user kasm_user, password VNC_PW.
     expect(url.href).toBe('https://desktop:6901/')
@@ -110,13 +110,13 @@ describe('examples/compose.yaml', () => {
     expect(desktop.image).toMatch(/^kasmweb\/[\w-]+:\d+\.\d+\.\d+$/)
   })
 
-  it('lets nobody but the gateway at the desktop', () => {
+  it('lets only the gateway reach the desktop', () => {
     expect(desktop.ports).toBeUndefined()
     expect(desktop.networks).toEqual(['desktop'])
     expect(Object.keys(compose.services)).toEqual(['gateway', 'desktop'])
   })
 
-  it('publishes the port that the gateway listens on, and not that of the administration', () => {
+  it('publishes the gateway’s public port, but not its admin port', () => {
     const [published = ''] = gateway.ports ?? []
     expect(gateway.ports).toHaveLength(1)
     expect(published.split(':').at(-1)).toBe(String(settings.listen.port))
@@ -124,7 +124,7 @@ describe('examples/compose.yaml', () => {
     expect(gateway.healthcheck?.test.join(' ')).toContain('http://127.0.0.1:9090/readyz')
   })
 
-  it('runs the gateway without rights, and gives it time to drain', () => {
+  it('runs the gateway without privileges, and gives it time to drain', () => {
     expect(gateway).toMatchObject({
       read_only: true,
       cap_drop: ['ALL'],
@@ -146,7 +146,7 @@ describe('examples/compose.yaml', () => {
     expect(named.filter((name) => !name.startsWith('./'))).toEqual(Object.keys(compose.volumes))
   })
 
-  it('stops with a message where .env lacks something required', () => {
+  it('stops with a message if .env lacks a required value', () => {
     const required = [...text.matchAll(/\$\{(\w+):\?/g)].map(([, name = '']) => name)
     expect([...new Set(required)].toSorted()).toEqual(Object.keys(variables).toSorted())
   })

@@ -26,12 +26,12 @@ const all = (wanted: string): string[] =>
   directives.filter(({ key }) => key === wanted).map(({ value }) => value)
 
 describe('examples/ghostwire.service', () => {
-  it('has nothing but sections, comments and directives', () => {
+  it('has only sections, comments and directives', () => {
     expect(text.match(/^\[.*\]$/gm)).toEqual(['[Unit]', '[Service]', '[Install]'])
     expect(directives.filter(({ key }) => !/^[A-Z]\w+$/.test(key))).toEqual([])
   })
 
-  it('starts the gateway by the Node that npm ci brings', () => {
+  it('starts the gateway with the Node that npm ci installs', () => {
     const [start = ''] = all('ExecStart')
     const root = '/opt/ghostwire-gateway'
     expect(all('WorkingDirectory')).toEqual([root])
@@ -40,7 +40,7 @@ describe('examples/ghostwire.service', () => {
     expect(existsSync(words.find((word) => word.endsWith('.ts')) ?? '')).toBe(true)
   })
 
-  it('waits longer than a drain takes before it kills', () => {
+  it('waits longer than a drain takes before it kills the gateway', () => {
     expect(Number(all('TimeoutStopSec')[0]?.replace('s', ''))).toBeGreaterThan(30)
   })
 
@@ -59,13 +59,13 @@ describe('examples/ghostwire.service', () => {
     expect(all(key)).toEqual([value])
   })
 
-  it('leaves V8 its compiler', () => {
+  it('does not forbid V8’s compiler', () => {
     expect(all('MemoryDenyWriteExecute')).toEqual([])
   })
 
   // Debian's package systemd has it; the tests above judge the file elsewhere.
   const analyze = spawnSync('systemd-analyze', ['--version'])
-  it.runIf(analyze.status === 0)('is sound and well hardened, says systemd itself', () => {
+  it.runIf(analyze.status === 0)('passes systemd-analyze with a good security score', () => {
     const unit = join(folder, 'ghostwire.service')
     // It looks for the program, which is here and not in /opt.
     writeFileSync(unit, text.replaceAll('/opt/ghostwire-gateway', process.cwd()))
@@ -78,7 +78,7 @@ describe('examples/ghostwire.service', () => {
 })
 
 describe('docs/install-systemd.md', () => {
-  it('gives settings that the gateway takes, together with those of the unit', () => {
+  it('gives settings that the gateway accepts, together with those of the unit', () => {
     const [credentials, state] = [join(folder, 'credentials'), join(folder, 'state')]
     mkdirSync(credentials)
     mkdirSync(join(state, all('StateDirectory')[0] ?? ''), { recursive: true })

@@ -53,7 +53,7 @@ describe.each(pages)('%s', (page) => {
   })
 })
 
-it('docs/README.md leads to every page of docs/', () => {
+it('docs/README.md links to every page of docs/', () => {
   const linked = linksOf('docs/README.md').map(({ file }) => file)
   const wanted = pages.filter(
     (page) => /^docs\/[\w-]+\.md$/.test(page) && page !== 'docs/README.md',
@@ -61,13 +61,13 @@ it('docs/README.md leads to every page of docs/', () => {
   expect(wanted.filter((page) => !linked.includes(page))).toEqual([])
 })
 
-it('README.md leads to the index, and shows pictures that exist', () => {
+it('README.md links to the index, and shows pictures that exist', () => {
   const linked = linksOf('README.md').map(({ file }) => file)
   expect(linked).toContain('docs/README.md')
   expect(linked.filter((file) => file.endsWith('.png'))).toHaveLength(3)
 })
 
-it('no page speaks of what does nothing yet', () => {
+it('no page describes a feature that does not exist yet', () => {
   const speaks = [...texts].filter(([, text]) =>
     /\b(?:not in force yet|does nothing yet|does not do anything yet|not (?:implemented|enforced) yet)\b/i.test(
       text,

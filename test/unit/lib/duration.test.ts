@@ -8,7 +8,7 @@ it.each([
   ['30m', 1_800_000],
   ['12h', 43_200_000],
   ['7d', 604_800_000],
-])('reads %s and writes it the same way', (text, ms) => {
+])('parses %s and formats it the same way', (text, ms) => {
   expect(parseDuration(text)).toBe(ms)
   expect(parseDuration(formatDuration(ms))).toBe(ms)
 })

@@ -5,11 +5,11 @@ it.each([
   ['Anna.B@Corp.Example', 'anna.b@corp.example', 'corp.example'],
   ['anna@localhost', 'anna@localhost', 'localhost'],
   ['JÜRGEN@BÜCHER.example', 'jürgen@xn--bcher-kva.example', 'xn--bcher-kva.example'],
-])('reads %s in the form that is compared', (written, address, domain) => {
+])('normalises %s for comparison', (written, address, domain) => {
   expect(parseEmailAddress(written)).toEqual({ address, domain })
 })
 
-it('takes no code point beyond ASCII for one of ASCII, in the local part or in the domain', () => {
+it('maps no other code point to an ASCII one, in the local part or in the domain', () => {
   const taken: string[] = []
   for (let code = 0x80; code <= 0x1ffff; code++) {
     const one = String.fromCodePoint(code)
@@ -31,11 +31,11 @@ describe('a length', () => {
     [`a@${'b'.repeat(64)}.example`, false],
     [`a@${domainOf(252)}`, true],
     [`ab@${domainOf(252)}`, false],
-  ])('of an address is bounded: %s', (written, isAddress) => {
+  ])('of an address is limited: %s', (written, isAddress) => {
     expect(parseEmailAddress(written) !== undefined).toBe(isAddress)
   })
 
-  it('of a domain is bounded, in A-labels', () => {
+  it('of a domain is limited, counted in A-labels', () => {
     expect(parseDomain(`a${domainOf(252)}`)).toHaveLength(253)
     expect(parseDomain(domainOf(254))).toBeUndefined()
     expect(parseDomain(`${'ü.'.repeat(100)}example`)).toBeUndefined()

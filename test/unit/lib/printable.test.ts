@@ -17,7 +17,7 @@ it.each([
   expect(printable(text, 20)).toBe(shown)
 })
 
-it('shows no control, no mark that moves text, and no more than it may', () => {
+it('shows no control characters, no bidirectional marks, and no more than its limit', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.nat(30), (text, maxLength) => {
       const shown = printable(text, maxLength)

@@ -56,7 +56,7 @@ describe('the address of a store', () => {
         db: 2,
       },
     ],
-  ])('is read: %s', (written, address) => {
+  ])('is parsed: %s', (written, address) => {
     expect(parseStoreAddress(written)).toEqual({ ok: true, address })
   })
 
@@ -95,7 +95,7 @@ describe('the address of a store', () => {
     ['redis+sentinel://a/main/0/1', 'must have the form redis+sentinel://'],
     ['redis+sentinel://a/main?db=1', 'must have no parameters but sentinelUsername and'],
     ['redis+sentinel://a/main?sentinelUsername=u', 'must give a sentinelPassword'],
-  ])('is refused without repeating it: %s', (written, start) => {
+  ])('is refused, and the message does not repeat it: %s', (written, start) => {
     const parsed = parseStoreAddress(written)
     if (parsed.ok) throw new Error('it was read')
     expect(parsed.problem.slice(0, start.length)).toBe(start)

@@ -55,7 +55,7 @@ const leftOf = (sockets: readonly Socket[]): number =>
   sockets.filter(({ destroyed }) => !destroyed).length
 
 describe('connections up to the limit', () => {
-  it('are all taken, and counted until they close', async () => {
+  it('are all accepted, and counted until they close', async () => {
     const [first, ...others] = arriveOften(MAX, '192.0.2.1')
     expect([connections.size, leftOf(others), refused]).toEqual([MAX, MAX - 1, []])
     first?.destroy()
@@ -63,20 +63,20 @@ describe('connections up to the limit', () => {
     expect(connections.size).toBe(MAX - 1)
   })
 
-  it('leave out a client that has gone before it was taken', () => {
+  it('do not include a client that disconnected before it was accepted', () => {
     arrive(undefined)
     expect([connections.size, refused]).toEqual([0, []])
   })
 })
 
-describe('one connection more', () => {
-  it('is closed when its own address holds all of them', () => {
+describe('one more connection', () => {
+  it('is closed if its own address has all of them', () => {
     const flood = arriveOften(MAX, '192.0.2.1')
     expect(arrive('192.0.2.1').destroyed).toBe(true)
     expect([connections.size, leftOf(flood), refused]).toEqual([MAX, MAX, ['limit']])
   })
 
-  it('from another address takes the place of the oldest of the address that holds most', () => {
+  it('from another address replaces the oldest connection of the address with the most', () => {
     const few = arriveOften(2, '192.0.2.2')
     const flood = arriveOften(MAX - 2, '192.0.2.1')
     expect(arrive('192.0.2.3').destroyed).toBe(false)
@@ -84,13 +84,13 @@ describe('one connection more', () => {
     expect([leftOf(few), connections.size, refused]).toEqual([2, MAX, ['made-way']])
   })
 
-  it('is closed once its address holds as many as any other', () => {
+  it('is closed if its address has as many as any other', () => {
     const flood = arriveOften(MAX, '192.0.2.1')
     const second = arriveOften(MAX, '192.0.2.2')
     expect([leftOf(flood), leftOf(second), connections.size]).toEqual([MAX / 2, MAX / 2, MAX])
   })
 
-  it('counts as one address whatever is in an IPv6 /64, and an IPv4 address in both spellings', () => {
+  it('counts an IPv6 /64 as one address, and an IPv4 address in both spellings as one', () => {
     const flood = Array.from({ length: 5 }, (_, index) => arrive(`2001:db8::${index + 1}`))
     const mapped = arriveOften(5, '::ffff:192.0.2.1')
     arrive('::ffff:192.0.2.2')
@@ -98,7 +98,7 @@ describe('one connection more', () => {
     expect(leftOf(flood) + leftOf(mapped)).toBe(MAX - 1)
   })
 
-  it('takes the place of one that has asked for nothing for five seconds, from whatever address', () => {
+  it('replaces one from any address that has made no request for five seconds', () => {
     const flood = arriveOften(MAX, '192.0.2.1')
     time += 4_999
     expect(arrive('192.0.2.1').destroyed).toBe(true)
@@ -108,7 +108,7 @@ describe('one connection more', () => {
     expect(flood.slice(0, 3).map(({ destroyed }) => destroyed)).toEqual([false, true, false])
   })
 
-  it('finds the limit held when several come before the closed ones are gone', () => {
+  it('does not exceed the limit when several arrive before the closed ones are gone', () => {
     arriveOften(MAX, '192.0.2.1')
     arriveOften(3, '192.0.2.2')
     expect(connections.size).toBe(MAX)
@@ -116,7 +116,7 @@ describe('one connection more', () => {
 })
 
 describe('behind a trusted proxy', () => {
-  it('connections make way only when they have been silent: one address is many people', () => {
+  it('connections are replaced only if they have been silent, because one address is many people', () => {
     const proxied = arriveOften(MAX, PROXY)
     expect(arrive('192.0.2.1').destroyed).toBe(true)
     expect(arrive(PROXY).destroyed).toBe(true)
@@ -125,15 +125,15 @@ describe('behind a trusted proxy', () => {
     expect(leftOf(proxied)).toBe(MAX - 1)
   })
 
-  it('people take the places of a flood from elsewhere', () => {
+  it('people replace connections of a flood from other addresses', () => {
     const flood = arriveOften(MAX, '192.0.2.1')
     const proxied = arriveOften(5, PROXY)
     expect([leftOf(flood), leftOf(proxied)]).toEqual([MAX - 5, 5])
   })
 })
 
-describe('a connection on which somebody is signed in', () => {
-  it('never makes way, however old; the newcomer is closed', () => {
+describe('a connection of a signed-in person', () => {
+  it('is never replaced, however old; the new connection is closed', () => {
     const kept = arriveOften(MAX, '192.0.2.1')
     for (const socket of kept) connections.keep(socket, ALICE)
     time += 3_600_000
@@ -141,7 +141,7 @@ describe('a connection on which somebody is signed in', () => {
     expect([leftOf(kept), refused]).toEqual([MAX, ['limit']])
   })
 
-  it('is one of 64 of that person: the oldest beyond that makes way like any other', () => {
+  it('is protected as one of 64 of that person; older ones beyond that can be replaced', () => {
     connections = start(70)
     const kept = arriveOften(70, '192.0.2.1')
     for (const socket of kept) connections.keep(socket, ALICE)
@@ -150,7 +150,7 @@ describe('a connection on which somebody is signed in', () => {
     expect(kept.findIndex(({ destroyed }) => !destroyed)).toBe(3)
   })
 
-  it('does not count among those 64 when it is a tunnel, and stays', () => {
+  it('does not count among the 64 if it is a tunnel, and is never replaced', () => {
     connections = start(100)
     const tunnels = arriveOften(30, '192.0.2.1')
     for (const socket of tunnels) {
@@ -164,7 +164,7 @@ describe('a connection on which somebody is signed in', () => {
     expect([leftOf(tunnels), leftOf(kept)]).toEqual([30, 64])
   })
 
-  it('gives its place among the 64 back when it closes', async () => {
+  it('frees its place among the 64 when it closes', async () => {
     connections = start(65)
     for (let round = 0; round < 3; round += 1) {
       const kept = arriveOften(64, '192.0.2.1')

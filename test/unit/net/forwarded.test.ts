@@ -14,7 +14,7 @@ function seen(
   } as unknown as IncomingMessage)
 }
 
-it('believes the peer alone when no proxy is declared', () => {
+it('uses the peer’s address when no proxy is trusted', () => {
   expect(seen([], '192.0.2.1', '203.0.113.9')).toEqual({
     address: '192.0.2.1',
     behindUndeclaredProxy: true,
@@ -25,7 +25,7 @@ it('believes the peer alone when no proxy is declared', () => {
   })
 })
 
-describe('behind declared proxies', () => {
+describe('behind trusted proxies', () => {
   const trusted = ['10.0.0.0/8', '2001:db8::/32', '192.0.2.7']
 
   it.each([
@@ -44,7 +44,7 @@ describe('behind declared proxies', () => {
     expect(seen(trusted, peer, forwarded)).toEqual({ address, behindUndeclaredProxy: false })
   })
 
-  it('does not believe a peer that is none of them', () => {
+  it('ignores the header from a peer that is not trusted', () => {
     expect(seen(trusted, '203.0.113.1', '10.0.0.1')).toEqual({
       address: '203.0.113.1',
       behindUndeclaredProxy: true,

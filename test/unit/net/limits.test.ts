@@ -10,7 +10,7 @@ function setUp(count: number) {
   return { clock, limiter }
 }
 
-it('lets so many attempts through in a window, says how long to wait, and forgets', () => {
+it('allows the configured number of attempts in a window, then says how long to wait', () => {
   const { clock, limiter } = setUp(2)
   expect([limiter.attempt('a'), limiter.attempt('a')]).toEqual([undefined, undefined])
   clock.time += 15_000
@@ -20,7 +20,7 @@ it('lets so many attempts through in a window, says how long to wait, and forget
   expect(limiter.attempt('a')).toBeUndefined()
 })
 
-it('counts an IPv6 network as one client, since one phone holds all of it', () => {
+it('counts an IPv6 /64 as one client, because one device can use all of it', () => {
   const { limiter } = setUp(1)
   expect(limiter.attempt('2001:db8:1:2::1')).toBeUndefined()
   expect(limiter.attempt('2001:db8:1:2:ffff::9')).toBeGreaterThan(0)

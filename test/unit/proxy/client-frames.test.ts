@@ -158,7 +158,7 @@ describe('a client frame', () => {
     expect(verdictInEverySplit(bytes, limit)).toBe(verdict)
   })
 
-  it('is judged before any byte behind the wrong one has come', () => {
+  it('is refused before any byte after the wrong one has arrived', () => {
     const { frames } = opened()
     expect(frames.check(Buffer.from([0x81]))).toBe('violation')
     const again = opened()
@@ -166,7 +166,7 @@ describe('a client frame', () => {
     expect(again.frames.check(Buffer.from([0x0c]))).toBe('violation')
   })
 
-  it('stays wrong for all that follow', () => {
+  it('makes all later input a violation', () => {
     const { frames, recorder } = opened()
     expect(frames.check(frame(key, 0x81))).toBe('violation')
     expect(frames.check(frame())).toBe('violation')
@@ -195,7 +195,7 @@ describe('the payload of binary frames', () => {
       return { bytes: Buffer.concat(written), shown: opcode === 2 ? data : Buffer.alloc(0) }
     })
 
-  it('is shown whole and in order, however the frames are split, and control frames are not', () => {
+  it('reaches the reader complete and in order in any split, without control frames', () => {
     fc.assert(
       fc.property(fc.array(anyFrame, { maxLength: 6 }), anyCuts, (list, cuts) => {
         const stream = Buffer.concat(list.map(({ bytes }) => bytes))
@@ -207,7 +207,7 @@ describe('the payload of binary frames', () => {
     )
   })
 
-  it('is no frame of its own, whatever it looks like and wherever it is cut', () => {
+  it('is never taken for a frame, whatever it contains and wherever it is split', () => {
     const nested = maskedFrame(Buffer.concat([frame(), frame(key, 0x81), key]), Buffer.alloc(4))
     for (let start = 0; start < nested.length; start += 1) {
       for (let end = start; end <= nested.length; end += 1) {
@@ -227,7 +227,7 @@ describe('the payload of binary frames', () => {
     expect(recorder.bytes).toHaveLength(4 + frame().length)
   })
 
-  it('is read where it lies: what the reader writes is what goes on', () => {
+  it('is read in place, so that what the reader writes is forwarded', () => {
     const payload = Buffer.concat([HANDSHAKE, Buffer.from([2, 0, 0, 1, 255, 255, 254, 196])])
     const expected = Buffer.from(payload)
     expected[payload.length - 1] = 0x93
@@ -264,7 +264,7 @@ function passedOn(
   return Buffer.concat(pieces)
 }
 
-describe('what goes on', () => {
+describe('forwarded data', () => {
   const pointer = Buffer.from([5, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0])
   const fence = Buffer.from([248, 0, 0, 0, 0, 0, 0, 0, 1, 9])
   const viewer = (): ClientFrames => {
@@ -274,19 +274,19 @@ describe('what goes on', () => {
     return frames
   }
 
-  it('is the chunk itself where every frame of it is whole and kept', () => {
+  it('is the chunk itself if every frame of it is complete and kept', () => {
     const frames = viewer()
     const chunk = Buffer.concat([frame(fence), frame(Buffer.alloc(2), 0x89), frame(fence)])
     expect(frames.check(chunk)).toBe('as-it-came')
     expect(frames.takeRewritten()).toEqual([])
   })
 
-  it('is nothing of a frame that held nothing else', () => {
+  it('contains nothing of a frame that held only dropped messages', () => {
     expect(passedOn(viewer(), frame(pointer), [])).toEqual(Buffer.alloc(0))
     expect(passedOn(viewer(), Buffer.concat([frame(pointer), frame(pointer)]), [])).toHaveLength(0)
   })
 
-  it('is the rest of a frame, in frames of its own, and what lies around it as it came', () => {
+  it('is the rest of a frame in new frames, with the surrounding frames unchanged', () => {
     const mixed = frame(Buffer.concat([fence, pointer, fence]))
     const ping = frame(Buffer.from('still there'), 0x89)
     const sent = passedOn(viewer(), Buffer.concat([frame(fence), mixed, ping]), [])
@@ -296,7 +296,7 @@ describe('what goes on', () => {
     expect(sent).toEqual(Buffer.concat([frame(fence), own(fence, 0), own(fence, after), ping]))
   })
 
-  it('is every frame that no desktop splits, whole: its header waits until it is', () => {
+  it('is sent in complete frames if the desktop cannot read parts: the header waits for the rest', () => {
     const frames = viewer()
     const bytes = frame(fence)
     for (const at of [1, 2, 5]) {
@@ -305,7 +305,7 @@ describe('what goes on', () => {
     }
   })
 
-  it('keeps a control frame in one piece, however it comes', () => {
+  it('keeps a control frame in one piece, in any split', () => {
     const ping = frame(Buffer.from('still there'), 0x89)
     for (const cuts of [[], [1], [3], [6], [8], [...ping.keys()]]) {
       expect(passedOn(viewer(), ping, cuts)).toEqual(ping)
@@ -313,7 +313,7 @@ describe('what goes on', () => {
   })
 
   it.each(['kasmvnc', 'rfb'] as const)(
-    'is every message that may go on, and no other, in any frames, any split and any turns: %s',
+    'is every permitted message and no other, in any frames, splits and turns: %s',
     (dialect) => {
       const limit = dialect === 'kasmvnc' ? KASMVNC_LIMIT : RFB_LIMIT
       fc.assert(
@@ -340,7 +340,7 @@ describe('what goes on', () => {
     },
   )
 
-  it('is gone over so far and no further where little is left to do: frames, and numbers in them', () => {
+  it('is limited in each turn: by the number of frames, and of numbers in them', () => {
     const reader = new RfbClientReader('kasmvnc', restrictionsFor('kasmvnc', 'control', 'allow'))
     const frames = new ClientFrames(KASMVNC_LIMIT, reader)
     frames.check(frame(HANDSHAKE))
@@ -371,7 +371,7 @@ describe('what goes on', () => {
     expect(payloadOf(passedOn(frames, frame(keepAlives), [], 256)).equals(keepAlives)).toBe(true)
   })
 
-  it('is never longer in one frame than what came in one', () => {
+  it('is never longer in one frame than the frame that arrived', () => {
     const long = Buffer.concat([Buffer.from([180, 1, 0]), u32(70_000), Buffer.alloc(70_000)])
     const reader = new RfbClientReader('kasmvnc', restrictionsFor('kasmvnc', 'control', 'allow'))
     const frames = new ClientFrames(KASMVNC_LIMIT, reader)
@@ -389,7 +389,7 @@ describe('what goes on', () => {
 })
 
 describe('control frames', () => {
-  it('tell that the client has closed, and nothing is read after that', () => {
+  it('show that the client has closed, and nothing is read after that', () => {
     const close = frame(Buffer.from([3, 232]), 0x88)
     const { frames, recorder } = opened()
     frames.check(frame())
@@ -400,7 +400,7 @@ describe('control frames', () => {
     expect(recorder.bytes).toEqual(key)
   })
 
-  it('tell once of a Pong, or of several', () => {
+  it('report one or several Pongs once', () => {
     const { frames } = opened()
     expect(frames.takePong()).toBe(false)
     frames.check(frame(Buffer.alloc(8), 0x89))

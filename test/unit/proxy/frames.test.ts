@@ -41,7 +41,7 @@ const messages = fc.array(
 )
 
 describe('counting frames', () => {
-  it('knows every boundary, however the bytes are split', () => {
+  it('finds every boundary in any split', () => {
     fc.assert(
       fc.property(messages, fc.array(fc.nat(), { maxLength: 12 }), (data, cuts) => {
         const frames = framesOf(data)
@@ -60,7 +60,7 @@ describe('counting frames', () => {
     )
   })
 
-  it('stops at the end of the frame under way', () => {
+  it('stops at the end of the current frame', () => {
     fc.assert(
       fc.property(messages, fc.nat(), (data, cut) => {
         const stream = Buffer.concat(framesOf(data))
@@ -79,14 +79,14 @@ describe('counting frames', () => {
     )
   })
 
-  it('sees that the other side has closed', () => {
+  it('detects that the other side has closed', () => {
     const counter = new FrameCounter()
     counter.count(Buffer.concat([...framesOf([new Uint8Array(3)]), closeFrame(1000, '')]))
     expect(counter.hasClosed).toBe(true)
     expect(counter.isAtBoundary).toBe(true)
   })
 
-  it('is not led astray by lengths no frame has', () => {
+  it('is not confused by impossible lengths', () => {
     expect(payloadLength(Buffer.from([0x82, 0x7f, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]))).toBe(
       Number.POSITIVE_INFINITY,
     )
@@ -99,7 +99,7 @@ describe("the gateway's own frames", () => {
     [4401, 'signed-out'],
     [4403, 'access-withdrawn'],
     [1001, 'draining'],
-  ])('a browser reads Close %i %s', async (code, reason) => {
+  ])('are valid for a browser: Close %i %s', async (code, reason) => {
     const receiver = new Receiver({ isServer: false, binaryType: 'nodebuffer' })
     const concluded = new Promise((resolve) => {
       receiver.on('conclude', (gotCode: number, gotReason: Buffer) =>
@@ -110,7 +110,7 @@ describe("the gateway's own frames", () => {
     expect(await concluded).toEqual([code, reason])
   })
 
-  it('a browser reads Ping, each with another payload', async () => {
+  it('are valid for a browser: Pings, each with another payload', async () => {
     const receiver = new Receiver({ isServer: false })
     const pings: string[] = []
     receiver.on('ping', (data: Buffer) => pings.push(data.toString('hex')))
@@ -126,7 +126,7 @@ it.each([
   [0x20_0000, 0, Number.POSITIVE_INFINITY],
   [0, 5, 5],
   [1, 0, 0x1_0000_0000],
-])('reads a length of 64 bits while it is exact: %i %i', (high, low, length) => {
+])('reads a 64-bit length while it is a safe integer: %i %i', (high, low, length) => {
   const header = Buffer.alloc(10)
   header[1] = 127
   header.writeUInt32BE(high, 2)

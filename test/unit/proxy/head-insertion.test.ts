@@ -54,22 +54,22 @@ const DOCUMENTS: Readonly<Record<string, string>> = {
 describe.each(Object.entries(DOCUMENTS))('%s', (_, expected) => {
   const bytes = Buffer.from(expected.replace(TAG, ''))
 
-  it('gets it first in its head', () => {
+  it('gets the script first in its head', () => {
     expect(insert([bytes])).toBe(expected)
   })
 
-  it('gets it in the same place byte by byte', () => {
+  it('gets the script in the same place byte by byte', () => {
     expect(insert([...bytes].map((byte) => Buffer.from([byte])))).toBe(expected)
   })
 
-  it('gets it in the same place wherever it is cut in two', () => {
+  it('gets the script in the same place wherever it is split in two', () => {
     for (let at = 0; at <= bytes.length; at += 1) {
       expect(insert([bytes.subarray(0, at), bytes.subarray(at)])).toBe(expected)
     }
   })
 })
 
-it('passes everything else on as it came, in whatever pieces', () => {
+it('passes everything else on unchanged, in any split', () => {
   const part = fc.constantFrom(
     '<',
     '>',
@@ -108,7 +108,7 @@ it('passes everything else on as it came, in whatever pieces', () => {
   )
 })
 
-it('holds nothing back once it has found the place', () => {
+it('buffers nothing once it has found the place', () => {
   const insertion = new HeadInsertion(Buffer.from(TAG))
   insertion.push(Buffer.from('<html><head>'))
   const piece = Buffer.alloc(1_000_000, 'x')
@@ -116,7 +116,7 @@ it('holds nothing back once it has found the place', () => {
   expect(insertion.end()).toEqual([])
 })
 
-it('waits for 64 KiB and no more: a head begins before a comment that is longer', () => {
+it('buffers at most 64 KiB: the head starts before a longer comment', () => {
   const insertion = new HeadInsertion(Buffer.from(TAG))
   const comment = Buffer.concat([Buffer.from('<!--'), Buffer.alloc(65_532, '-')])
   expect(insertion.push(Buffer.from('<!doctype html>'))).toEqual([])

@@ -8,7 +8,7 @@ const upstream = { authorization: 'Basic eA==', clientAddress: '192.0.2.1', host
 const desktopUrl = new URL('http://desktop:6901')
 
 describe('towards KasmVNC', () => {
-  it('sends the credential first, one client address, the host, and nothing of the client', () => {
+  it('sends the credentials first, one client address, the host, and no header of the client', () => {
     const tricks = {
       cookie: '__Host-ghostwire=x',
       'proxy-authorization': 'Basic evil',
@@ -26,7 +26,7 @@ describe('towards KasmVNC', () => {
     ])
   })
 
-  it('upgrades with its own words, in canonical spelling', () => {
+  it('upgrades with its own headers, in canonical spelling', () => {
     expect(
       Object.entries(upgradeHeaders(upstream, 'https://desk.example.com', 'a2V5', ['binary'])),
     ).toEqual([
@@ -43,7 +43,7 @@ describe('towards KasmVNC', () => {
   })
 })
 
-it('passes a plain file server what caching and ranges need, and nothing over 1,024 bytes', () => {
+it('passes the headers for caching and ranges to a plain file server, and none over 1,024 bytes', () => {
   const client = {
     accept: 'text/html',
     range: 'bytes=0-1',
@@ -63,7 +63,7 @@ it('passes a plain file server what caching and ranges need, and nothing over 1,
 describe('towards the browser', () => {
   const answer = (headers: object): IncomingMessage => ({ headers }) as unknown as IncomingMessage
 
-  it('drops every cookie, every hop-by-hop field and whatever speaks for the origin', () => {
+  it('drops cookies, hop-by-hop headers and headers that act on the origin', () => {
     const headers = responseHeaders(
       answer({
         'content-type': 'text/html',
@@ -93,7 +93,7 @@ describe('towards the browser', () => {
     })
   })
 
-  it('gives a download as a file that nothing runs', () => {
+  it('makes a download a file that no browser executes', () => {
     expect(
       responseHeaders(answer({ 'content-type': 'text/html' }), 'download', 'p', desktopUrl),
     ).toMatchObject({
@@ -120,6 +120,6 @@ it.each([
   ['/x/API/y', 'owner-api'],
   ['/Downloads/Downloads/a.html', 'download'],
   ['/apix', 'client'],
-])('knows that %s of KasmVNC is for: %s', (path, meaning) => {
+])('classifies the KasmVNC path %s as %s', (path, meaning) => {
   expect(kasmvnc.meaningOf(path)).toBe(meaning)
 })

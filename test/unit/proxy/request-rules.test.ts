@@ -26,11 +26,11 @@ it.each([
   ['POST', '/upload', routed, 'streamed'],
   ['DELETE', '/upload', routed, 'streamed'],
   ['GET', '/upload', routed, 'none'],
-] as const)('%s %s takes a body: %s', (method, path, kind, mode) => {
+] as const)('%s %s may have a body: %s', (method, path, kind, mode) => {
   expect(bodyModeOf(method, kind, path)).toBe(mode)
 })
 
-it('names the methods that there are', () => {
+it('names the allowed methods', () => {
   expect(methodsOf(kasmvnc, '/vnc.html')).toBe('GET, HEAD')
   expect(methodsOf(kasmvnc, '/api/x')).toBe('GET, HEAD, POST')
   expect(methodsOf(routed, '/upload')).toBe('GET, HEAD, POST, PUT, PATCH, DELETE')
@@ -82,7 +82,7 @@ describe('a request', () => {
     expect(judge(method, path, headers)).toBe(verdict)
   })
 
-  it('with a body to a route comes from our own page', () => {
+  it('with a body to a route must come from the gateway’s own origin', () => {
     expect(judge('POST', '/upload', OURS, routed)).toBeUndefined()
     expect(judge('POST', '/upload', THEIRS, routed)).toBe('cross-site')
   })

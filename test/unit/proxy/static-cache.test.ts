@@ -16,7 +16,7 @@ it('keeps a value for a minute', async () => {
   expect(fetch).toHaveBeenCalledTimes(2)
 })
 
-it('keeps so many bytes and no more; the oldest goes first', async () => {
+it('keeps at most its limit of bytes, and evicts the oldest first', async () => {
   const cache = new StaticCache<string>(() => 0)
   const fetch = vi.fn(async () => ({ value: 'x', bytes: 4 * MIB }))
   for (let file = 0; file < 8; file += 1) await cache.get(`/${file}`, fetch)
@@ -27,7 +27,7 @@ it('keeps so many bytes and no more; the oldest goes first', async () => {
   expect(fetch).toHaveBeenCalledTimes(9)
 })
 
-it('counts entries that hold nothing too', async () => {
+it('counts empty entries too', async () => {
   const cache = new StaticCache<string>(() => 0)
   const fetch = vi.fn(async () => ({ value: '', bytes: 0 }))
   for (let file = 0; file < 20_000; file += 1) await cache.get(`/${file}`, fetch)
@@ -35,7 +35,7 @@ it('counts entries that hold nothing too', async () => {
   expect(fetch).toHaveBeenCalledTimes(20_001)
 })
 
-it('keeps neither a failure nor what is not to be kept', async () => {
+it('keeps neither failures nor uncacheable answers', async () => {
   const cache = new StaticCache<string>(() => 0)
   const fail = vi.fn(() => Promise.reject(new Error('gone')))
   await expect(cache.get('/a', fail)).rejects.toThrow('gone')
@@ -46,7 +46,7 @@ it('keeps neither a failure nor what is not to be kept', async () => {
   expect([fail, pass].map((fetch) => fetch.mock.calls.length)).toEqual([2, 2])
 })
 
-it('gives what was under way at a flush to those who waited, and to nobody after them', async () => {
+it('at a flush, gives a pending answer to requests that already wait, and to no later ones', async () => {
   const cache = new StaticCache<string>(() => 0)
   const { promise: old, resolve } = Promise.withResolvers<void>()
   const waiting = cache.get('/a', async () => {
@@ -60,7 +60,7 @@ it('gives what was under way at a flush to those who waited, and to nobody after
   expect(await cache.get('/a', () => Promise.reject(new Error('asked again')))).toBe('new')
 })
 
-it('keeps for seconds that there is no such file, and such names push out no file', async () => {
+it('remembers a missing file for seconds, without evicting a cached file', async () => {
   let now = 0
   const cache = new StaticCache<string>(() => now)
   const file = vi.fn(async () => ({ value: 'file', bytes: 8 * MIB }))
@@ -81,7 +81,7 @@ it('keeps for seconds that there is no such file, and such names push out no fil
   expect(missing).toHaveBeenCalledTimes(20_002)
 })
 
-it('forgets at a flush what there is not, too', async () => {
+it('forgets missing files at a flush too', async () => {
   const cache = new StaticCache<string>(() => 0)
   await cache.get('/a', async () => ({ value: 'none', bytes: 0, isMissing: true }))
   expect(await cache.find('/a')).toBe('none')
@@ -89,7 +89,7 @@ it('forgets at a flush what there is not, too', async () => {
   expect(cache.find('/a')).toBeUndefined()
 })
 
-it('counts a file that grew stale and came again once', async () => {
+it('counts a file once that expired and was fetched again', async () => {
   let now = 0
   const cache = new StaticCache<string>(() => now)
   const fetch = vi.fn(async () => ({ value: 'x', bytes: 12 * MIB }))

@@ -15,6 +15,6 @@ it.each([
   ],
   ['no error', undefined, 'desktop-unreachable'],
   ['no error with bytes', { bytesParsed: 3 }, 'desktop-unreachable'],
-])('a desktop that fails is told of as %s', (_, error, kind) => {
+])('a failure of the desktop is reported by its kind: %s', (_, error, kind) => {
   expect(failureOf(error)).toBe(kind)
 })

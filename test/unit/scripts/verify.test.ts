@@ -44,7 +44,7 @@ const NOTE_CALL = 'echo "$(/usr/bin/basename $0) $*" >> "$BIN/calls"'
 describe('npm run verify', () => {
   beforeEach(() => put('npm', NOTE_CALL))
 
-  it('lists everything that is missing at once where it cannot install, and runs nothing', () => {
+  it('lists everything that is missing if it cannot install, and runs nothing', () => {
     const { status, stderr } = verify()
     expect(status).toBe(1)
     for (const name of names) expect(stderr).toContain(`\n  ${name}  (`)
@@ -52,7 +52,7 @@ describe('npm run verify', () => {
     expect(calls()).toEqual([])
   })
 
-  it('runs the check, then every test, where nothing is missing', () => {
+  it('runs the check, then every test, if nothing is missing', () => {
     putEverythingBut('nothing')
     expect(verify()).toMatchObject({ status: 0, stderr: '' })
     expect(calls()).toEqual(['npm run --silent check', 'npm test --silent'])
@@ -72,7 +72,7 @@ describe('npm run verify', () => {
     const installs = (program: string): string =>
       `${NOTE_CALL}; [ $1 != install ] || { echo > "$BIN/${program}"; /bin/chmod +x "$BIN/${program}"; }`
 
-    it('says what it installs, installs what is missing and nothing else, and goes on', () => {
+    it('says what it installs, installs only what is missing, and continues', () => {
       putEverythingBut('openbox')
       put('apt-get', `echo "apt-get $1"; ${installs('openbox')}`)
       const { status, stdout } = verify()
@@ -88,7 +88,7 @@ describe('npm run verify', () => {
       ])
     })
 
-    it('stops where a package did not bring its program', () => {
+    it('stops if a package did not provide its program', () => {
       putEverythingBut('openbox')
       put('apt-get', NOTE_CALL)
       const { status, stderr } = verify()
@@ -97,7 +97,7 @@ describe('npm run verify', () => {
       expect(calls()).not.toContain('npm test --silent')
     })
 
-    it('stops where apt-get fails', () => {
+    it('stops if apt-get fails', () => {
       putEverythingBut('openbox')
       put('apt-get', 'exit 100')
       expect(verify()).toMatchObject({ status: 100 })
@@ -115,7 +115,7 @@ describe('npm test', () => {
     expect(scripts.test).toMatch(/^node scripts\/check-test-requirements\.js && vitest run$/)
   })
 
-  it('says so where Node is too old', () => {
+  it('says so if Node is too old', () => {
     const found = (version: string): string[] =>
       findMissing(process.env, version).map(({ name }) => name)
     expect(found('20.19.0')).toContain('Node 24.9 or newer')
@@ -125,12 +125,12 @@ describe('npm test', () => {
   })
 })
 
-describe('where the packages are named', () => {
-  it('CONTRIBUTING.md has the command that installs them all', () => {
+describe('the list of packages', () => {
+  it('is in CONTRIBUTING.md, in a command that installs all of them', () => {
     expect(readFileSync('CONTRIBUTING.md', 'utf8')).toContain(`\n${installCommand(names)}\n`)
   })
 
-  it('.ci/run is an install and npm run verify, and no more', () => {
+  it('is not repeated in .ci/run, which only installs and runs npm run verify', () => {
     const commands = readFileSync('.ci/run', 'utf8')
       .split('\n')
       .filter((line) => line !== '' && !line.startsWith('#'))
