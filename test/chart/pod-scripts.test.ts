@@ -1,5 +1,5 @@
-// What the chart's short-lived pods run, run as they would: the rendered command with the rendered environment, in which
-// only the addresses are those of this machine.
+// The scripts of the chart's short-lived pods: the rendered command runs with the rendered environment, in which only the
+// addresses are replaced by those of this machine.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -29,7 +29,7 @@ interface Script {
   readonly environment: Variables
 }
 
-/** Of the only container of that pod or job. */
+/** Command and environment of the only container of that pod or job. */
 function scriptOf(values: string, name: string): Script {
   const owner = podOwners(renderedObjects(values)).find((one) => one.name === name)
   const [container] = owner?.template.spec.containers ?? []
@@ -50,11 +50,11 @@ const LABELS = scriptOf(
 
 interface Running {
   readonly ended: Promise<{ code: number | null; said: string }>
-  /** Resolves with all that was said once it holds `words`. */
+  /** Resolves with the output once it contains `words`. */
   says(words: string): Promise<void>
 }
 
-/** `replaced` must be there already: a variable that the script does not know would change nothing. */
+/** `replaced` must exist already, because an unknown variable would have no effect. */
 function run({ command, environment }: Script, replaced: Variables, more: Variables = {}): Running {
   for (const name of Object.keys(replaced)) expect(Object.keys(environment)).toContain(name)
   const [program, ...words] = command
@@ -209,7 +209,7 @@ describe('the job that labels the namespace', () => {
       'somebody',
     )
     const authorizations: (string | undefined)[] = []
-    // A real one has TLS in front, and looks at the token.
+    // A real API server uses TLS and checks the token.
     const port = await listening(
       createTlsServer(certificate, (asked, response) => {
         authorizations.push(asked.headers.authorization)
