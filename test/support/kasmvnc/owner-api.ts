@@ -1,4 +1,4 @@
-// `/api/…` for owners (WS.c:1097-1880): user management, and the figures with their traps.
+// `/api/…` for owners (WS.c:1097-1880): user management, and statistics with their oddities.
 
 import type { Answers } from './answer.ts'
 import type { Account } from './request.ts'
