@@ -22,13 +22,13 @@ const LAST_PORT = 65_535
 export interface KasmVnc {
   readonly url: URL
   readonly credentials: Credentials | undefined
-  /** Of a user who may not write: KasmVNC itself tells who watches from who controls. */
+  /** The credentials of a read-only user: KasmVNC enforces view-only by its own users. */
   readonly viewer: Credentials | undefined
 }
 
 export interface DemoOptions {
   readonly port: number
-  /** Undefined: a desktop of the demo's own. */
+  /** Undefined: the demo starts its own desktop. */
   readonly kasmvnc: KasmVnc | undefined
 }
 

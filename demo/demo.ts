@@ -16,14 +16,14 @@ export interface Demo {
   readonly publicUrl: string
   readonly issuer: string
   readonly desktop: string
-  /** What letting these people in gives away; undefined: nothing. */
+  /** A warning about what these people can do on this machine; undefined if there is no risk. */
   readonly caution: string | undefined
-  /** False before a KasmVNC for which no viewer's credentials were given. */
+  /** False for a KasmVNC without a viewer's credentials. */
   readonly isForViewers: boolean
   stop(): Promise<void>
 }
 
-/** Rejects with nothing left running. */
+/** If it rejects, everything that it started has stopped. */
 export async function startDemo(options: DemoOptions): Promise<Demo> {
   const parts: { stop(): Promise<void> }[] = []
   const stop = async (): Promise<void> => {

@@ -1,5 +1,5 @@
-// A desktop as KasmVNC offers it, one address for the page and its WebSocket: noVNC and our page by GET, and each
-// WebSocket on /websockify handed to whoever speaks RFB behind it.
+// A desktop like KasmVNC's, with one address for the page and its WebSocket: serves noVNC and our page by GET, and passes
+// each WebSocket on /websockify to the RFB server behind it.
 
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'

@@ -1,5 +1,5 @@
-// The desktop for a machine without an X server: painted in this process and served by an RFB server of our own. Nothing
-// is painted while nobody looks.
+// The desktop for a machine without an X server: painted in this process and served by our own RFB server. Nothing is
+// painted while there are no viewers.
 
 import { createFramebuffer } from './rfb/framebuffer.ts'
 import { createRfbServer } from './rfb-server.ts'
@@ -17,9 +17,9 @@ import type { Credentials } from './page-server.ts'
 
 const WIDTH = 1280
 const HEIGHT = 800
-/** The pace of what moves by itself. */
+/** The interval of animations. */
 const TICK_MS = 80
-/** The pace of what follows a hand. */
+/** The interval of updates that follow input. */
 const FRAME_MS = 16
 
 const GREETING: readonly Line[] = [
@@ -34,7 +34,7 @@ export interface PaintedDesktop {
   stop(): Promise<void>
 }
 
-/** 1280 by 800, one and the same for every viewer. */
+/** 1280 by 800, the same desktop for every viewer. */
 export async function startPaintedDesktop(
   options: { readonly credentials?: Credentials } = {},
 ): Promise<PaintedDesktop> {
@@ -61,7 +61,7 @@ export async function startPaintedDesktop(
       server.damage(area)
     }
   }
-  /** Many pointer events make one picture. */
+  /** Combines many pointer events into one picture. */
   const renderSoon = (): void => {
     followUp ??= setTimeout(render, Math.max(0, renderedAt + FRAME_MS - performance.now()))
   }

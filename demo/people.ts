@@ -1,5 +1,5 @@
-// The people the demo's provider knows: one who may control the desktop, one who may watch it, one who may sign in and is
-// turned away.
+// The people that the demo's provider knows: one who may control the desktop, one who may watch it, and one who can sign in
+// at the provider but has no access.
 
 export interface Person {
   /** Also the `sub` of every token. */
@@ -11,9 +11,9 @@ export interface Person {
   readonly groups: readonly string[]
 }
 
-/** Whoever is in it may control the desktop. */
+/** Members may control the desktop. */
 export const DESKTOP_GROUP = 'desktop-users'
-/** Whoever is in it may watch. */
+/** Members may watch. */
 export const WATCHERS_GROUP = 'desktop-watchers'
 
 /** May control the desktop. */
@@ -36,7 +36,7 @@ export const bob: Person = {
   groups: [WATCHERS_GROUP],
 }
 
-/** May sign in, and is in no group that the gateway lets in. */
+/** Can sign in, but is in no group that has access. */
 export const mallory: Person = {
   username: 'mallory',
   password: 'mallory',

@@ -1,4 +1,4 @@
-// KasmVNC signs its certificate itself. The demo pins the one it finds: trust on first use, and told to the person.
+// KasmVNC has a self-signed certificate. The demo pins the one it finds (trust on first use), and says so.
 
 import { once } from 'node:events'
 import { isIP } from 'node:net'
@@ -7,7 +7,7 @@ import { connect } from 'node:tls'
 const TIMEOUT_MS = 10_000
 const HTTPS_PORT = 443
 
-/** SHA-256 of the certificate at `url`, 64 hex digits; undefined when this machine trusts it as it is. */
+/** SHA-256 of the certificate at `url`, 64 hex digits; undefined if this machine trusts the certificate. */
 export async function untrustedCertificate(url: URL): Promise<string | undefined> {
   const host = url.hostname.replace(/^\[|\]$/g, '')
   const socket = connect({

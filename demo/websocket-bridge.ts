@@ -1,12 +1,12 @@
-// What websockify does: the bytes of a viewer's WebSocket to a VNC server's socket and back, a full side holding back
-// the other one.
+// Does what websockify does: copies bytes between a viewer's WebSocket and a VNC server's socket, with back pressure in
+// both directions.
 
 import { connect } from 'node:net'
 import { pipeline } from 'node:stream'
 import { createWebSocketStream } from 'ws'
 import type { WebSocket } from 'ws'
 
-/** `path` is the Unix socket a VNC server listens on. */
+/** `path` is the Unix socket on which a VNC server listens. */
 export function bridgeTo(path: string): (viewer: WebSocket) => void {
   return (viewer) => {
     const stream = createWebSocketStream(viewer)

@@ -1,5 +1,5 @@
 // A real X desktop: TigerVNC's X server with a window manager and a terminal, as far as this machine has them. The VNC
-// side is a Unix socket in a private directory, which holds HOME and the X authority as well and goes with the desktop.
+// side is a Unix socket in a private directory, which also contains HOME and the X authority and is removed with the desktop.
 
 import { copyFile, mkdir, mkdtemp, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -24,7 +24,7 @@ PS1='\\[\\e[1;34m\\]\\u@ghostwire\\[\\e[0m\\]:\\[\\e[1;36m\\]\\w\\[\\e[0m\\]\\$ 
 alias ls='ls --color=auto'
 `
 
-/** A theme of this name in HOME goes before the one that openbox brings. */
+/** A theme of this name in HOME takes precedence over openbox's own. */
 const OPENBOX_DEFAULT_THEME = 'Clearlooks'
 
 export interface XDesktopOptions {
@@ -35,9 +35,9 @@ export interface XDesktopOptions {
 export interface XDesktop {
   /** The page; its WebSocket is at `/websockify`. */
   readonly url: URL
-  /** As in `DISPLAY`. */
+  /** The value for `DISPLAY`. */
   readonly display: string
-  /** As in `XAUTHORITY`: without it no other client gets in. */
+  /** The value for `XAUTHORITY`; other clients cannot connect without it. */
   readonly xauthority: string
   stop(): Promise<void>
 }
@@ -47,7 +47,7 @@ export function findXServer(): string | undefined {
   return findOnPath('Xtigervnc', 'Xvnc')
 }
 
-/** Rejects, with nothing left behind, when there is no X server or it does not start. */
+/** Rejects, after cleaning up, if there is no X server or it does not start. */
 export async function startXDesktop(options: XDesktopOptions = {}): Promise<XDesktop> {
   const { geometry = '1280x800', credentials } = options
   const command = findXServer()

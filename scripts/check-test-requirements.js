@@ -1,6 +1,6 @@
 // @ts-check
-// Names everything that the tests need and this machine does not have, at once and first. Exits 1 if anything is missing.
-// Arguments: names of Debian packages, where not all of them are needed.
+// Before the tests, lists everything that they need and this machine does not have. Exits with 1 if anything is missing.
+// Arguments: names of Debian packages, if only some of them are needed.
 
 import { describeMissing, findMissing } from './test-requirements.js'
 

@@ -1,5 +1,5 @@
-// Makes the pictures of README.md from the demo: `npm run pictures`. Chromium at a fixed size, the desktop that the demo
-// paints, so that they look the same on every machine.
+// Creates the pictures in README.md from the demo: `npm run pictures`. Uses Chromium at a fixed size and the painted desktop,
+// so that they look the same on every machine.
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -9,12 +9,12 @@ import { fillIn } from '../test/support/browser-person.ts'
 import { launchBrowser } from '../test/support/browser.ts'
 
 const FOLDER = new URL('../docs/images/', import.meta.url)
-/** As wide and high in proportion as the painted desktop. */
+/** The same proportions as the painted desktop. */
 const DESKTOP_SIZE = { width: 1000, height: 625 }
 const PAGE_SIZE = { width: 1000, height: 420 }
 /** The tab of the panel, at the middle of the upper edge. */
 const TAB = { x: DESKTOP_SIZE.width / 2, y: 6 }
-/** The panel opens and the desktop paints in this time. */
+/** Enough time for the panel to open and the desktop to paint. */
 const SETTLE_MS = 1_500
 
 async function take(page: Page, name: string): Promise<void> {

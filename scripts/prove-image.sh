@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the image from the Dockerfile and proves what docs/image.md says of it. Needs no registry of images: the base is
+# Builds the image from the Dockerfile and checks what docs/image.md says about it. Needs no registry of images: the base is
 # made from this machine's own Node 24, npm and C library. Removes what it made.
 set -euo pipefail
 shopt -s inherit_errexit
@@ -57,7 +57,7 @@ fi
 [[ -d node_modules ]] || not_run 'run npm ci first: its Node 24 becomes the base image'
 
 work=$(mktemp -d -t ghostwire-image.XXXXXX)
-# Cache mounts and half-made layers go where they are cleaned up; settings of this machine's containers stay outside.
+# Cache mounts and unfinished layers go where they are cleaned up; this machine's container settings are not used.
 export TMPDIR=$work/tmp CONTAINERS_STORAGE_CONF=$work/storage.conf CONTAINERS_CONF=$work/containers.conf
 mkdir "$TMPDIR"
 cat >"$CONTAINERS_STORAGE_CONF" <<TEXT
@@ -137,7 +137,7 @@ fi
 
 # --- the build -------------------------------------------------------------------------------------------------------
 
-# What npm is told on this machine (registry, credentials, proxies) it is told in the build, as secrets.
+# The build gets this machine's npm settings (registry, credentials, proxies) as secrets.
 build=(--build-arg "NODE_IMAGE=$base" --secret "id=npmrc,src=$work/npmrc")
 userconfig=$(npm config get userconfig 2>/dev/null)
 {
@@ -149,7 +149,7 @@ for file in "${NODE_EXTRA_CA_CERTS-}" "$(npm config get cafile 2>/dev/null)"; do
   [[ ! -f $file ]] || cat "$file" >>"$work/ca"
 done
 if [[ -s $work/ca ]]; then
-  # npm takes these for all it trusts, so what Node trusts is added.
+  # npm then trusts only these certificates, so Node's own are added.
   npm exec --no -- node -p 'tls.rootCertificates.join("\n")' 2>/dev/null >>"$work/ca"
   echo 'cafile=/run/secrets/ca' >>"$work/npmrc"
   build+=(--secret "id=ca,src=$work/ca")
@@ -158,7 +158,7 @@ fi
 if [[ $offline == true ]]; then
   cache=$(npm config get cache 2>/dev/null)
   [[ -d $cache/_cacache ]] || fail "--offline: there is no npm cache in $cache; run npm ci once"
-  # A copy, because npm rewrites the index even where it only reads.
+  # A copy, because npm rewrites the index even if it only reads.
   mkdir "$work/npm-cache"
   cp -R --reflink=auto "$cache/_cacache" "$work/npm-cache/"
   printf 'offline=true\ncache=/npm-cache\n' >>"$work/npmrc"
@@ -192,7 +192,7 @@ changed=$(podman diff "$image")
 is 'it adds nothing to its base outside /app: no npm settings, no secret, no cache' 'A /app' \
   "$(awk '$2 !~ "^/app/"' <<<"$changed")"
 
-# The strictest a cluster can ask for, and no shell on top. The limits are given because the defaults ask for more than a
+# The strictest settings that a cluster can require, and no shell. The limits are given because the defaults ask for more than a
 # restricted machine allows.
 locked=(--pull never --network none --cgroup-parent "/${work##*/}"
   --read-only --read-only-tmpfs=false --cap-drop all --security-opt no-new-privileges

@@ -1,5 +1,5 @@
 // @ts-check
-// What `npm test` needs beside npm's packages. This list is the only one: `npm run verify` installs from it, `npm test`
+// What `npm test` needs besides npm packages. This list is the only one: `npm run verify` installs from it, `npm test`
 // checks it before the first test, and a test compares the docs with it. Plain JavaScript for Node 20, so that it can
 // also say that Node is too old.
 

@@ -1,6 +1,6 @@
-// Writes what is known of the chart into its documents, `npm run docs`: the parameters in chart/README.md from the
-// comments in values.yaml, and who reaches whom in docs/security-hardening.md from what helm renders. A test fails
-// while the files on disk are others.
+// `npm run docs`: writes the generated parts of the chart's documents. The parameters in chart/README.md come from the
+// comments in values.yaml, and the table of connections in docs/security-hardening.md from what helm renders. A test fails
+// if the files on disk differ.
 
 import { execFile } from 'node:child_process'
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -21,7 +21,7 @@ const BEGIN = '<!-- reachability:begin -->'
 const END = '<!-- reachability:end -->'
 
 /**
- * The README with its section "Parameters" anew.
+ * The README with a new section "Parameters".
  * @throws when a key of values.yaml has no `## @param`, or the other way round.
  */
 export async function chartReadme(values: string = join(CHART, 'values.yaml')): Promise<string> {
@@ -41,7 +41,7 @@ export async function chartReadme(values: string = join(CHART, 'values.yaml')): 
   }
 }
 
-/** The generator shows what is documented as a whole as if it were empty. */
+/** The generator shows values that are documented as a whole as if they were empty. */
 function withDefaultsOf(values: unknown, readme: string): string {
   return readme.replaceAll(
     /^(\| `([\w.]+)` .*\| )`(?:\{\}|\[\])`( *\|)$/gm,
@@ -55,7 +55,7 @@ function withDefaultsOf(values: unknown, readme: string): string {
   )
 }
 
-/** The page with the table between its two marks anew. */
+/** The page with a new table between its two marks. */
 export async function securityDoc(): Promise<string> {
   const page = readFileSync(SECURITY_DOC, 'utf8')
   const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)]

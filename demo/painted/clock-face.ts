@@ -1,4 +1,4 @@
-// The clock's window: this machine's time, a hand moved each second.
+// The clock's window: this machine's time, updated each second.
 
 import type { SKRSContext2D } from '@napi-rs/canvas'
 import { SANS } from './fonts.ts'

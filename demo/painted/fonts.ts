@@ -1,4 +1,4 @@
-// The one font family of the painted desktop, brought along so that it looks the same on a machine that has none.
+// The only font family of the painted desktop. It is included, so that the desktop looks the same on every machine.
 
 import { fileURLToPath } from 'node:url'
 import { GlobalFonts } from '@napi-rs/canvas'

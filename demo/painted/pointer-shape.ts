@@ -1,4 +1,4 @@
-// The arrow viewers show as their own pointer, which so never lags behind the hand.
+// The arrow that viewers draw as their own pointer, so that it does not lag.
 
 import type { Cursor } from '../rfb/protocol.ts'
 

@@ -1,4 +1,4 @@
-// One window in the scene: where it is, and the pictures it is put together from.
+// One window in the scene: its position, and the pictures it consists of.
 
 import { createCanvas } from '@napi-rs/canvas'
 import type { SKRSContext2D } from '@napi-rs/canvas'
@@ -8,14 +8,14 @@ import { paintFrame, SHADOW, TITLE_HEIGHT } from './window-frame.ts'
 
 export interface SceneWindow {
   readonly content: WindowContent
-  /** What a pointer hits. */
+  /** The area in which a pointer hits the window. */
   readonly frame: Rectangle
-  /** What a drag starts from. */
+  /** The area from which the window can be dragged. */
   readonly titleBar: Rectangle
-  /** All it covers, its shadow included. */
+  /** The area it covers, including its shadow. */
   readonly bounds: Rectangle
   moveBy(dx: number, dy: number): void
-  /** Brings the content up to date; where on the screen it changed. */
+  /** Updates the content; returns the areas of the screen that changed. */
   paint(now: number): Rectangle | undefined
   draw(context: SKRSContext2D, isFocused: boolean): void
 }

@@ -1,5 +1,5 @@
 // The painted desktop itself: windows over a wallpaper, raised and dragged with the pointer, typed into with the keyboard.
-// Only what changed is composed again.
+// Only changed parts are drawn again.
 
 import { createCanvas } from '@napi-rs/canvas'
 import { contains, enclose, intersect } from '../rfb/rectangle.ts'
@@ -67,7 +67,7 @@ export function createScene(width: number, height: number, placed: readonly Plac
     damaged.push(enclose(before, window.bounds))
   }
 
-  /** One content is typed into, wherever it lies: nobody should have to find out why nothing happens. */
+  /** The only content that gets keyboard input, whichever window is on top, so that typing always works. */
   function keyboard(): Keyboard | undefined {
     return windows.find(({ content }) => content.keyboard !== undefined)?.content.keyboard
   }
@@ -124,7 +124,7 @@ export function createScene(width: number, height: number, placed: readonly Plac
   }
 }
 
-/** Areas that overlap become the one around both, until none do. */
+/** Merges overlapping areas into their bounding area until none overlap. */
 function disjoint(areas: readonly Rectangle[]): Rectangle[] {
   const apart: Rectangle[] = []
   for (const area of areas) {

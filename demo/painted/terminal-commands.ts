@@ -1,4 +1,4 @@
-// What the painted terminal answers. It is a toy: nothing here touches the machine.
+// The commands of the painted terminal. They have no effect on the machine.
 
 export type Tone = 'plain' | 'prompt' | 'path' | 'accent' | 'problem'
 

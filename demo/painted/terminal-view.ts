@@ -1,4 +1,4 @@
-// The terminal's window: fixed-width text, only the rows that changed drawn anew.
+// The terminal's window: fixed-width text. Only changed rows are drawn again.
 
 import type { SKRSContext2D } from '@napi-rs/canvas'
 import { enclose } from '../rfb/rectangle.ts'

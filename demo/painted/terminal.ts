@@ -1,4 +1,4 @@
-// A terminal without its looks: a line that is edited, the lines above it, and what has been typed before.
+// A terminal without its display: the edited line, the lines above it, and the history of input.
 
 import type { KeyName } from './keysyms.ts'
 import type { CommandOutcome, Line, Span } from './terminal-commands.ts'
@@ -16,7 +16,7 @@ const PROMPT: Line = [
 const PROMPT_LENGTH = PROMPT.reduce((length, { text }) => length + text.length, 0)
 
 export interface TerminalScreen {
-  /** Rows no longer than asked for, the last one where the cursor is or below it. */
+  /** Rows of at most the requested length; the last row contains the cursor or is below it. */
   readonly rows: readonly Line[]
   readonly cursor: { readonly row: number; readonly column: number }
 }

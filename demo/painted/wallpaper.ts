@@ -1,4 +1,4 @@
-// The painted desktop's background: a soft dusk, a ghost one can just make out, and a word on what to do here.
+// The painted desktop's background: an evening sky, a faint ghost, and a hint at what to do here.
 
 import { createCanvas } from '@napi-rs/canvas'
 import type { Canvas, SKRSContext2D } from '@napi-rs/canvas'

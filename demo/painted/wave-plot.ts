@@ -1,4 +1,4 @@
-// The plot's window: two waves that travel, so that one sees at a glance whether the stream is alive.
+// The plot's window: two moving waves, which show at a glance whether the stream works.
 
 import type { SKRSContext2D } from '@napi-rs/canvas'
 import { SANS } from './fonts.ts'

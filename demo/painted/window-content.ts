@@ -9,12 +9,12 @@ export interface WindowContent {
   readonly look: 'light' | 'dark'
   readonly width: number
   readonly height: number
-  /** Draws what has changed since the last call, on nothing but what it drew then, and returns where. */
+  /** Draws what has changed since the last call over the earlier picture, and returns the changed areas. */
   paint(context: SKRSContext2D, now: number): Rectangle | undefined
   readonly keyboard?: Keyboard
 }
 
-/** Of a content that is typed into. */
+/** For content that accepts keyboard input. */
 export interface Keyboard {
   type(text: string): void
   press(key: KeyName): void

@@ -1,5 +1,5 @@
-// What the demo's OpenID Provider is: authorization code flow with PKCE, PAR, rotating refresh tokens, RP-initiated and
-// back-channel logout, and `groups` in the ID token. Consent is taken as given; everything is answered from `people`.
+// The configuration of the demo's OpenID Provider: authorization code flow with PKCE, PAR, rotating refresh tokens, RP-initiated and
+// back-channel logout, and `groups` in the ID token. Consent is always given; all answers come from `people`.
 
 import { generateKeyPair, randomBytes, randomUUID } from 'node:crypto'
 import { promisify } from 'node:util'
@@ -12,7 +12,7 @@ import { errorPage, logoutPage, PAGE_HEADERS, signedOutPage } from './pages.ts'
 const HOUR = 3600
 const DAY = 24 * HOUR
 
-/** `people` is read anew at every question, so that a test may change it under a running provider. */
+/** `people` is read for every request, so that a test can change it while the provider runs. */
 export async function createProviderConfiguration(
   people: readonly Person[],
 ): Promise<Configuration> {
@@ -26,7 +26,7 @@ export async function createProviderConfiguration(
       email: ['email', 'email_verified'],
       groups: ['groups'],
     },
-    // Else the ID token of the code flow carries `sub` alone.
+    // Otherwise the ID token of the code flow contains only `sub`.
     conformIdTokenClaims: false,
     pkce: { required: () => true },
     issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'),
@@ -58,12 +58,12 @@ export async function createProviderConfiguration(
     },
     renderError: (ctx, out) => showPage(ctx, errorPage(out.error_description ?? out.error)),
     clientBasedCORS: () => false,
-    // The library's own dispatcher refuses loopback addresses, and so every logout token to a gateway on this machine.
+    // The library's own dispatcher refuses loopback addresses, so it could not send logout tokens to a gateway on this machine.
     fetch: (url, options) => fetch(url, withoutDispatcher(options)),
   }
 }
 
-// `prompt=select_account`, which the library leaves out: our form asks for an account each time it is shown.
+// `prompt=select_account`, which the library does not support: our form always asks for an account.
 function promptsWithAccountChoice(): interactionPolicy.DefaultPolicy {
   const policy = interactionPolicy.base()
   policy.add(new interactionPolicy.Prompt({ name: 'select_account', requestable: true }), 0)

@@ -16,7 +16,7 @@ export type LoginHandler = (request: IncomingMessage, response: ServerResponse) 
 
 /** Answers everything under `/login/`. */
 export function createLogin(provider: Provider, people: readonly Person[]): LoginHandler {
-  /** Where each login led, oldest first, for whoever comes back to its form. */
+  /** Where each login led, oldest first, for a person who returns to its form. */
   const finished = new Map<string, string>()
 
   return async (request, response) => {
@@ -68,14 +68,14 @@ export function createLogin(provider: Provider, people: readonly Person[]): Logi
     await provider.interactionFinished(
       request,
       response,
-      // Not remembered: the browser forgets the provider's session when it closes.
+      // Not remembered: the browser deletes the provider's session cookie when it closes.
       { login: { accountId: person.username, amr: ['pwd'], remember: false }, select_account: {} },
       { mergeWithLastSubmission: false },
     )
   }
 }
 
-/** The front page of whoever asked for the login; its redirect URI is registered. */
+/** The front page of the client that requested the login; its redirect URI is registered. */
 function applicationOf(params: Record<string, unknown>): string {
   return new URL('/', params['redirect_uri'] as string).href
 }

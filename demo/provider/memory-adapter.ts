@@ -1,5 +1,5 @@
-// Where the provider keeps its state: memory of this process, gone with it. The library brings such a store itself,
-// but announces on the console that it is not for production, which a demo knows.
+// Keeps the provider's state in the memory of this process. The library has such a store too, but warns on the console that
+// it is not for production, which is not useful in a demo.
 
 import type { AdapterFactory, AdapterPayload } from 'oidc-provider'
 

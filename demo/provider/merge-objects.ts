@@ -1,4 +1,4 @@
-// Overrides laid over defaults, key by key.
+// Applies overrides to defaults, key by key.
 
 /** Plain objects are merged at every depth; arrays, functions and all other values of `overrides` replace. */
 export function mergeObjects<T extends object>(defaults: T, overrides: Partial<T>): T {

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 const style = readFileSync(new URL('pages.css', import.meta.url), 'utf8')
 const styleHash = createHash('sha256').update(style).digest('base64')
 
-/** No `form-action`: Chromium applies it to the redirects that lead from the login form back to the gateway, too. */
+/** There is no `form-action`, because Chromium also applies it to the redirects from the login form back to the gateway. */
 export const PAGE_HEADERS = {
   'content-security-policy': `default-src 'none'; style-src 'sha256-${styleHash}'; img-src data:; base-uri 'none'; frame-ancestors 'none'`,
   'referrer-policy': 'no-referrer',
@@ -21,7 +21,7 @@ export interface LoginForm {
 /** The form posts to the address it was served at. */
 export function loginPage({ username, refused }: LoginForm): string {
   const marked = refused ? ' aria-invalid="true" aria-describedby="problem"' : ''
-  // Once the name is typed, what is missing or wrong is the password.
+  // If the name is filled in, the password is what is missing or wrong.
   const [nameFocus, passwordFocus] = username === '' ? [' autofocus', ''] : ['', ' autofocus']
   return layout(
     'Sign in',
@@ -56,7 +56,7 @@ export function signedOutPage(): string {
   return layout('Signed out', `<h1>Signed out</h1><p>You can close this page.</p>`)
 }
 
-/** For whoever comes back to a form that is done with: by the back button, or by a second click. */
+/** For a person who returns to a used form, with the back button or by a second click. */
 export function finishedPage(application: string): string {
   return layout(
     'Signed in already',

@@ -8,7 +8,7 @@ import type { Rectangle } from './rectangle.ts'
 const MAX_ENCODINGS = 1024
 const MAX_CUT_TEXT = 256 * 1024
 
-/** The viewer speaks something else, or more than it may. */
+/** The viewer does not use RFB, or sends more than is allowed. */
 export class RfbError extends Error {}
 
 export interface RfbScreen {
@@ -103,12 +103,12 @@ function* shakeHands(
   const [security] = yield 1
   if (security !== SECURITY_NONE) throw new RfbError(`security type ${security}`)
   listener.send(SECURITY_OK)
-  // ClientInit: everybody is shared here, asked or not.
+  // ClientInit: the desktop is always shared, whatever the viewer requests.
   yield 1
   listener.send(serverInit(width, height, name))
 }
 
-/** noVNC asks for what we have; nobody else comes by WebSocket. */
+/** noVNC requests the format that we have, and other viewers do not use WebSockets. */
 function checkPixelFormat(message: Buffer): void {
   const format = message.subarray(3, 16)
   if (!format.equals(PIXEL_FORMAT.subarray(0, 13))) throw new RfbError('another pixel format')

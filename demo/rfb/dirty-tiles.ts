@@ -1,4 +1,4 @@
-// Which parts of the screen one viewer has yet to be sent, in tiles of 64 pixels.
+// The parts of the screen that must still be sent to one viewer, in tiles of 64 pixels.
 
 import type { Rectangle } from './rectangle.ts'
 
@@ -8,7 +8,7 @@ export interface DirtyTiles {
   readonly isEmpty: boolean
   /** `area` lies within the screen. */
   mark(area: Rectangle): void
-  /** The dirty tiles as few rectangles; they count as clean from now on. */
+  /** The dirty tiles as a few rectangles; they count as clean from now on. */
   take(): Rectangle[]
 }
 

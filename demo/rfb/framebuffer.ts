@@ -1,4 +1,4 @@
-// The pixels a viewer is to see, kept apart from whatever draws them.
+// The pixels that viewers see, independent of the code that draws them.
 
 import type { Rectangle } from './rectangle.ts'
 

@@ -11,7 +11,7 @@ import type { RfbListener } from './conversation.ts'
 import * as rfb from './protocol.ts'
 import { createZlibStream } from './zlib-stream.ts'
 
-/** The size of frames KasmVNC sends: whoever has to wait for the end of a frame waits for little. */
+/** The size of frames that KasmVNC sends, so that the wait for the end of a frame is short. */
 const FRAME_BYTES = 49_132
 const CLOSE_PROTOCOL_ERROR = 1002
 
@@ -29,7 +29,7 @@ export interface RfbViewer {
   damage(area: Rectangle): void
 }
 
-/** Starts the conversation at once; it ends with the socket. */
+/** Starts the RFB conversation at once; it ends with the socket. */
 export function createRfbViewer(socket: WebSocket, source: RfbSource): RfbViewer {
   const { framebuffer, input } = source
   const { width, height } = framebuffer
@@ -90,7 +90,7 @@ export function createRfbViewer(socket: WebSocket, source: RfbSource): RfbViewer
     await sendFrames(rfb.framebufferUpdate(rectangles.length, rectangles))
   }
 
-  /** Undefined when the viewer has left. */
+  /** Undefined when the viewer has disconnected. */
   async function encode(area: Rectangle): Promise<Buffer | undefined> {
     const pixels = framebuffer.read(area)
     if (!encodings.has(rfb.ENCODING.zlib)) return rfb.rawRectangle(area, pixels)
@@ -98,7 +98,7 @@ export function createRfbViewer(socket: WebSocket, source: RfbSource): RfbViewer
     return compressed && rfb.zlibRectangle(area, compressed)
   }
 
-  /** Resolves when the last byte is with the kernel, or the viewer has left. */
+  /** Resolves when the kernel has the last byte, or the viewer has disconnected. */
   async function sendFrames(data: Buffer): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     for (let at = 0; at < data.length; at += FRAME_BYTES) {

@@ -1,5 +1,5 @@
 // The Zlib encoding's one deflate stream a viewer (RFC 6143 section 7.7.5 and the community RFB specification): every
-// rectangle is flushed, none starts anew.
+// rectangle is flushed, and none starts a new stream.
 
 import { constants, createDeflate } from 'node:zlib'
 
@@ -14,7 +14,7 @@ export function createZlibStream(): ZlibStream {
   let chunks: Buffer[] = []
   let finish: ((compressed: Buffer | undefined) => void) | undefined
   deflate.on('data', (chunk: Buffer) => chunks.push(chunk))
-  // Work that is under way when the stream is destroyed fails here and never calls back.
+  // Work that is in progress when the stream is destroyed fails here, because its callback is never called.
   deflate.on('error', () => {})
   deflate.on('close', () => finish?.(undefined))
 

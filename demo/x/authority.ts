@@ -1,11 +1,11 @@
-// An X authority file (Xau, `man 3 Xau`) with one random cookie: without one, anybody on this machine may look at the
+// An X authority file (Xau, `man 3 Xau`) with one random cookie. Without it, everybody on this machine could see the
 // display and type on it.
 
 import { randomBytes } from 'node:crypto'
 
 const FAMILY_WILD = 0xffff
 
-/** Good for any host and display, so that it can be written before the server has picked its number. */
+/** Valid for any host and display, so that it can be written before the server has chosen its number. */
 export function createXAuthority(): Buffer {
   const field = (value: Buffer): Buffer => Buffer.concat([uint16(value.length), value])
   const anyAddress = Buffer.alloc(0)

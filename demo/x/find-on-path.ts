@@ -1,4 +1,4 @@
-// Which of several programs this machine has.
+// Finds which of several programs this machine has.
 
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'

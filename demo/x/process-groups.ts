@@ -36,7 +36,7 @@ export function createProcessGroups(directory: string): ProcessGroups {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   })
-  // It went before us: nothing is left to tell it.
+  // It ended before us, so there is nothing to send.
   reaper.stdin.on('error', () => {})
   const reaped = once(reaper, 'exit')
   const living = new Set<number>()

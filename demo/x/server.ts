@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream'
 import type { ProcessGroups } from './process-groups.ts'
 
 const START_TIMEOUT_MS = 10_000
-/** Enough of what the server last said to tell why it did not start. */
+/** The length of the server's last output that is kept, to explain why it did not start. */
 const COMPLAINT_LENGTH = 500
 
 /** The display's name, once clients may connect. */
@@ -24,7 +24,7 @@ export async function startXServer(
   server.stderr?.on('data', (chunk: Buffer) => {
     complaint = (complaint + chunk.toString()).slice(-COMPLAINT_LENGTH)
   })
-  // It ends with the server, too: then no number was read.
+  // This also ends with the server; then no number was read.
   const numbers = server.stdio[3] as Readable
   const signal = AbortSignal.timeout(START_TIMEOUT_MS)
   const number = await Promise.race([

@@ -1,4 +1,4 @@
-// What runs on the X desktop: openbox, a plain background and a terminal that comes back when it is closed.
+// The programs on the X desktop: openbox, a plain background and a terminal that restarts when it is closed.
 
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
@@ -31,7 +31,7 @@ const XTERM_ARGS = commandLine({
   xrm: '*VT100.translations: #override Ctrl <Key>V: insert-selection(CLIPBOARD)',
 })
 
-/** `env` names the display. What this machine does not have is left out. */
+/** `env` names the display. Programs that this machine does not have are left out. */
 export async function startXSession(groups: ProcessGroups, env: NodeJS.ProcessEnv): Promise<void> {
   const xsetroot = findOnPath('xsetroot')
   if (xsetroot !== undefined) await run(xsetroot, ['-solid', BACKGROUND], { env })
@@ -46,8 +46,8 @@ export async function startXSession(groups: ProcessGroups, env: NodeJS.ProcessEn
 }
 
 /**
- * Resolves when it takes windows: an xterm that comes before waits five seconds for it. It owns the screen a little
- * earlier than that, so the sign is that it runs its start-up command.
+ * Resolves when the window manager accepts windows: an xterm that starts earlier waits five seconds for it. It owns the screen
+ * a little before that, so we wait until it runs its start-up command.
  */
 async function startWindowManager(
   groups: ProcessGroups,
@@ -63,11 +63,11 @@ async function startWindowManager(
     once(manager.stdout as Readable, 'data', { signal }),
     once(manager, 'exit', { signal }),
   ])
-  // What is started from its menu writes there, too.
+  // Programs that are started from its menu write there too.
   manager.stdout?.resume()
 }
 
-/** What is typed before the terminal has the focus is lost. Where there is no xprop to ask, nobody waits. */
+/** Waits for the terminal to have the focus, because earlier keys are lost. Without xprop it does not wait. */
 async function somethingHasFocus(env: NodeJS.ProcessEnv): Promise<void> {
   const xprop = findOnPath('xprop')
   if (xprop === undefined) return

@@ -1,4 +1,4 @@
-// Loaded into a relay before its own first line (`node --import`): answers what the process has cost so far.
+// Loaded into a relay before its own code (`node --import`). It answers with the CPU time and memory used so far.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -15,12 +15,12 @@ export interface Usage {
 }
 
 process.on('message', (question: UsageQuestion) => void answer(question))
-// A relay ends when it would without us.
+// This must not keep the relay's process alive.
 process.channel?.unref()
 
 async function answer({ collect }: UsageQuestion): Promise<void> {
   if (collect) {
-    // The second run takes what the first one's finalizers let go.
+    // The second run frees what the finalizers of the first one released.
     for (let run = 0; run < 2; run += 1) {
       // Any lesser collection keeps the pages of the young generation, which may be tens of MB more or less.
       globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })

@@ -1,5 +1,5 @@
-// What the gateway is measured against: the least a relay in Node can do. Two sockets and two pipes; the upgrade passes
-// as any other bytes.
+// The relay that the gateway is compared with, the simplest possible in Node: two sockets and two pipes. The upgrade
+// passes like any other bytes.
 
 import { connect, createServer, type AddressInfo } from 'node:net'
 

@@ -1,4 +1,4 @@
-// A process of the bench: its first log line says where it listens, and it answers one question at a time.
+// A process of the bench. Its first log line says where it listens, and it answers one request at a time.
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -16,7 +16,7 @@ export interface Child {
   readonly listening: Listening
   /** From the spawn to the line that says `listening`. */
   readonly start: Start
-  /** The answer is what the script says it is: nothing is checked between processes of one bench. */
+  /** The type of the answer is not checked, because both processes belong to the same bench. */
   ask<Answer>(question: object): Promise<Answer>
   stop(): Promise<void>
 }
@@ -30,9 +30,9 @@ export interface Start {
 export interface ChildOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly nodeOptions?: readonly string[]
-  /** Without it nothing can be asked, and nothing but the script itself is started. */
+  /** Without this, only the script itself runs, and it answers no requests. */
   readonly answers?: boolean
-  /** It runs on these alone, in the words of taskset(1). */
+  /** The CPUs it may run on, in the syntax of taskset(1). */
   readonly cores?: string
 }
 
@@ -53,7 +53,7 @@ export async function startChild(script: string, options: ChildOptions = {}): Pr
     stdio: ['ignore', 'pipe', 'inherit', ...(answers ? (['ipc'] as const) : [])],
   })
   const ended = once(child, 'exit')
-  // Whatever ends the bench ends its processes.
+  // When the bench ends, its processes end too.
   const kill = (): void => void child.kill('SIGKILL')
   process.on('exit', kill)
   const stop = async (): Promise<void> => {
@@ -80,7 +80,7 @@ async function firstListening(child: ChildProcess, script: string): Promise<List
     const timer = setTimeout(fail, START_TIMEOUT_MS, 'did not listen in time')
     child.on('error', (error) => fail(error.message))
     child.on('exit', () => fail('ended'))
-    // Read to the end of its life: a full pipe would hold it up.
+    // Read until the process ends, because a full pipe would block it.
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
       if (lines.length < 20) lines.push(line)
       if (!line.includes('"listening"')) return

@@ -1,5 +1,5 @@
-// The browsers of the bench: opens tunnels, moves their mice, and counts and times what comes back. A process of its
-// own that does what main.ts asks.
+// The browsers of the bench: opens tunnels, moves their mice, and counts and times the answers. A separate process,
+// controlled by main.ts.
 
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -25,17 +25,17 @@ export interface Door {
   readonly cookie: string
 }
 
-/** All of it about the tunnels through one door. */
+/** Each request is about the tunnels of one relay. */
 export type ClientQuestion = { readonly door: Door } & (
   | { readonly do: 'open'; readonly traffic: Traffic; readonly tunnels: number }
-  /** Moves the mice, which brings the desktops to life, until `rest`; answers once all is in its stride. */
+  /** Moves the mice until `rest`, so that the desktops send pictures. Answers once all of them do. */
   | { readonly do: 'move' }
   /** Answers with what has passed so far. */
   | { readonly do: 'count' }
   | { readonly do: 'rest' }
   /** One message after the other through the first tunnel; answers with how long they took. */
   | { readonly do: 'round-trips'; readonly count: number }
-  /** Plain requests, over a few connections that are kept; answers with how long all of them took. */
+  /** Plain requests over a few keep-alive connections; answers with how long all of them took. */
   | { readonly do: 'requests'; readonly path: string; readonly count: number }
   /** Answers when the gateway has closed every tunnel, with how long that took. */
   | { readonly do: 'see-end' }
@@ -58,9 +58,9 @@ export interface Took {
 
 const CONNECTIONS = 8
 const TICK_MS = 5
-/** Less than a desktop of the bench waits before it rests. */
+/** Less than the time after which a desktop of the bench stops sending. */
 const STILL_MS = 150
-/** Enough to be quick, few enough for a listen backlog. */
+/** Enough to be fast, few enough for a listen backlog. */
 const OPENED_AT_ONCE = 64
 const STRIDE_MS = 300
 
@@ -70,7 +70,7 @@ interface Tunnel {
   mouse: NodeJS.Timeout | undefined
 }
 
-/** By the port of their door. */
+/** The tunnels, by the port of their relay. */
 const opened = new Map<number, Tunnel[]>()
 
 process.on('message', (question: ClientQuestion) => {
@@ -110,7 +110,7 @@ async function answer(question: ClientQuestion): Promise<object> {
     case 'see-end':
       return seeEnd(tunnels)
     case 'close':
-      // By reset: thousands of sockets in TIME-WAIT would be in the way of the next.
+      // Closed with a reset, because thousands of sockets in TIME-WAIT would disturb the next measurement.
       for (const { socket } of tunnels.splice(0)) socket.resetAndDestroy()
       return {}
   }
@@ -120,7 +120,7 @@ async function open(door: Door, traffic: Traffic): Promise<Tunnel> {
   const socket = connect({ port: door.port, host: '127.0.0.1', noDelay: true })
   await greet(socket, door, traffic)
   socket.on('error', () => socket.destroy())
-  // What is received is counted by the socket itself.
+  // The socket itself counts the received bytes.
   socket.resume()
   return { socket, traffic, mouse: undefined }
 }
@@ -186,7 +186,7 @@ function playClient(socket: Socket, name: RecordingName, index: number): NodeJS.
       saidAt = now
       socket.write(frame)
     })
-    // Where the recording is silent for long, the desktop is still told that it goes on.
+    // During long silences in the recording, the desktop still gets a sign of activity.
     if (now - saidAt < STILL_MS) return
     saidAt = now
     socket.write(KEY)

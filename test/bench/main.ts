@@ -1,5 +1,5 @@
-// `npm run bench`: what a tunnel through the gateway costs, against a bare relay on the same machine in the same
-// minute. Prints one table and judges nothing.
+// `npm run bench`: the cost of a tunnel through the gateway, compared with a bare relay on the same machine at the same
+// time. Prints one table without a verdict.
 
 import { availableParallelism, loadavg } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -12,17 +12,17 @@ import { RECORDED_TUNNELS } from './recording.ts'
 import { DESKTOP, FRAMES, type RecordingName, type Traffic } from './traffic.ts'
 
 const ROUNDS = 5
-/** On a machine too busy for all rounds in this time, a measure of relays in turns makes do with fewer. */
+/** If a machine is too busy for all rounds in this time, relays are measured in fewer rounds. */
 const TURNS_MS = 26_000
 const MIN_ROUNDS = 3
 const RUN_MS = 1_000
 const WARM_UP_MS = 1_000
-/** A desktop says so little that V8 takes seconds to find out what is worth compiling. */
+/** A desktop sends so little that V8 needs seconds to find out what to compile. */
 const SETTLE_MS = 10_000
 const TOGETHER_MS = 3_000
 const ROUND_TRIPS = 2_000
 const IDLE_TUNNELS = 1_000
-/** What tunnels leave to be done when they begin or end is done within so long. */
+/** The time after which all work caused by opening or closing tunnels is done. */
 const LINGER_MS = 1_000
 const MEMORY_ROUNDS = 3
 const STARTS = 5
@@ -101,8 +101,8 @@ interface FairQueue<Figure> {
 type Running = Readonly<Record<keyof FairQueue<unknown>, Relay>>
 
 /**
- * Opens the tunnels of each relay, lets each take a turn to warm up, and then the rounds; who begins moves on by one each
- * round. The tunnels of those whose turn it is not are still.
+ * Opens the tunnels of each relay, runs each relay once to warm up, and then runs the rounds. Each round starts with the
+ * next relay. While one relay is measured, the tunnels of the others are idle.
  */
 async function takeTurns<Figure>(
   client: Child,
@@ -129,8 +129,8 @@ async function takeTurns<Figure>(
 }
 
 /**
- * CPU seconds per GB of all relays over the same seconds: so little passes that none is in another's way, and what else
- * the machine does is in everybody's.
+ * CPU seconds per GB of all relays, measured at the same time. They transfer so little that they do not disturb each other,
+ * and other load on the machine affects all of them.
  */
 async function playTogether(
   client: Child,
@@ -168,7 +168,7 @@ async function measureCpu(client: Child, relay: Relay, ms: number): Promise<numb
   return costOf(before, after)
 }
 
-/** What a relay has used so far, and for what. */
+/** The CPU time and memory that a relay has used so far, and the bytes it transferred. */
 interface Reading {
   readonly cpuSeconds: number
   readonly bytes: number
@@ -184,7 +184,7 @@ function costOf(before: Reading, after: Reading): number {
   return (after.cpuSeconds - before.cpuSeconds) / ((after.bytes - before.bytes) / BYTES_PER_GB)
 }
 
-/** Each figure on a process of its own that has done nothing else. */
+/** Each figure comes from a new process that has done nothing else. */
 async function measureMemory({ relays, client }: Bench): Promise<Row[]> {
   say('memory …')
   const resident = { bare: [] as number[], gateway: [] as number[] }
@@ -193,7 +193,7 @@ async function measureMemory({ relays, client }: Bench): Promise<Row[]> {
     for (const name of ['bare', 'gateway'] as const) {
       const relay = await (name === 'bare' ? relays.startBare() : relays.startGateway())
       const { door } = relay
-      // What grows once has grown by then and is not counted to tunnels.
+      // Memory that grows only once has grown by now, and is not attributed to tunnels.
       await tell(client, { do: 'open', door, traffic: 'idle', tunnels: IDLE_TUNNELS })
       await sleep(LINGER_MS)
       const before = await relay.usage({ collect: true })
@@ -255,6 +255,6 @@ function say(line: string): void {
   console.log(line)
 }
 
-// Ctrl-C is an ordinary end: what was started and made for the bench goes with it.
+// Ctrl-C is a normal end: the processes and files of the bench are removed.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 await main()

@@ -1,12 +1,12 @@
-// What passed between a real KasmVNC and a real browser, by time and size: played again, the bytes drawn anew.
+// The traffic between a real KasmVNC and a real browser, recorded as times and sizes. It is replayed with new random bytes.
 
 import { readFileSync } from 'node:fs'
 import { encodeFrame } from '../support/websocket-wire.ts'
 import { KEY, POINTER, type RecordingName } from './traffic.ts'
 
 /**
- * Enough tunnels for a relay to have something to do, few enough for it to keep up. A recorded desktop is mostly
- * silent: with a quarter as many a relay sleeps 97% of the time, and what is measured is how cold its caches are.
+ * Enough tunnels to keep a relay busy, few enough for it to keep up. A recorded desktop is mostly silent: with a quarter
+ * as many, a relay would sleep 97% of the time, and the result would mostly show cold caches.
  */
 export const RECORDED_TUNNELS: Readonly<Record<RecordingName, number>> = {
   'desktop-720p': 128,
@@ -63,15 +63,15 @@ export function startOf(tunnel: number, lengthMs: number): number {
   return (tunnel * GOLDEN_RATIO * lengthMs) % lengthMs
 }
 
-/** Its multiples lie evenly, however many there are. */
+/** Multiples of this number, modulo 1, are evenly distributed for any count. */
 const GOLDEN_RATIO = 0.618034
 
-/** The frames of one side whose time has come, over and over, from `startAt` of the recording on. */
+/** Returns the frames of one side that are due, repeating the recording, starting at `startAt`. */
 export class Player {
   readonly #moments: readonly Moment[]
   readonly #lengthMs: number
   #next: number
-  /** When the round under way began, by `performance.now()`. */
+  /** When the current round began, by `performance.now()`. */
   #roundAt: number
 
   constructor(moments: readonly Moment[], lengthMs: number, startAt: number) {

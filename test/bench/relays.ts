@@ -1,4 +1,4 @@
-// The relays under measure: the real gateway, started from settings and entered as a person would, and a bare one.
+// The measured relays: the real gateway, started from settings with a normal sign-in, and a bare relay.
 
 import type { RunningProvider } from '../../demo/provider.ts'
 import { environmentFor, freePort, type Environment } from '../support/gateway.ts'
@@ -24,13 +24,13 @@ export interface GatewayRelay extends Relay {
 export interface Relays {
   startGateway(more?: Environment, options?: { readonly cores?: string }): Promise<GatewayRelay>
   startBare(): Promise<Relay>
-  /** To listening, as an operator starts it. */
+  /** The time from the start, as an operator starts it, until it listens. */
   timeGatewayStart(): Promise<Start>
   timeBareStart(): Promise<Start>
   stop(): Promise<void>
 }
 
-/** As the image starts it. */
+/** The command with which the image starts it. */
 const GATEWAY = 'dist/main.js'
 const BARE = 'test/bench/bare-relay.ts'
 const MEASURED = ['--expose-gc', '--import', new URL('answer-usage.ts', import.meta.url).href]

@@ -1,5 +1,5 @@
-// What a session costs: the decision on a request, by store; reading what a browser says; and its end, with everything
-// that is open.
+// The cost of a session: the decision on a request, for each store; reading a browser's input; and the end of a session with
+// open streams.
 
 import { join } from 'node:path'
 import { RfbClientReader } from '../../src/desktop/rfb.ts'
@@ -18,7 +18,7 @@ const MESSAGES = 1_000_000
 const TUNNELS = 2_000
 const SESSIONS = 20
 
-/** The gate's decision and nothing else, and as much HTTP without one. */
+/** A request with only the gate's decision, and a similar HTTP request without one. */
 const DECIDED = '/oauth2/auth'
 const UNDECIDED = '/oauth2/nothing-here'
 
@@ -67,7 +67,7 @@ async function cpuOfRequests(client: Child, relay: Relay, path: string): Promise
   return ((after.cpuSeconds - before.cpuSeconds) * 1e6) / REQUESTS
 }
 
-/** CPU of checking and reading one input message, each in a frame and a chunk of its own, as they come. */
+/** CPU time to check and read one input message, each in a frame and a chunk of its own, as they arrive. */
 export function measureReading(): Row {
   const frames = new ClientFrames(65_527, new RfbClientReader('kasmvnc'))
   frames.check(Buffer.from(CLIENT_HELLO))
@@ -85,7 +85,7 @@ export function measureReading(): Row {
   return { name: 'reading an input message, CPU', unit: 'µs', digits: 3, bare: [], gateway }
 }
 
-/** From the administrator's word, on one core, to the last closed socket of all that somebody had open. */
+/** The time, on one core, from an administrator's request until the last socket of a person is closed. */
 export async function measureEnding(relays: Relays, client: Child): Promise<Row> {
   const gateway: number[] = []
   for (let round = 0; round < ROUNDS; round += 1) {

@@ -4,10 +4,10 @@ export interface Row {
   readonly name: string
   readonly unit: string
   readonly digits: number
-  /** One figure a round; those of one index were taken one after the other. None where there is nothing to compare. */
+  /** One figure for each round; figures with the same index were measured one after the other. Empty if there is nothing to compare. */
   readonly bare: readonly number[]
   readonly gateway: readonly number[]
-  /** A second bare relay in the same rounds: what the ratio of two equal relays looks like on this machine. */
+  /** A second bare relay in the same rounds. It shows how much the ratio of two equal relays varies on this machine. */
   readonly bareAgain?: readonly number[]
 }
 

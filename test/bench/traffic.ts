@@ -1,4 +1,4 @@
-// What passes through the relays: shapes measured on a real KasmVNC, drawn anew from a seed.
+// The traffic through the relays: sizes and rates measured on a real KasmVNC, with bytes generated from a seed.
 
 import { encodeFrame } from '../support/websocket-wire.ts'
 
@@ -8,7 +8,7 @@ export type RecordingName = 'desktop-720p' | 'film-1080p'
 /** What the upstream does with a tunnel; it reads it from the query. */
 export type Traffic = 'idle' | 'echo' | 'frames' | 'desktop' | RecordingName
 
-/** How often a tunnel's mouse or keyboard says something while it is moved. A desktop that hears nothing paints nothing. */
+/** How often a tunnel sends mouse or keyboard input while it is active. A desktop without input paints nothing. */
 export const INPUTS_PER_SECOND: Readonly<Record<Traffic, number>> = {
   idle: 0,
   echo: 0,
@@ -18,14 +18,14 @@ export const INPUTS_PER_SECOND: Readonly<Record<Traffic, number>> = {
   'film-1080p': 0,
 }
 
-/** 64 KiB frames: paced, as a relay that runs at full speed measures the machine's queues. */
+/** 64 KiB frames at a fixed rate, because at full speed the result would show the machine's queues. */
 export const FRAMES = {
   tunnels: 4,
   bytesPerSecond: 40e6,
   frame: encodeFrame(Buffer.alloc(65_536, 'x')),
 }
 
-/** A window with a film in it: 24 updates a second of several frames each, 16 to 49,132 B, and a hand on the mouse. */
+/** A window that plays a film: 24 updates a second of several frames each, 16 to 49,132 B, and mouse input. */
 export const DESKTOP = {
   tunnels: 32,
   updatesPerSecond: 24,
@@ -54,7 +54,7 @@ export const POINTER = encodeFrame(Buffer.from([5, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0]
 export const KEY = encodeFrame(Buffer.from([255, 0, 0, 1, 0, 0, 0, 97, 0, 0, 0, 30]), {
   masked: true,
 })
-/** What answers a key event in an echo: a frame of the server's, as long. */
+/** The answer to a key event in an echo: a server frame of the same length. */
 export const ECHO = encodeFrame(Buffer.alloc(12))
 
 /** A desktop's frames in the order they are sent, from `seed` on always the same; sizes even on a log scale. */

@@ -17,9 +17,9 @@ import {
 import { Player, readRecording, startOf } from './recording.ts'
 
 const TICK_MS = 5
-/** Nothing is painted for a mouse that rested so long. */
+/** After this time without input, nothing is painted. */
 const STILL_AFTER_MS = 250
-/** A relay that cannot keep up is not flooded with what it missed. */
+/** A relay that cannot keep up does not get the missed frames later. */
 const MAX_BEHIND_MS = 100
 
 const recordings = {
@@ -89,11 +89,11 @@ function sendDesktop(socket: Socket, seed: number): void {
       // Each frame is a write of its own, as KasmVNC's are.
       for (const frame of updates.next().value) socket.write(frame)
     })
-  // Desktops do not paint in step.
+  // Desktops do not all paint at the same moment.
   setTimeout(start, (seed / DESKTOP.tunnels) * (1_000 / DESKTOP.updatesPerSecond))
 }
 
-/** Each from another place of the recording, so that they do not paint in step. */
+/** Each starts at another position of the recording, so that they do not all paint at the same moment. */
 function sendRecorded(socket: Socket, name: RecordingName, seed: number): void {
   const { server: moments, lengthMs } = recordings[name]
   let heardAt = Number.NEGATIVE_INFINITY

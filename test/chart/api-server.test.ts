@@ -1,5 +1,5 @@
-// The cluster of the tests itself: what it refuses, in the words of a real one. Checked with helm and a chart of four
-// objects; what it makes of the product's chart is in life-cycle.test.ts.
+// The tests' own API server: what it refuses, with the messages of a real one. Tested with helm and a chart of four
+// objects; life-cycle.test.ts uses it for the product's chart.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-// Values that cannot work end in words that name the key, and never in half of a release.
+// Values that cannot work give an error that names the key, and never half a release.
 
 import { describe, expect, it } from 'vitest'
 import { MINIMAL, template } from './support/helm.ts'
@@ -629,7 +629,7 @@ describe('added to the baseline values', () => {
     expect(code, stdout).not.toBe(0)
     expect(stdout).toBe('')
     for (const words of says) expect(stderr).toContain(words)
-    // Words, and not where a template broke.
+    // A message, and not the position where a template failed.
     expect(stderr).not.toMatch(
       /nil pointer|wrong type for value|error calling (?:index|include: template: [^\n]*: error calling (?!fail|include))/,
     )

@@ -1,4 +1,4 @@
-// The gateway starts with what every values file gives it, and means the same by it as the objects around it do.
+// The gateway starts with the settings of every values file, and understands them as the other objects do.
 
 import type { IService } from 'kubernetes-models/v1/Service'
 import { describe, expect, it } from 'vitest'
@@ -16,7 +16,7 @@ interface Settings {
   readonly desktop: { readonly url: string }
 }
 
-/** What the gateway takes and yet has a word about. */
+/** Settings that the gateway accepts with a warning. */
 const WARNINGS: Readonly<Record<string, RegExp>> = {
   'chart/ci/desktop-tls-image-values.yaml': /^warning: \S+ \(desktop\.tls\.insecure\): .*\n$/,
 }
@@ -43,7 +43,7 @@ describe.each(renderNames().filter((name) => name !== WITHOUT_GATEWAY))('%s', (n
     const ports = gateway?.template.spec.containers[0]?.ports?.map(
       ({ containerPort }) => containerPort,
     )
-    // Whoever asks the admin Service by its name is answered.
+    // The admin listener answers to the name of the admin Service.
     const admin = ofKind<IService>(objects, 'Service').filter(
       (object) => object.metadata.labels?.['app.kubernetes.io/component'] === 'gateway-admin',
     )

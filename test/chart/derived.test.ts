@@ -1,4 +1,4 @@
-// What follows in one object from a value about another one.
+// Parts of one object that follow from a value for another one.
 
 import type { INetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1/NetworkPolicy'
 import { describe, expect, it } from 'vitest'

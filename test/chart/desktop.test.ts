@@ -1,4 +1,4 @@
-// How the desktop's container is started: what KasmVNC and kasmweb's start script are told.
+// How the desktop's container starts: the options for KasmVNC and kasmweb's start script.
 
 import type { INetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1/NetworkPolicy'
 import type { IService } from 'kubernetes-models/v1/Service'
@@ -22,7 +22,7 @@ function environmentOf(objects: readonly KubernetesObject[]): Record<string, str
 
 const BASELINE = environmentOf(renderedObjects('chart/ci/minimal-values.yaml'))
 
-// Ports of their own, some without a password, that the web client has no use for.
+// These services open further ports, some without a password, and the web client does not use them.
 it.each(['AUDIO', 'AUDIO_INPUT', 'UPLOADS', 'GAMEPAD', 'WEBCAM', 'PRINTER'])(
   'starts no service for %s',
   (service) => {

@@ -1,4 +1,4 @@
-// The documents say what the chart does.
+// The documents match the chart.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

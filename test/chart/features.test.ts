@@ -1,10 +1,10 @@
-// A feature is its own objects and nothing else: what each of chart/ci/*-values.yaml changes against the baseline.
+// Each feature changes only its own objects: the differences of each chart/ci/*-values.yaml from the baseline.
 
 import { expect, it } from 'vitest'
 import { nameOf, withoutSecrets, type KubernetesObject } from './support/objects.ts'
 import { MINIMAL, renderedObjects, renderNames } from './support/renders.ts'
 
-/** What is there besides (+), no more (-), or otherwise (~). */
+/** Objects that are added (+), removed (-) or changed (~). */
 const CHANGES: Readonly<Record<string, readonly string[]>> = {
   'chart/ci/admin-api-values.yaml': [
     '+ Service/desk-ghostwire-gateway-admin',
@@ -233,7 +233,7 @@ const CHANGES: Readonly<Record<string, readonly string[]>> = {
   ],
 }
 
-/** Everything has another name there. */
+/** In this file, all objects have other names. */
 const RENAMED = 'chart/ci/names-values.yaml'
 
 const FEATURES = renderNames().filter(

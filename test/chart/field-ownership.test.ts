@@ -1,4 +1,4 @@
-// Server-side apply in the cluster of the tests, against the rules of
+// Server-side apply in the tests' own API server, compared with the rules of
 // https://kubernetes.io/docs/reference/using-api/server-side-apply/
 
 import { expect, it } from 'vitest'

@@ -1,5 +1,5 @@
-// Which IngressClass an ingress gets, and with it which controller it is written for: found in the cluster, as `helm
-// template` cannot.
+// Which IngressClass an ingress gets, and for which controller it is written. This needs a cluster, which `helm template`
+// does not have.
 
 import type { IIngress } from 'kubernetes-models/networking.k8s.io/v1/Ingress'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// A release's whole life, by helm 4, in a namespace that admits restricted pods only.
+// The whole life cycle of a release, with helm 4, in a namespace that admits only restricted pods.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import type { IPod } from 'kubernetes-models/v1/Pod'
@@ -20,7 +20,7 @@ const RESTRICTED = { 'pod-security.kubernetes.io/enforce': 'restricted' }
 
 let api: ApiServer
 let helm4: string
-/** The one that runs: helm 4 unless a test says otherwise. */
+/** The helm that runs: helm 4 unless a test chooses another. */
 let program: string
 let folder: string
 
@@ -36,7 +36,7 @@ async function startCluster(options: Parameters<typeof startApiServer>[0] = {}):
   put('Namespace', HOME, { metadata: { name: HOME, labels: RESTRICTED } })
 }
 
-/** Something that was there before the release. */
+/** Creates an object that exists before the release. */
 function put(kind: string, name: string, rest: object = {}): void {
   const metadata = kind === 'Namespace' ? { name } : { name, namespace: HOME }
   api.store.put({ apiVersion: '', kind, metadata, ...rest })
@@ -75,7 +75,7 @@ function get(kind: string, component: string): KubernetesObject {
   return found
 }
 
-/** Everything of the release that is not helm's own record of it. */
+/** All objects of the release except helm's own record. */
 function secrets(): Record<string, unknown> {
   const all = api.store.ofKind('Secret').filter((secret) => secret['type'] !== 'helm.sh/release.v1')
   return Object.fromEntries(
@@ -92,7 +92,7 @@ function desktop(): object {
   return { pod: uid, generation: get('StatefulSet', 'desktop').metadata.generation }
 }
 
-/** Which workloads there are, in which generation, and which pods of theirs. */
+/** The workloads with their generations, and their pods. */
 function workloads(): object {
   const sets = ['Deployment', 'StatefulSet'].flatMap((kind) => api.store.ofKind(kind))
   const pods = api.store.ofKind('Pod').filter(({ metadata }) => metadata.ownerReferences)
@@ -302,7 +302,7 @@ describe.each(valuesFiles())('with $name', ({ name, path }) => {
   })
 })
 
-/** Namespaces, Secrets, claims and accounts that the values name and somebody else brings. */
+/** Namespaces, Secrets, claims and accounts that the values name and that must exist already. */
 function bringWhatIsExpected(objects: readonly KubernetesObject[]): void {
   for (const { metadata } of objects) {
     const { namespace = HOME } = metadata

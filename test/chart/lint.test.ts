@@ -1,4 +1,4 @@
-// The rules themselves: a careful release, and one fault at a time. That the chart keeps them is in objects.test.ts.
+// The lint rules themselves: a correct release, and one fault at a time. objects.test.ts applies them to the chart.
 
 import { expect, it } from 'vitest'
 import { lintFaults, RULES } from './support/lint.ts'
@@ -88,7 +88,7 @@ const DEPLOYMENT = 'Deployment/web'
 const TEMPLATE = 'spec.template'
 const CONTAINER = `${TEMPLATE}.spec.containers.0`
 
-/** A value put at a path of one object; `undefined` takes away what is there. */
+/** Sets a value at a path of one object; `undefined` removes it. */
 function planted(object: string, path: string, value: unknown): KubernetesObject[] {
   const objects = parseObjects(CAREFUL)
   const found = objects.find((one) => nameOf(one) === object)

@@ -1,4 +1,4 @@
-// The evaluator itself, rule by rule. What the chart's policies let through is in reachability.test.ts.
+// The evaluator itself, rule by rule. reachability.test.ts tests the chart's policies.
 
 import type { INetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1/NetworkPolicy'
 import { describe, expect, it } from 'vitest'

@@ -1,4 +1,4 @@
-// Every object of every values file: known to Kubernetes, in order by the rules, and careful with its pods.
+// Every object of every values file is valid for Kubernetes, follows the lint rules, and has secure pods.
 
 import { describe, expect, it } from 'vitest'
 import { isScalar, parseAllDocuments, visit } from 'yaml'
@@ -47,7 +47,7 @@ describe.each(valuesFiles())('$name', ({ name, path }) => {
     expect(trailingBlanks(rendered(name))).toEqual([])
   })
 
-  // GitOps renders without a cluster, again and again, and applies what differs.
+  // GitOps tools render repeatedly without a cluster and apply differences.
   it('renders the same twice, except for generated secrets', async () => {
     const again = await template({ values: [path] })
     expect(withoutSecrets(parseObjects(again.stdout))).toEqual(
@@ -76,7 +76,7 @@ function isExtra(name: string): boolean {
   return !name.startsWith('desk-')
 }
 
-/** Numbers of lines; the lines of texts (scripts, settings) are theirs. */
+/** Line numbers, without the lines of texts (scripts, settings). */
 function trailingBlanks(yaml: string): number[] {
   let structure = yaml
   for (const document of parseAllDocuments(yaml)) {

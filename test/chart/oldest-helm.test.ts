@@ -1,4 +1,4 @@
-// The oldest helm of Chart.yaml makes the same objects as today's: nothing in the templates is newer than it.
+// The oldest helm that Chart.yaml allows renders the same objects as the current one: the templates need nothing newer.
 
 import { beforeAll, expect, it } from 'vitest'
 import { findOldestHelm } from './support/find-helm.ts'

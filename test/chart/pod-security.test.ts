@@ -1,4 +1,4 @@
-// The evaluator itself: one thing wrong at a time. That the chart's pods pass is in pods.test.ts.
+// The evaluator itself: one thing wrong at a time. objects.test.ts tests the chart's pods.
 
 import type { IPodTemplateSpec } from 'kubernetes-models/v1/PodTemplateSpec'
 import { expect, it } from 'vitest'

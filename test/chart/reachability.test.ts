@@ -1,11 +1,11 @@
-// Who reaches whom: the product's promise, for every values file. The whole table is in docs/security-hardening.md.
+// Which connections are allowed, for every values file. The whole table is in docs/security-hardening.md.
 
 import { describe, expect, it } from 'vitest'
 import { ofKind } from './support/objects.ts'
 import { openWays, reachabilityTable } from './support/reachability.ts'
 import { MINIMAL, renderedObjects, renderNames, WITHOUT_GATEWAY } from './support/renders.ts'
 
-/** What the baseline lets through, and nothing else. */
+/** The connections that the baseline allows; it allows no others. */
 const BASELINE: Readonly<Record<string, readonly string[]>> = {
   gateway: [
     'desktop',
@@ -32,7 +32,7 @@ const BASELINE: Readonly<Record<string, readonly string[]>> = {
   'impostor in another namespace': ['gateway'],
 }
 
-/** Who may knock at a front door that nobody is named for. */
+/** Who can reach a front door whose policy names nobody. */
 const FRONTS = [
   'Traefik',
   'ingress-nginx',
@@ -42,7 +42,7 @@ const FRONTS = [
   'impostor in another namespace',
 ]
 
-/** The front door is for one alone. */
+/** The front door is open to one source only. */
 const closedBut = (named: string): string[] =>
   FRONTS.filter((front) => front !== named).map((front) => `- ${front} → gateway`)
 
@@ -63,11 +63,11 @@ const NAMED_PROVIDER = [...PRIVATE_WAYS, 'internet :443 (v6)'].map((to) => `- ga
 const withoutRow = (from: string): string[] =>
   (BASELINE[from] ?? []).map((to) => `- ${from} → ${to}`)
 
-/** What a values file opens (+) or closes (-) besides. */
+/** Connections that a values file allows (+) or denies (-) in addition. */
 const CHANGES: Readonly<Record<string, readonly string[]>> = {
   [WITHOUT_GATEWAY]: [
     '+ ingress-nginx → desktop',
-    // There is no gateway, and no test that asks it.
+    // There is no gateway, and no test pod for it.
     ...withoutRow('gateway'),
     ...withoutRow('test pod test-sign-in'),
     ...FRONTS.map((front) => `- ${front} → gateway`),
@@ -146,7 +146,7 @@ const FRONT_DOORS: Readonly<Record<string, string>> = {
   'examples/values-production.yaml': 'Gateway API',
 }
 
-/** Where nobody of the release has any business: a cloud's credentials, and the ways round to it. */
+/** Addresses that no pod of the release may reach: a cloud's metadata service, in all its forms. */
 const METADATA = [
   'metadata :80',
   'metadata :443',
@@ -219,7 +219,7 @@ it('lists changes only for existing files', () => {
   expect(renderNames()).toEqual(expect.arrayContaining(Object.keys(CHANGES)))
 })
 
-/** Their policies are their own; the table has them for what they reach of ours. */
+/** Pods of others, with policies of their own; the table shows what they can reach of the release. */
 function isOutsider(name: string): boolean {
   return !/^(?:gateway|desktop|test pod .*|job .*)$/.test(name)
 }
@@ -233,7 +233,7 @@ function grouped(table: ReturnType<typeof reachabilityTable>): Record<string, st
   )
 }
 
-/** Against the baseline; the row of a pod that the baseline does not have counts from nothing. */
+/** Differences from the baseline; a pod that the baseline does not have is compared with an empty row. */
 function changes(name: string): string[] {
   const before = new Set(openWays(reachabilityTable(renderedObjects(MINIMAL))))
   const after = new Set(openWays(reachabilityTable(renderedObjects(name))))

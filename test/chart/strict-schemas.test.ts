@@ -1,4 +1,4 @@
-// The validator itself. That the chart's objects pass is in objects.test.ts.
+// The validator itself. objects.test.ts applies it to the chart's objects.
 
 import { expect, it } from 'vitest'
 import type { KubernetesObject } from './support/objects.ts'

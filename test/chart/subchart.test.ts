@@ -122,7 +122,7 @@ describe('two subcharts in one parent chart', () => {
     expect(stderr).toContain('signal')
   })
 
-  // Notes of a subchart are not shown; what must not go unseen ends the render.
+  // helm does not show notes of a subchart, so problems that must be seen stop the render.
   it('refuse values that contradict each other', async () => {
     const { code, stderr } = await template({
       chart,

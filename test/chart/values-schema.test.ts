@@ -1,4 +1,4 @@
-// values.schema.json knows the keys of values.yaml, all of them and no others, and needs nobody to be read.
+// values.schema.json has exactly the keys of values.yaml, and can be read without other files.
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -63,7 +63,7 @@ it('refuses unknown keys in every object that the chart defines', () => {
 it('describes each value as values.yaml does', () => {
   const text = readFileSync(join(CHART, 'values.yaml'), 'utf8')
   const said = [...text.matchAll(/^ *## @param (\S+) (?:\[\w+\] )?(.*)$/gm)]
-  // What several share has no words of its own there.
+  // Definitions that several values share have no description of their own.
   const pairs = said.flatMap(([, path = '', words]) => {
     const node = path
       .split('.')
@@ -74,7 +74,7 @@ it('describes each value as values.yaml does', () => {
   for (const { path, known, words } of pairs) expect(known, path).toBe(words)
 })
 
-// helm would fetch the rest, and an air-gapped cluster has nowhere to fetch it from.
+// helm would download external references, which fails without access to the internet.
 it('has no external references', () => {
   const references = [...leaves(schema)].filter(([path]) => path.endsWith('.$ref'))
   expect(references.length).toBeGreaterThan(0)

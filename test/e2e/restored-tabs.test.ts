@@ -53,7 +53,7 @@ describe('ten tabs that are restored together, without a session', () => {
       for (let round = 0; round < ROUNDS; round++) {
         await context.clearCookies({ name: /^ghostwire/ })
         expect(await openAll(), `round ${round}`).toEqual(arrived)
-        // The session that the cookie jar holds in the end is live for every tab.
+        // The session in the cookie jar at the end is live for every tab.
         expect(await openAll(), `round ${round}, again`).toEqual(arrived)
       }
     },

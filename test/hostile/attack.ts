@@ -1,4 +1,4 @@
-// An attack: several processes, since one may not open as many files as there are connections.
+// An attack uses several processes, because one process may not open enough files for all connections.
 
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -18,7 +18,7 @@ export interface Target {
 
 let nextHost = 2
 
-/** Each process has an address of its own, 127.0.0.2 and up: people come from 127.0.0.1. */
+/** Each process has its own address, from 127.0.0.2 upward. People use 127.0.0.1. */
 export function startAttack(kind: Kind, count: number, { host, port }: Target): Attack {
   const children: ChildProcess[] = []
   for (let left = count; left > 0; left -= MAX_PER_PROCESS) {

@@ -1,5 +1,5 @@
-// One process of an attack: so many connections from one address, each of which does the same hostile thing and stays.
-// It is forked by attack.ts, says what came of it when asked, and is killed at the end.
+// One process of an attack: many connections from one address, all of which do the same hostile thing and stay open.
+// attack.ts forks it, asks it for results, and kills it at the end.
 
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -28,7 +28,7 @@ const TURN_MS = 10
 const DRIP_BYTES = 2_000
 const DRIP_EVERY_MS = 200
 
-// 350 fields of 42 bytes: under 16 KiB on the wire, and the most memory that it can become.
+// 350 headers of 42 bytes: under 16 KiB on the wire, and as much memory as such a request can use.
 const UNFINISHED = `GET / HTTP/1.1\r\nHost: x\r\n${`${'a'.repeat(20)}:${'b'.repeat(19)}\r\n`.repeat(350)}`
 const READERS_REQUESTS = 'GET /oauth2/session.js HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(16)
 

@@ -1,5 +1,5 @@
-// The gateway as it is built, in 512 MiB, under attack by clients that are not signed in, while ten people work. Prints
-// what each attack came to; exits 1 when the gateway died or anybody who is signed in noticed anything.
+// The built gateway, limited to 512 MiB, under attack by clients that are not signed in, while ten people work. Prints the
+// result of each attack; exits with 1 if the gateway crashed or a signed-in person noticed anything.
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -25,7 +25,7 @@ const QUIET_MS = 3_000
 const ATTACK_MS = 10_000
 /** For several attacks together. */
 const LONG_ATTACK_MS = 30_000
-/** Seldom: the process's own figures cost time for each open connection. */
+/** Rarely, because the process's metrics cost time for each open connection. */
 const FIGURES_EVERY_MS = 1_000
 const HOST = '127.0.0.1'
 
@@ -202,7 +202,7 @@ async function startGateway(limit: MemoryLimit, environment: Environment): Promi
   for await (const line of createInterface(child.stdout)) {
     const { msg, port, adminPort, maxConnections } = JSON.parse(line) as Record<string, unknown>
     if (msg !== 'listening') continue
-    // Or its pipe would fill, and the log with it.
+    // Otherwise its pipe would fill up and block the log.
     child.stdout.resume()
     const admin = `http://127.0.0.1:${String(adminPort)}`
     while (!(await fetch(`${admin}/readyz`)).ok) await sleep(50)

@@ -1,13 +1,13 @@
-// A control group with so much memory and no more, as a container has it; where the machine lets nobody make one, V8's
-// heap is limited and the memory is watched instead.
+// A control group with a memory limit, as in a container. If none can be created on this machine, V8's heap is limited and
+// the memory is watched instead.
 
 import { mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 export interface MemoryLimit {
-  /** What holds the process to it, in words for the report. */
+  /** How the limit is enforced, for the report. */
   readonly description: string
-  /** Words to put before the command: the process begins its life inside the limit. */
+  /** Arguments to put before the command, so that the process starts inside the limit. */
   readonly launcher: readonly string[]
   readonly nodeOptions: readonly string[]
   /** Bytes in use now by the process of that id. */

@@ -1,5 +1,5 @@
-// People at work while the attack goes on: each asks for a page on a kept connection and for a picture through a tunnel,
-// again and again, and notes what failed and what took longest.
+// People at work during the attack. Each repeatedly requests a page on a keep-alive connection and a picture through a tunnel,
+// and records failures and the longest times.
 
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'

@@ -1,4 +1,4 @@
-// What a person does and sees in a real browser on the way in: the provider's form, and the gateway's own pages.
+// What a person does and sees in a real browser during sign-in: the provider's form, and the gateway's own pages.
 
 import type { Page } from 'playwright-core'
 
@@ -13,7 +13,7 @@ export async function fillIn(page: Page, username = 'alice'): Promise<void> {
 export const signOutAtProvider = (page: Page): Promise<void> => page.click('button[name="logout"]')
 
 export interface OwnPage {
-  /** Every button there is; each page of ours has one. */
+  /** All buttons; each of our pages has one. */
   readonly buttons: readonly string[]
   readonly hasRequestId: boolean
 }

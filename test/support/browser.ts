@@ -8,7 +8,7 @@ import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playw
 
 export interface TestBrowser {
   readonly browser: Browser
-  /** A page in a context of its own: nobody else's cookies, cache or storage. */
+  /** A page in a context of its own, which shares no cookies, cache or storage. */
   newPage(options?: BrowserContextOptions): Promise<Page>
   close(): Promise<void>
 }
@@ -16,7 +16,7 @@ export interface TestBrowser {
 const ARGUMENTS = [
   '--no-sandbox',
   '--disable-gpu',
-  // A tunnel that moved to HTTP/3 or a request of the browser's own would be seen as ours.
+  // Without these options, HTTP/3 or the browser's own requests would disturb the tests.
   '--disable-quic',
   '--no-first-run',
   '--disable-background-networking',
@@ -24,13 +24,13 @@ const ARGUMENTS = [
   '--disable-sync',
 ]
 
-/** For a desktop whose picture is drawn without a graphics card, and need not be large. */
+/** A small window, because the desktop's picture is drawn without a graphics card. */
 export const SMALL = { viewport: { width: 640, height: 400 } }
 
 /** Chromium's `ContentSetting`. */
 const BLOCK = 2
 
-/** Debian's Chromium, or the one `CHROMIUM` names, with a new profile in a temporary folder. Never skips in silence. */
+/** Debian's Chromium, or the one that `CHROMIUM` names, with a new profile in a temporary folder. Fails if there is none. */
 export async function launchBrowser(extraArguments: readonly string[] = []): Promise<TestBrowser> {
   const executablePath = findChromium()
   const browser = await chromium.launch({
@@ -48,7 +48,7 @@ export async function launchBrowser(extraArguments: readonly string[] = []): Pro
   }
 }
 
-/** A browser whose person has blocked the cookies of `origin` in its settings, and of nobody else. */
+/** A browser in whose settings the cookies of `origin` are blocked, and no others. */
 export async function launchBrowserThatBlocksCookies(origin: string): Promise<BrowserContext> {
   const folder = mkdtempSync(join(tmpdir(), 'ghostwire-browser-'))
   mkdirSync(join(folder, 'Default'))

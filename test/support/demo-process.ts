@@ -1,4 +1,4 @@
-// `npm run demo` as a person starts it: a process of its own, told by what it prints.
+// `npm run demo` as a person starts it: a separate process, observed by its output.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -9,7 +9,7 @@ export interface DemoProcess {
   readonly pid: number
   /** Everything it printed so far. */
   readonly output: () => string
-  /** As Ctrl-C does; the exit code. */
+  /** Stops it as Ctrl-C does; resolves with the exit code. */
   interrupt(): Promise<number | null>
 }
 

@@ -1,4 +1,4 @@
-// A gateway as operators run it: a process of its own, told by the lines it prints.
+// A gateway as operators run it: a separate process, observed by the lines it prints.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -17,10 +17,10 @@ export interface SpawnedGateway {
   readonly kill: (signal: NodeJS.Signals) => void
 }
 
-/** It may come to nothing. Gone with this process at the latest. */
+/** The start may fail. The process ends with this one at the latest. */
 export function spawnGateway(environment: Environment, ...args: string[]): SpawnedGateway {
   const child = spawn(process.execPath, ['src/main.ts', ...args], {
-    // Nothing of the machine's own: an unknown GATEWAY_… would be a problem to report.
+    // The machine's own variables are left out, because an unknown GATEWAY_… would be reported as a problem.
     env: { PATH: process.env['PATH'], ...environment },
   })
   const killChild = (): void => void child.kill('SIGKILL')
@@ -61,9 +61,9 @@ export interface GatewayProcess {
   readonly admin: string
   /** The audit events of that name that it printed so far. */
   audit(event: string): readonly Line[]
-  /** As Kubernetes does; resolves when it is gone. */
+  /** Stops it as Kubernetes does; resolves when it has ended. */
   stop(): Promise<void>
-  /** As a power cut does. */
+  /** Kills it without warning, as a power cut would. */
   kill(): Promise<void>
 }
 

@@ -24,7 +24,7 @@ export type Environment = Readonly<Record<string, string | undefined>>
 export const CLIENT_ID = 'gateway'
 export const CLIENT_SECRET = 'a-client-secret-for-tests-only'
 
-/** What every test's gateway starts from; `origin` is where people will find it. */
+/** The settings that every test's gateway starts from; `origin` is its public origin. */
 export function environmentFor(origin: string, issuer: string, desktop: string): Environment {
   return {
     GATEWAY_PUBLIC_URL: origin,
@@ -44,7 +44,7 @@ export function environmentFor(origin: string, issuer: string, desktop: string):
 }
 
 export interface TestGatewayOptions extends GatewayOptions {
-  /** For what no operator may set: a lifetime of seconds, say. */
+  /** For values that operators cannot set, such as a lifetime of seconds. */
   readonly settings?: (loaded: Settings) => Settings
 }
 
@@ -77,8 +77,8 @@ export async function startTestGateway(
 }
 
 /**
- * A port that was free a moment ago: an origin carries its port, so it must be known before the start. Below those that
- * the system hands out by itself, or the next connection of any test could take it in between.
+ * A port that was free a moment ago. An origin contains its port, so the port must be known before the start. It is below
+ * the range that the system assigns; otherwise another connection could take it in the meantime.
  */
 export async function freePort(): Promise<number> {
   for (;;) {

@@ -8,10 +8,10 @@ export interface HostileUpstream {
   readonly url: URL
   /** What each connection sent, latin1, in the order they came. */
   readonly connections: readonly { readonly raw: string }[]
-  /** What a lenient reader takes for requests, heads and bodies; kept by `lenient` alone. */
+  /** The requests, with bodies, that a lenient reader finds; recorded only by `lenient`. */
   readonly requests: readonly string[]
   readonly openSockets: number
-  /** Handed to the kernel so far; under back pressure it stands still. */
+  /** Bytes given to the kernel so far; under back pressure this does not grow. */
   readonly bytesSent: number
   stop(): Promise<void>
 }
@@ -22,7 +22,7 @@ interface Connection {
   readonly socket: Socket
   /** What has arrived: the first request's head at least. */
   readonly head: string
-  /** The 101 head that this request deserves. */
+  /** The correct 101 head for this request. */
   readonly switching: string
   readonly ownUrl: string
   readonly everyMs: number
@@ -32,7 +32,7 @@ interface Connection {
 const FLOOD_CHUNK = Buffer.alloc(49_132, 0x5a)
 const HUGE_HEAD_BYTES = 256 * 1_024
 
-/** What each does once the first request's head is in. */
+/** What each behaviour does once the head of the first request has arrived. */
 const BEHAVIOURS = {
   'never answers': () => {},
 
@@ -108,7 +108,7 @@ const BEHAVIOURS = {
     fill()
   },
 
-  /** Every header that is not the desktop's to send through the gateway. */
+  /** All headers that the gateway must not pass on from a desktop. */
   'sends cookies and hop-by-hop headers': ({ socket }: Connection) => {
     socket.end(
       [
@@ -148,7 +148,7 @@ const BEHAVIOURS = {
     socket.end(`${status}\r\n${line.repeat(HUGE_HEAD_BYTES / line.length)}\r\n`)
   },
 
-  /** Answers everything it believes to be a request, on one connection: what was smuggled shows in `requests`. */
+  /** Answers everything that looks like a request on one connection, so that `requests` shows smuggled ones. */
   lenient: ({ socket, head, record }: Connection) => {
     const reader = new LenientReader()
     const read = (text: string): void => {

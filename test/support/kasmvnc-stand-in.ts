@@ -27,14 +27,14 @@ export interface StandInOptions {
   /** Failures of an address, ever, before it is banned; 0 is off, as in the kasmweb images. */
   readonly blacklistThreshold?: number
   readonly tls?: { readonly key: string; readonly cert: string }
-  /** Plain TCP is closed without an answer. */
+  /** Plain TCP connections are closed without an answer. */
   readonly sslOnly?: boolean
-  /** Added to the client's own, or in their place, by absolute path. */
+  /** Files that are added to the client's own or replace them, by absolute path. */
   readonly files?: Readonly<Record<string, StaticFile>>
   readonly port?: number
   /**
-   * 5, as in the real server. That one accepts in a thread of its own, so 200 at once are well; in a test's process
-   * more than 6 at one moment wait a second for a SYN retry. Raise it where that second would be in the way.
+   * 5, as in the real server. The real one accepts in a thread of its own, so it can take 200 at once. In a test's process,
+   * connections beyond 6 at one moment wait a second for a SYN retry. Raise the value if that second would disturb a test.
    */
   readonly backlog?: number
   /** Milliseconds that every answer takes: a desktop whose machine is busy. */
@@ -188,7 +188,7 @@ class LiveStandIn implements StandIn {
     const raw = bytes.toString('latin1')
     const at = this.#now()
     if (raw !== '') this.requests.push({ raw, peer: `${remoteAddress}:${remotePort}`, at })
-    // More than ten reads, or gone before the end: closed without a word.
+    // More than ten reads, or disconnected before the end: closed without an answer.
     if (outcome === 'incomplete') return void transport.destroy()
     if (outcome === 'too-large') return end(socket, this.#site.answers.badRequest(', too large'))
 

@@ -1,4 +1,4 @@
-// Provider, gateway and a desktop with a picture that moves, for a real browser.
+// Provider, gateway and a desktop with a moving picture, for a real browser.
 
 import type { RunningProvider } from '../../demo/provider.ts'
 import { startPaintedDesktop } from '../../demo/painted-desktop.ts'
@@ -14,7 +14,7 @@ import { startTestProvider, type TestProviderOptions } from './op.ts'
 
 const ADMIN_TOKEN = 'an-admin-token-for-tests'
 
-/** What every desktop here asks for. */
+/** The credentials of every desktop here. */
 export const DESKTOP_CREDENTIALS = { username: 'kasm_user', password: 'kasm-password' }
 
 export interface LiveDesktop {
@@ -68,7 +68,7 @@ export function liveEnvironment(origin: string, issuer: string, desktop: URL): E
   }
 }
 
-/** The gateway's word for it that `ended` sessions are over. */
+/** Ends sessions with a DELETE at this path of the admin API; returns how many ended. */
 export async function revoke(admin: string, path: string): Promise<number> {
   const headers = { authorization: `Bearer ${ADMIN_TOKEN}` }
   const answer = await fetch(`${admin}/admin${path}`, { method: 'DELETE', headers })

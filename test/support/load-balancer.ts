@@ -1,5 +1,5 @@
-// A load balancer as far as TCP goes: WebSockets to one replica, everything else to another. A browser opens a connection
-// of its own for each WebSocket, so that the first bytes tell.
+// A TCP load balancer: WebSockets go to one replica, everything else to another. A browser opens a new connection for each
+// WebSocket, so the first bytes decide.
 
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'

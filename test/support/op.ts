@@ -1,4 +1,4 @@
-// The real OpenID Provider of the integration tests: the demo's, with the tests' client in it.
+// The real OpenID Provider of the integration tests: the demo's provider with the tests' client.
 
 import type { ClientMetadata, Configuration } from 'oidc-provider'
 import { alice, mallory, type Person } from '../../demo/people.ts'

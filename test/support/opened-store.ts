@@ -1,4 +1,4 @@
-// A session store in a test's hands: opened and closed again, what it told of, how it failed, what it heard.
+// A session store for a test: opens and closes it, and records its reports, failures and messages.
 
 import { afterEach, expect } from 'vitest'
 import type { GatewayError } from '../../src/lib/errors.ts'
@@ -38,7 +38,7 @@ export const newRecord = (): SessionRecord => ({
   keepUntil: Date.now() + 60_000,
 })
 
-/** How, and after how long, the call failed as one of an unavailable store. */
+/** The error of a call that must fail because the store is unavailable, and how long it took. */
 export async function failureOf(
   call: Promise<unknown>,
 ): Promise<{ readonly error: GatewayError; readonly ms: number }> {

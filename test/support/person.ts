@@ -1,5 +1,5 @@
-// A person with a browser, as far as HTTP goes: a cookie jar for each host (ports share one, as in life), redirects
-// one by one, and the provider's form filled in.
+// A person with a browser, reduced to HTTP: a cookie jar for each host (ports share one, as in real browsers), redirects
+// one by one, and the provider's form.
 
 import { request } from 'undici'
 
@@ -69,7 +69,7 @@ export class Person {
     return this.request(url, { headers: { ...NAVIGATION, ...headers } })
   }
 
-  /** A navigation to wherever it ends, at most ten redirects on. */
+  /** A navigation that follows at most ten redirects. */
   async follow(url: string | URL): Promise<Answer> {
     let answer = await this.visit(url)
     for (let hop = 0; hop < 10 && answer.location !== undefined; hop += 1) {
@@ -78,13 +78,13 @@ export class Person {
     return answer
   }
 
-  /** Goes to `url`, signs in at the provider when asked, and ends up where that leads. */
+  /** Goes to `url`, signs in at the provider if asked, and follows all redirects. */
   async signIn(url: string, username = 'alice', password = username): Promise<Answer> {
     const answer = await this.reachCallback(url, username, password)
     return answer.location === undefined ? answer : this.follow(answer.location)
   }
 
-  /** The same up to the authorization response: the answer whose location is the callback. */
+  /** The same, but stops at the authorization response: the answer that redirects to the callback. */
   async reachCallback(url: string, username = 'alice', password = username): Promise<Answer> {
     let answer = await this.visit(url)
     for (let hop = 0; hop < 12; hop += 1) {

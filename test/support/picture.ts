@@ -1,5 +1,5 @@
-// What a person at the desktop sees, and what their page's WebSocket is told: watched from inside the page, as a script
-// of the page would, because the Close code and its reason are for scripts.
+// What a person at the desktop sees, and what the page's WebSocket receives. Observed from inside the page, because only
+// scripts of the page see the code and reason of a Close.
 
 import type { BrowserContext, Page } from 'playwright-core'
 import { expect } from 'vitest'
@@ -13,7 +13,7 @@ export interface WatchedSocket {
   readonly closed?: { readonly at: number; readonly code: number; readonly reason: string }
 }
 
-/** The contract's second, twice, as this is a real browser on a busy machine. */
+/** Twice the required second, because this is a real browser on a busy machine. */
 const DEADLINE_MS = 2_000
 /** A moving picture moves at least as often, as the painted desktop ticks every 80 ms. */
 const STILL_MS = 1_000
@@ -49,7 +49,7 @@ export function watchedSocket(page: Page): Promise<WatchedSocket> {
   return page.evaluate('globalThis.watchedSocket')
 }
 
-/** Resolves when there is a picture, and it has changed by itself. */
+/** Resolves when there is a picture and it changes without input. */
 export async function expectMovingPicture(page: Page): Promise<void> {
   await page.waitForSelector('html[data-desktop="connected"]')
   const picture = (): Promise<string> =>
@@ -61,13 +61,13 @@ export async function expectMovingPicture(page: Page): Promise<void> {
 export interface PictureEnd {
   readonly code: number
   readonly reason: string
-  /** When the person or the clock gave the cause (ms since the epoch). */
+  /** When the person or the clock caused the end (ms since the epoch). */
   readonly causedAt: number
-  /** When the gateway knew of it at the latest, where that is not the same. */
+  /** The latest time at which the gateway learned of it, if that is different. */
   readonly knownBy?: number
 }
 
-/** The picture moved until it ended; it ended in time, with that Close; and it is gone. */
+/** Checks that the picture moved until the end, ended in time with that Close, and is no longer visible. */
 export async function expectPictureEnds(
   page: Page,
   { code, reason, causedAt, knownBy = causedAt }: PictureEnd,

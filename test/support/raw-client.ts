@@ -1,4 +1,4 @@
-// A client that writes exactly the bytes it is told to and shows exactly what comes back: for requests no HTTP library
+// A client that writes exactly the given bytes and returns exactly what it receives: for requests that no HTTP library
 // would send, and for WebSockets frame by frame.
 
 import { randomBytes } from 'node:crypto'
@@ -107,7 +107,7 @@ export interface RawWebSocket {
   sendFrame(payload: string | Uint8Array, shape?: FrameShape): void
   /** Every frame in turn, control frames too; rejects when none comes in time (2 s) or the connection has ended. */
   nextFrame(timeoutMs?: number): Promise<Frame>
-  /** The end of the TCP connection. Nothing is answered by itself: no Pong, no Close. */
+  /** The end of the TCP connection. Nothing is answered automatically: no Pong, no Close. */
   readonly closed: Promise<WebSocketEnd>
 }
 

@@ -1,4 +1,4 @@
-// Debian's redis-server on loopback, in a folder of its own: alone, or a master with a replica and three sentinels.
+// Debian's redis-server on loopback, in a folder of its own: a single server, or a master with a replica and three sentinels.
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -12,9 +12,9 @@ import { until } from './until.ts'
 
 export interface RedisServer {
   readonly port: number
-  /** What it is called with `session.store`, without credentials. */
+  /** Its address for `session.store`, without credentials. */
   readonly url: string
-  /** After `stop` or `kill`, on the same port; as a rule with nothing in it. */
+  /** Starts it again on the same port after `stop` or `kill`, by default without data. */
   start(): Promise<void>
   stop(): Promise<void>
   kill(): Promise<void>
@@ -101,7 +101,7 @@ export interface SentinelTopology {
   remove(): Promise<void>
 }
 
-/** Ready when a majority of the sentinels could see a failover through: about two seconds. */
+/** Ready once a majority of the sentinels can perform a failover, which takes about two seconds. */
 export async function startSentinelTopology(): Promise<SentinelTopology> {
   const all: RedisServer[] = []
   const start = async (options: RedisServerOptions): Promise<RedisServer> => {

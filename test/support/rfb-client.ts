@@ -120,7 +120,7 @@ const RFB = [
   bytes(0, 40).map((event) => concat([253, event.length % 4, event.length, 0], event)),
 ]
 
-/** One message as a client of the dialect may say it. */
+/** One message that a client of the dialect may send. */
 function anyMessage(dialect: RfbDialect): fc.Arbitrary<Buffer> {
   return fc.oneof(...COMMON, ...(dialect === 'kasmvnc' ? KASMVNC : RFB))
 }
@@ -131,7 +131,7 @@ const anyHandshake = fc.oneof(
   { weight: 2, arbitrary: bytes(16).map((answer) => concat(VERSION_3_8, [2], answer, [1])) },
 )
 
-/** A whole stream that a client of the dialect may say. */
+/** A whole stream that a client of the dialect may send. */
 export function anySession(dialect: RfbDialect): fc.Arbitrary<Buffer> {
   return fc
     .tuple(anyHandshake, fc.array(anyMessage(dialect), { maxLength: 10 }))
@@ -168,7 +168,7 @@ export function hostileSession(dialect: RfbDialect): fc.Arbitrary<Buffer> {
 /** Where to cut something, for `split`. */
 export const anyCuts = fc.array(fc.nat(), { maxLength: 12 })
 
-/** Cut at those places, counted round as often as it takes; some pieces may be empty. */
+/** Splits at those positions, repeating them as needed; some pieces may be empty. */
 export function split(data: Buffer, cuts: readonly number[]): Buffer[] {
   const points = [0, ...cuts.map((cut) => cut % (data.length + 1)).sort((a, b) => a - b)]
   return [...points, data.length]
@@ -176,7 +176,7 @@ export function split(data: Buffer, cuts: readonly number[]): Buffer[] {
     .map((end, index) => data.subarray(points[index] as number, end))
 }
 
-/** One masked frame with the mask and first byte told; the length in the shortest form, or in so many bits. */
+/** One masked frame with this mask and first byte; the length in the shortest form, or with this number of bits. */
 export function maskedFrame(
   payload: Buffer,
   mask: Uint8Array,
@@ -191,7 +191,7 @@ export function maskedFrame(
   return Buffer.concat([header, mask, applyMask(payload, mask)])
 }
 
-/** The payloads of whole masked frames of binary data, one behind the other; others are passed over. */
+/** The joined payloads of complete masked binary frames; other frames are skipped. */
 export function payloadOf(frames: Buffer): Buffer {
   const payloads: Buffer[] = []
   for (let at = 0; at < frames.length;) {
@@ -213,7 +213,7 @@ export function payloadOf(frames: Buffer): Buffer {
   return Buffer.concat(payloads)
 }
 
-/** What the gateway holds a client of the dialect to, for every right there is. */
+/** The gateway's restrictions for a client of the dialect, for every combination of rights. */
 export function everyRestriction(dialect: RfbDialect): readonly Restrictions[] {
   return (['control', 'view', 'owner'] as const).flatMap((role) =>
     (['allow', 'deny'] as const).map((clipboardIn) => restrictionsFor(dialect, role, clipboardIn)),

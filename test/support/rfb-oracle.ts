@@ -1,17 +1,17 @@
-// What a whole client stream means, told the plain way: all bytes at hand, one message after the other, every length
-// spelled out. The gateway's reader must come to the same in any split (src/desktop/rfb.ts).
+// A simple parser of a whole client stream: all bytes are available, one message after the other, with every length
+// written out. The gateway's reader must give the same result in any split (src/desktop/rfb.ts).
 
 import type { Restrictions } from '../../src/desktop/restrictions.ts'
 import type { RfbUnknown } from '../../src/desktop/rfb.ts'
 import type { RfbDialect } from '../../src/desktop/rfb-messages.ts'
 
 export interface Followed {
-  /** How many bytes had come when each human input could be told. */
+  /** The number of bytes after which each human input could be recognised. */
   readonly human: readonly number[]
-  /** After how many bytes the next one is a message's type. */
+  /** The numbers of bytes after which the next byte is a message's type. */
   readonly boundaries: ReadonlySet<number>
   readonly unknown: { readonly what: RfbUnknown; readonly after: number } | undefined
-  /** The stream as the server is to get it, had nothing been dropped. */
+  /** The stream that the server should get if no message is dropped. */
   readonly forwarded: Buffer
   /** The same without the messages that are dropped, or may yet be. */
   readonly kept: Buffer

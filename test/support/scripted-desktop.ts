@@ -1,12 +1,12 @@
-// A desktop of kind rfb whose page does nothing by itself and whose streams end as a test says: for what a browser makes
-// of a Close. The page writes down what reaches it, in `window.desktop`.
+// A desktop of kind rfb whose page does nothing unless a test says so, and whose streams end as a test says: for what a
+// browser does with a Close. The page records what reaches it, in `window.desktop`.
 
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { WebSocketServer, type WebSocket } from 'ws'
 
-// As a client may be: it listens for every key on the window, takes the focus back at every click, fills the window.
+// Like a difficult client: it listens for every key on the window, takes the focus back at every click, and fills the window.
 const PAGE = `<!doctype html>
 <html lang="en">
   <head>
@@ -50,13 +50,13 @@ export interface ScriptedDesktop {
   readonly streams: readonly WebSocket[]
   /** How often its page was asked for. */
   readonly visits: number
-  /** Ends each stream that is open, and every one to come, so; undefined: no more of those. */
+  /** Ends each open stream and every later one in this way; undefined stops this for later ones. */
   endWith(code: number | undefined, reason?: string): void
-  /** Takes no more streams: answers 403 to each. */
+  /** Refuses further streams with 403. */
   refuseStreams(refuses: boolean): void
-  /** Drops every connection and listens no more. */
+  /** Closes every connection and stops listening. */
   stop(): Promise<void>
-  /** Listens again where it did. */
+  /** Listens again at the same address. */
   start(): Promise<void>
 }
 

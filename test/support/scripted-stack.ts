@@ -1,4 +1,4 @@
-// A gateway in front of a provider that can be bent (scripted-op.ts), and what every refused sign-in has in common.
+// A gateway in front of a provider whose answers a test can change (scripted-op.ts), and checks for every refused sign-in.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -37,7 +37,7 @@ export interface ScriptedStack {
 
 export interface ScriptedStackOptions {
   readonly environment?: Environment
-  /** What has no name in the environment, as the YAML file says it. */
+  /** Settings that cannot be set in the environment, as in the YAML file. */
   readonly config?: object
   readonly op?: ScriptedOpOptions
   readonly gateway?: GatewayOptions
@@ -93,7 +93,7 @@ export async function withScriptedStack<T>(
   }
 }
 
-/** From `path` to the provider and back: the answer of the callback, or the page that stood in the way. */
+/** From `path` to the provider and back: returns the answer of the callback, or the page that stopped the sign-in. */
 export async function signIn(
   stack: Pick<ScriptedStack, 'at'>,
   path = '/',
@@ -111,8 +111,8 @@ export interface Refusal {
 }
 
 /**
- * Runs `attempt`, whose answer must be a refused sign-in: a page with a way on, joined to one audit line and one count
- * by its request id; no session, no redirect, nothing secret anywhere.
+ * Runs `attempt` and checks that the sign-in was refused: a page with a button to continue, one audit line with its request
+ * ID, one count in the metrics; no session, no redirect, and nothing secret anywhere.
  */
 export async function expectRefused(
   { gateway }: Pick<ScriptedStack, 'gateway'>,
@@ -144,7 +144,7 @@ export async function expectRefused(
   expectNothingSecret(answer.body)
   const written = JSON.stringify(gateway.lines.slice(linesBefore))
   expectNothingSecret(written)
-  // Whatever a provider does was foreseen: a stack would be noise.
+  // Faults of a provider are expected, so the log must contain no stack trace.
   expect(written).not.toContain('"stack"')
   return { answer, audit }
 }

@@ -1,20 +1,20 @@
-// What every session store promises (src/session/session-store.ts), as one suite that each of them passes.
+// The contract of every session store (src/session/session-store.ts), as one suite that each store must pass.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { SessionRecord, SessionStore } from '../../src/session/session-store.ts'
 import { until } from './until.ts'
 
 export interface StoreUnderTest {
-  /** A client of the same sessions; where there can be one only, that one again. */
+  /** Another client of the same sessions, or the same client if a store allows only one. */
   open(): Promise<SessionStore>
   now(): number
-  /** Lets the store's clock go on. */
+  /** Lets time pass on the store's clock. */
   pass(ms: number): Promise<void>
   end(): Promise<void>
 }
 
 const HOUR = 3_600_000
-/** Long enough to be seen by a busy machine before it is over: some stores have the real clock. */
+/** Long enough for a busy machine to see the value before it expires, because some stores use the real clock. */
 const SHORT = 1_500
 
 export function describeStoreContract(name: string, start: () => Promise<StoreUnderTest>): void {
@@ -115,7 +115,7 @@ export function describeStoreContract(name: string, start: () => Promise<StoreUn
         expect(await two.read(['a'])).toEqual([undefined])
         expect(await two.replace('a', record({ generation: 2 }), 1)).toBe(false)
         expect(await two.restore('a', record({ generation: 9 }))).toBe(false)
-        // Longer than the tombstone itself: until the session would have been over.
+        // The marker lasts longer than the tombstone: until the session would have expired.
         await under.pass(SHORT + 50)
         expect(await two.read(['a'])).toEqual([undefined])
         await one.create('b', tombstone())

@@ -1,5 +1,5 @@
-// A process that writes sessions as fast as it can until it is killed, and prints each one it was told is stored, after
-// a line when it opens the store: `node session-writer.ts STORE NAME`.
+// A process that writes sessions as fast as it can until it is killed. It prints a line when it opens the store, and then
+// each session that the store acknowledged: `node session-writer.ts STORE NAME`.
 
 import { writeSync } from 'node:fs'
 import { openSessionStore } from '../../src/session/open-session-store.ts'
@@ -15,7 +15,7 @@ const record = (generation: number): SessionRecord => ({
   activeUntil: generation === 3 ? 0 : Date.now() + 3_600_000,
   keepUntil: Date.now() + 3_600_000,
 })
-// Straight to the pipe: what is printed has left this process, however it ends.
+// Written directly to the pipe, so that printed lines survive a kill.
 const print = (line: string): void => void writeSync(1, `${line}\n`)
 
 print('opening')

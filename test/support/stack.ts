@@ -1,4 +1,4 @@
-// Provider, desktop stand-in and gateway, wired together; one call to start, one to stop.
+// Provider, desktop stand-in and gateway, connected; one call to start, one to stop.
 
 import type { RunningProvider } from '../../demo/provider.ts'
 import {

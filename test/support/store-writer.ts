@@ -1,4 +1,4 @@
-// Somebody who can write everything in a session store, and the gateways that use it: over a real Redis and over a real
+// An attacker who can write everything in a session store, and the gateways that use it, with a real Redis or a real
 // SQLite file.
 
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -24,7 +24,7 @@ export type RawRecords = Map<string, Record<string, unknown>>
 export interface Replica {
   readonly sessions: Sessions
   readonly store: SessionStore
-  /** What the log was told. */
+  /** The messages that were logged. */
   readonly told: readonly string[]
 }
 
@@ -134,7 +134,7 @@ export async function attackRedis(): Promise<AttackedStore> {
 export async function attackSqlite(): Promise<AttackedStore> {
   const folder = mkdtempSync(join(tmpdir(), 'ghostwire-attack-'))
   const file = join(folder, 'sessions.db')
-  // One process has the file for itself, so that a writer waits until the gateway is down.
+  // One process has exclusive use of the file, so a writer must wait until the gateway has stopped.
   let store: SessionStore | undefined
   return {
     redis: undefined,

@@ -7,7 +7,7 @@ import { openWebSocket } from './raw-client.ts'
 
 export type Stream = Awaited<ReturnType<typeof openWebSocket>>
 
-/** The contract's second, twice, as these are real sockets on a busy machine. */
+/** Twice the required second, because these are real sockets on a busy machine. */
 const DEADLINE_MS = 2_000
 
 export async function openStream(
@@ -24,7 +24,7 @@ export async function openStream(
   return stream
 }
 
-/** The Close that the browser gets, in time. */
+/** Checks that the browser gets this Close in time. */
 export async function expectEnd(stream: Stream, code: number, reason: string): Promise<void> {
   const timeout = new Promise((_, reject) => {
     setTimeout(() => reject(new Error('the stream is still open')), DEADLINE_MS).unref()

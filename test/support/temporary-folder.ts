@@ -1,5 +1,5 @@
-// A folder under the system's temporary folder that does not outlive this process, however the process fails: a fault
-// between making a folder and the code that removes it leaves nothing behind.
+// A folder under the system's temporary folder that is removed when this process ends, even if the process fails before
+// the code that would remove the folder.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

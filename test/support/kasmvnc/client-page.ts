@@ -92,7 +92,7 @@ export const CLIENT_FILES: Readonly<Record<string, StaticFile>> = {
   '/app/fonts/Text.woff': { body: Buffer.from('wOFF') },
   '/app/locale/de.json': { body: '{"Connect": "Verbinden"}\n' },
   '/core/raw.js': { body: RAW },
-  // Served as application/octet-stream, which no browser runs: imported by nothing.
+  // Served as application/octet-stream, which no browser runs, so nothing imports it.
   '/core/extra.mjs': { body: 'export {}\n' },
   '/core/decoders/qoi.wasm': { body: WASM },
   '/package.json': { body: '{"name": "@kasmtech/novnc", "version": "1.4.1"}\n' },

@@ -1,5 +1,5 @@
 // KasmVNC's end of a WebSocket: decode_hybi() and the 64 KiB buffer it works in (WS.c:509-610,
-// WY.c:128-200). What it throws away, a gateway that forwards the frame has lost for its user.
+// WY.c:128-200). If a gateway forwards a frame that this code drops, the user's data is lost.
 
 import { applyMask, OPCODE } from '../websocket-wire.ts'
 import { decodeBase64 } from './request.ts'
@@ -7,7 +7,7 @@ import { decodeBase64 } from './request.ts'
 /** A whole frame must fit with its header, so 65,527 bytes of payload are the most. */
 const BUFFER_BYTES = 65_535
 
-/** A client frame as it came. */
+/** A client frame as it arrived. */
 export interface ClientFrame {
   readonly opcode: number
   readonly fin: boolean
@@ -49,7 +49,7 @@ export class FrameDecoder {
     }
   }
 
-  /** What ends the connection takes the data that was read with it along. */
+  /** When the connection ends, data from the same read is lost. */
   #decodeBuffer(): Decoded {
     const data: Buffer[] = []
     for (;;) {

@@ -1,4 +1,4 @@
-// `/api/…` for owners (WS.c:1097-1880): user management, and the figures with their traps.
+// `/api/…` for owners (WS.c:1097-1880): user management, and statistics with their oddities.
 
 import type { Answers } from './answer.ts'
 import type { Account } from './request.ts'
@@ -10,7 +10,7 @@ export interface ServerState {
   readonly files: StaticFiles
   /** Every open tunnel. */
   viewers(): readonly Viewer[]
-  /** Who was connected when the last of them came. */
+  /** The users who were connected when the last tunnel was opened. */
   lastSessions(): readonly Viewer[]
 }
 
@@ -31,7 +31,7 @@ const FRAME_STATS_WAIT_MS = 10_000
 const EMPTY_JPEG = Buffer.from([0xff, 0xd8, 0xff, 0xd9])
 const DOWNLOADS = '/Downloads/Downloads/'
 
-/** Undefined for what is no endpoint: the request goes on to the static files. */
+/** Undefined if it is not an endpoint; the static files then answer the request. */
 export function answerOwner(
   text: string,
   state: ServerState,
@@ -156,7 +156,7 @@ function listUsers(accounts: ReadonlyMap<string, Account>): string {
   return `[\n${lines.join(',\n')}\n]\n`.slice(0, accounts.size * 80 - 1)
 }
 
-/** Never empties again: the last user who leaves stays listed. Local time without a zone. */
+/** Is never empty again: the last user who disconnects stays listed. Local time without a zone. */
 function listSessions(state: ServerState): string {
   const users = state.lastSessions().map(({ user, openedAt }) => {
     const local = new Date(openedAt.getTime() - openedAt.getTimezoneOffset() * 60_000)

@@ -13,7 +13,7 @@ export type StaticFiles = ReadonlyMap<string, StaticFile>
 
 const MAX_URL = 1_024
 
-/** In this order, by prefix: `.json` is a script, `.mjs`, `.wasm` and `.woff` are nothing in particular (WS.c:851). */
+/** In this order, by prefix: `.json` counts as a script; `.mjs`, `.wasm` and `.woff` have no type (WS.c:851). */
 const TYPES: readonly (readonly [prefix: string, type: string])[] = [
   ['htm', 'text/html'],
   ['txt', 'text/plain'],
@@ -45,7 +45,7 @@ export function answerStatic(text: string, files: StaticFiles, answers: Answers)
   return path.endsWith('/') ? listing(path, entries, answers) : answers.moved(path)
 }
 
-/** By the path as it was asked for, before decoding. */
+/** Decided by the requested path, before decoding. */
 function typeOf(path: string): string {
   const extension = path.slice(path.lastIndexOf('.') + 1)
   // WS.c:859: what people saved must not run as a page of this origin.
@@ -64,7 +64,7 @@ function decodePercent(path: string): string {
   return decoded.split('\0')[0] ?? ''
 }
 
-/** As a file system takes it: empty segments and `.` are nothing. */
+/** As a file system reads it: empty segments and `.` are ignored. */
 function onDisk(path: string): string {
   const segments = path.split('/').filter((segment) => segment !== '' && segment !== '.')
   return `/${segments.join('/')}`

@@ -16,7 +16,7 @@ export interface Tunnel {
   readonly handshake: string
   /** Empty with `disableBasicAuth`. */
   readonly user: string
-  /** Of the letters `rwo`, as they stood when the tunnel was opened; `rw` with `disableBasicAuth`. */
+  /** Letters of `rwo`, as set when the tunnel was opened; `rw` with `disableBasicAuth`. */
   readonly permissions: string
   /** First `X-Forwarded-For` value, or the TCP peer. */
   readonly address: string
@@ -108,7 +108,7 @@ export class LiveTunnel implements Tunnel {
     }
   }
 
-  /** Frames cut at 49,132 bytes, whatever the messages in them. */
+  /** Splits the data into frames of 49,132 bytes, regardless of message boundaries. */
   send(bytes: Uint8Array): void {
     for (let start = 0; start < bytes.length; start += MAX_FRAME) {
       const part = bytes.subarray(start, start + MAX_FRAME)

@@ -98,7 +98,7 @@ describe('docs/install-systemd.md', () => {
     writeFileSync(configFile, yaml)
     const loaded = loadSettings({ env, configFile })
     expect(loaded).toMatchObject({ ok: true, warnings: [] })
-    // What a restart must not lose, and who may reach the administration port.
+    // A restart must not lose sessions, and the admin port must be reachable only from this machine.
     expect(loaded).toMatchObject({
       settings: { session: { store: `sqlite:${state}/ghostwire/sessions.db` } },
     })

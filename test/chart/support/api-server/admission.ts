@@ -42,7 +42,7 @@ function unknownFieldsOnce(object: KubernetesObject): Promise<string[]> {
 }
 const judged = new Map<string, Promise<string[]>>()
 
-/** The object with the type of each value in its place; what kind it is and what it is called stays. */
+/** The object with each value replaced by its type, except for its kind and name. */
 function shapeOf(object: KubernetesObject): object {
   const { apiVersion, kind, ...fields } = object
   const shape = JSON.stringify(fields, (_, value: unknown) =>
