@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url'
  * @property {string} name of the package
  * @property {readonly string[]} programs that the tests call; `a or b`: either will do
  * @property {string} use what the tests do with it
+ * @property {string} [service] that the package starts, and that no test needs
  */
 
 /**
@@ -36,6 +37,12 @@ export const DEBIAN_PACKAGES = [
     name: 'redis-server',
     programs: ['redis-server'],
     use: 'the session store of several replicas',
+  },
+  {
+    name: 'prometheus',
+    programs: ['prometheus', 'promtool'],
+    use: 'evaluate the dashboard and the alerts',
+    service: 'prometheus',
   },
 ]
 
