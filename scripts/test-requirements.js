@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url'
  * @property {string} name of the package
  * @property {readonly string[]} programs that the tests call; `a or b`: either will do
  * @property {string} use what the tests do with it
+ * @property {string} [service] that the package starts, and that no test needs
  */
 
 /**
@@ -39,6 +40,12 @@ export const DEBIAN_PACKAGES = [
   },
   { name: 'restic', programs: ['restic'], use: "run the chart's backup on real files" },
   { name: 'shellcheck', programs: ['shellcheck'], use: 'check the shell scripts' },
+  {
+    name: 'prometheus',
+    programs: ['prometheus', 'promtool'],
+    use: 'evaluate the dashboard and the alerts',
+    service: 'prometheus',
+  },
 ]
 
 /**

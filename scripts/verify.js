@@ -3,7 +3,13 @@
 // every test. Where it cannot install, it lists everything that is missing and exits 1. Plain JavaScript for Node 20.
 
 import { spawnSync } from 'node:child_process'
-import { describeMissing, findMissing, findMissingPackages, isOnPath } from './test-requirements.js'
+import {
+  DEBIAN_PACKAGES,
+  describeMissing,
+  findMissing,
+  findMissingPackages,
+  isOnPath,
+} from './test-requirements.js'
 
 const missing = findMissing()
 if (missing.length > 0) {
@@ -28,6 +34,11 @@ function install(packages) {
   run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], env)
   const stillMissing = findMissingPackages()
   if (stillMissing.length > 0) fail(describeMissing(stillMissing))
+  const services = DEBIAN_PACKAGES.filter(({ name }) => packages.includes(name))
+    .flatMap(({ service }) => service ?? [])
+    .filter(() => isOnPath('systemctl'))
+  // The tests start programs of their own. Where systemd is installed but not running, nothing was started.
+  for (const service of services) spawnSync('systemctl', ['disable', '--now', service])
 }
 
 /**

@@ -30,6 +30,7 @@ async function table(): Promise<string> {
   // Nothing is read from these here.
   metrics.observe({
     openConnections: () => 0,
+    maxConnections: () => 0,
     tunnelsByRole: () => new Map(),
     tunnelBytes: () => ({ toBrowser: 0, toDesktop: 0 }),
     activeSessions: async () => 0,

@@ -2,8 +2,10 @@
 
 import { EventEmitter } from 'node:events'
 import { createDesktop, type Desktop } from '../desktop/desktop.ts'
+import { RFB_UNKNOWN } from '../desktop/rfb.ts'
 import { createAuthorize, type Authorize } from '../gate/authorize.ts'
 import { createRevalidation, type Revalidation } from '../gate/revalidate.ts'
+import { beginAtZero } from '../observability/metrics.ts'
 import { withRightsBy } from '../policy/policy.ts'
 import { Tunnels } from '../proxy/tunnels.ts'
 import type { EndReason, Session } from '../session/session.ts'
@@ -32,6 +34,10 @@ export function buildDesktop(
   { providers }: ProviderStage,
 ): DesktopStage {
   const { settings, now, log, metrics, audit } = foundation
+  beginAtZero(
+    metrics.rfbUnknown,
+    RFB_UNKNOWN.map((what) => ({ what })),
+  )
   const streams = new EventEmitter<StreamEvents>()
   const onRenewed = (session: Session): void => void streams.emit('renewed', session)
   const desktop = createDesktop(settings, log, now)

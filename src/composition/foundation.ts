@@ -3,12 +3,12 @@
 import type { IncomingMessage } from 'node:http'
 import type { Settings, SettingsHolder } from '../config/config.ts'
 import { createAddressMatcher } from '../net/address.ts'
-import { Connections } from '../net/connections.ts'
+import { Connections, REFUSED_REASONS } from '../net/connections.ts'
 import { createClientOf, type Client } from '../net/forwarded.ts'
 import { chooseMaxConnections } from '../net/max-connections.ts'
 import { createAudit, type Audit } from '../observability/audit.ts'
 import { createLog, type Log } from '../observability/log.ts'
-import { createMetrics, type Metrics } from '../observability/metrics.ts'
+import { beginAtZero, createMetrics, type Metrics } from '../observability/metrics.ts'
 import { createReportRefusedConnection } from '../observability/refused-connections.ts'
 
 export interface FoundationOptions {
@@ -36,6 +36,10 @@ export function layFoundation(settings: Settings, options: FoundationOptions): F
   const { version, output, now, nodeOptions } = options
   const log = createLog(settings.logLevel, output)
   const metrics = createMetrics(version)
+  beginAtZero(
+    metrics.connectionsRefused,
+    REFUSED_REASONS.map((reason) => ({ reason })),
+  )
   const audit = createAudit(output, settings.audit.file, now, (error) =>
     log.error({ err: error }, 'the audit file cannot be written'),
   )

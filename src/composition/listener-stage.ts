@@ -49,10 +49,11 @@ export function startAdminListener(
   isReady: () => boolean,
 ): Promise<RunningServer> {
   const { settings, metrics, sessions, presence, providers, desktop, tunnels } = stages
-  const { connections, sessionMonitor, store, audit, log, now } = stages
+  const { connections, maxConnections, sessionMonitor, store, audit, log, now } = stages
   const storeHealth = createStoreHealth(store, now)
   metrics.observe({
     openConnections: () => connections.size,
+    maxConnections: () => maxConnections,
     tunnelsByRole: () => tunnels.countByRole(),
     tunnelBytes: () => tunnels.countBytes(),
     activeSessions: () => storeHealth.countActive(),

@@ -1,7 +1,12 @@
 // Third stage: the providers, and how a sign-in begins and ends.
 
 import { createLoginLimiter } from '../net/limits.ts'
-import { createReportFailedLogin, type ReportFailedLogin } from '../oidc/failure.ts'
+import { beginAtZero } from '../observability/metrics.ts'
+import {
+  createReportFailedLogin,
+  NOT_THE_PERSONS,
+  type ReportFailedLogin,
+} from '../oidc/failure.ts'
 import { createBeginLogin, type BeginLogin } from '../oidc/login.ts'
 import { createOauth2Provider } from '../oidc/oauth2-provider.ts'
 import { createProvider } from '../oidc/provider.ts'
@@ -31,6 +36,17 @@ export async function buildProvider(
       ),
     ),
   )
+  for (const { name: provider } of wanted) {
+    const outcomes = ['refreshed', 'refused', 'unavailable']
+    beginAtZero(
+      metrics.sessionRefreshes,
+      outcomes.map((outcome) => ({ provider, outcome })),
+    )
+    beginAtZero(
+      metrics.logins,
+      NOT_THE_PERSONS.map((reason) => ({ provider, outcome: 'failed', reason })),
+    )
+  }
   const reportFailedLogin = createReportFailedLogin(settings, { metrics, audit, log })
   const beginLogin = createBeginLogin({
     settings,

@@ -1,6 +1,7 @@
 // Second stage: the session store and the sessions in it.
 
 import { subjectOf } from '../observability/audit.ts'
+import { beginAtZero } from '../observability/metrics.ts'
 import { createReportRepeatedCookie } from '../observability/repeated-cookies.ts'
 import { withRightsBy } from '../policy/policy.ts'
 import { createCookies, type Cookies } from '../session/cookie.ts'
@@ -29,6 +30,11 @@ export interface SessionStage {
 export async function buildSessions(foundation: Foundation): Promise<SessionStage> {
   const { settings, now, log, metrics, audit } = foundation
   const { publicUrl, session, desktop } = settings.current
+  const names = ['session', 'login', 'logout', 'provider']
+  beginAtZero(
+    metrics.cookiesRepeated,
+    names.map((cookie) => ({ cookie })),
+  )
   const cookies = createCookies(publicUrl, createReportRepeatedCookie(metrics, audit, now))
   const store = await openSessionStore(session.store, {
     caFile: session.storeCaFile,
@@ -41,8 +47,10 @@ export async function buildSessions(foundation: Foundation): Promise<SessionStag
   const sessions = new Sessions(settings, store, presence, now, (found) =>
     withRightsBy(settings.current.access, found),
   )
-  // From 0, so that Prometheus sees the first end of a kind as an increase.
-  for (const reason of END_REASONS) metrics.sessionsEnded.inc({ reason }, 0)
+  beginAtZero(
+    metrics.sessionsEnded,
+    END_REASONS.map((reason) => ({ reason })),
+  )
   sessions.events.on('endedHere', (ended, reason, request) => {
     metrics.sessionsEnded.inc({ reason })
     audit.write({

@@ -15,7 +15,8 @@ import {
 } from './rfb-messages.ts'
 
 /** What the parser could not understand. */
-export type RfbUnknown = 'version' | 'security-type' | 'message-type' | 'length'
+export const RFB_UNKNOWN = ['version', 'security-type', 'message-type', 'length'] as const
+export type RfbUnknown = (typeof RFB_UNKNOWN)[number]
 
 /** More than any chunk contains. */
 const UNBOUNDED = 2 ** 30 - 1

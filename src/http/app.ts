@@ -2,7 +2,9 @@
 
 import { Hono } from 'hono'
 import { GatewayError } from '../lib/errors.ts'
+import { FAILURES } from '../messages/failures.ts'
 import { newRequestId } from '../net/request-id.ts'
+import { beginAtZero } from '../observability/metrics.ts'
 import { createAuthRequest } from './auth-request.ts'
 import { createBackchannelLogout } from './backchannel-logout.ts'
 import { createCallback } from './callback.ts'
@@ -18,6 +20,8 @@ import { createUserinfo } from './userinfo.ts'
 
 export function createApp(parts: HttpParts): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>()
+  const kinds = Object.keys(FAILURES).map((kind) => ({ kind }))
+  beginAtZero(parts.metrics.requestsFailed, kinds)
   const { ask, signOut, signedOut } = createSignOut(parts)
 
   app.use(async function nameRequest(context, next) {

@@ -10,7 +10,8 @@ const MAX_SILENCE_WHEN_FULL_MS = 5_000
 const MAX_KEPT_PER_PERSON = 64
 
 /** `limit`: a newcomer without room. `made-way`: an older connection, closed for a newcomer. */
-export type RefusedReason = 'limit' | 'made-way' | 'pipelining'
+export const REFUSED_REASONS = ['limit', 'made-way', 'pipelining'] as const
+export type RefusedReason = (typeof REFUSED_REASONS)[number]
 
 export interface ConnectionsParts {
   readonly max: number

@@ -6,6 +6,8 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 export interface Gauges {
   /** On the public listener. */
   openConnections(): number
+  /** How many connections the public listener holds at most. */
+  maxConnections(): number
   tunnelsByRole(): ReadonlyMap<string, number>
   /** Bytes since the start, in open and closed tunnels. */
   tunnelBytes(): { toBrowser: number; toDesktop: number }
@@ -24,6 +26,14 @@ export interface Gauges {
 }
 
 const PREFIX = 'ghostwire_'
+
+/** Begins series at 0: only then Prometheus sees the first event of a kind as an increase. */
+export function beginAtZero<L extends string>(
+  counter: Counter<L>,
+  series: readonly Readonly<Record<L, string>>[],
+): void {
+  for (const labels of series) counter.inc(labels, 0)
+}
 
 export interface Metrics {
   readonly registry: Registry
@@ -151,6 +161,14 @@ function observe(registry: Registry, gauges: Gauges): void {
     registers,
     collect() {
       this.set(gauges.openConnections())
+    },
+  })
+  new Gauge({
+    name: `${PREFIX}connections_limit`,
+    help: 'How many connections the public listener holds at most: `limits.connections`, or what the memory allows.',
+    registers,
+    collect() {
+      this.set(gauges.maxConnections())
     },
   })
   new Gauge({

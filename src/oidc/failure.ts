@@ -64,6 +64,16 @@ const BY_LIBRARY_CODE: ReadonlyMap<string, LoginFailureKind> = new Map([
   ['OAUTH_INVALID_SERVER_METADATA', 'provider-misconfigured'],
 ])
 
+/** Reasons that the person cannot have caused. An alert counts these. */
+export const NOT_THE_PERSONS = [
+  'provider-misconfigured',
+  'provider-unreachable',
+  'provider-error',
+  'provider-starting',
+  'clock',
+  'login-loop',
+] as const
+
 export interface FailedLogin {
   /** The id that the person's page shows. */
   readonly requestId: string | undefined

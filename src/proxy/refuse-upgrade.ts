@@ -43,6 +43,8 @@ const STATUS: Readonly<Record<UpgradeRefusal, number>> = {
   draining: 503,
 }
 
+export const UPGRADE_REFUSALS: readonly string[] = Object.keys(STATUS)
+
 /** `extra` contains complete header lines. */
 export function refuseUpgrade(socket: Socket, reason: UpgradeRefusal, extra = ''): void {
   const status = STATUS[reason]

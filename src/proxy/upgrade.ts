@@ -17,13 +17,13 @@ import { newRequestId } from '../net/request-id.ts'
 import { canonicalTarget } from '../net/target.ts'
 import { subjectOf, type Audit } from '../observability/audit.ts'
 import type { Log } from '../observability/log.ts'
-import type { Metrics } from '../observability/metrics.ts'
+import { beginAtZero, type Metrics } from '../observability/metrics.ts'
 import { personOf } from '../session/person.ts'
 import type { Session } from '../session/session.ts'
 import type { CloseReason } from './close-reasons.ts'
 import { isProperAnswer, readHandshake, switchingProtocols, type Offer } from './handshake.ts'
 import { upgradeHeaders } from './headers.ts'
-import { refuseUpgrade, type UpgradeRefusal } from './refuse-upgrade.ts'
+import { refuseUpgrade, UPGRADE_REFUSALS, type UpgradeRefusal } from './refuse-upgrade.ts'
 import type { Ticket, Tunnels } from './tunnels.ts'
 
 /** Time-out in ms for the desktop's complete 101, including the wait for a place. */
@@ -51,6 +51,10 @@ export type HandleUpgrade = (
 export function createUpgrade(parts: UpgradeParts): HandleUpgrade {
   const { settings, connections, authorize, desktop, tunnels, clientOf, metrics, audit, log } =
     parts
+  beginAtZero(
+    metrics.upgradesRefused,
+    UPGRADE_REFUSALS.map((reason) => ({ reason })),
+  )
 
   function refuse(socket: Socket, reason: UpgradeRefusal, extra = ''): void {
     metrics.upgradesRefused.inc({ reason })

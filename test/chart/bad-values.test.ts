@@ -169,6 +169,11 @@ const BAD: readonly (readonly [
     ['servicemonitor.scrapeTimeout', '10s'],
   ],
   [
+    'alerts about metrics that nobody scrapes',
+    { prometheusrule: { enabled: true } },
+    ['prometheusrule.selector', 'servicemonitor.enabled'],
+  ],
+  [
     'a kill before the gateway has drained',
     { gateway: { config: { drain: { timeout: '5m' } } } },
     ['gateway.terminationGracePeriodSeconds', '305'],
@@ -456,6 +461,11 @@ const BAD: readonly (readonly [
     { servicemonitor: { enabled: true, interval: 'often' } },
     ['servicemonitor', 'interval'],
   ],
+  [
+    'an alert that does not exist',
+    { prometheusrule: { disabled: ['GhostwireDown'] } },
+    ['prometheusrule', 'disabled'],
+  ],
   ['a size that is none', { persistence: { size: '10 GB' } }, ['persistence', 'size']],
   [
     'two listeners on one port',
@@ -519,8 +529,15 @@ const BAD: readonly (readonly [
       oauth2proxy: { enabled: false, external: { enabled: true } },
       ingress: { enabled: true, controller: 'haproxy', ...TLS },
       servicemonitor: { enabled: true },
+      prometheusrule: { enabled: true },
+      grafana: { dashboards: { enabled: true } },
     },
-    ['ingress.controller', 'servicemonitor.enabled'],
+    [
+      'ingress.controller',
+      'servicemonitor.enabled',
+      'prometheusrule.enabled',
+      'grafana.dashboards.enabled',
+    ],
   ],
   [
     'a setting of the gateway in its environment',

@@ -208,6 +208,15 @@ const CHANGES: Readonly<Record<string, readonly string[]>> = {
     '~ Deployment/desk-ghostwire-gateway',
     '~ NetworkPolicy/desk-ghostwire-gateway',
   ],
+  'chart/ci/prometheusrule-values.yaml': [
+    '+ PrometheusRule/desk-ghostwire-gateway',
+    '+ Service/desk-ghostwire-gateway-admin',
+    '+ ServiceMonitor/desk-ghostwire-gateway',
+    '~ ConfigMap/desk-ghostwire-gateway',
+    '~ Deployment/desk-ghostwire-gateway',
+    '~ NetworkPolicy/desk-ghostwire-gateway',
+  ],
+  'chart/ci/grafana-dashboard-values.yaml': ['+ ConfigMap/desk-ghostwire-dashboard'],
   'chart/ci/sqlite-values.yaml': [
     '+ PersistentVolumeClaim/desk-ghostwire-gateway-sessions',
     '~ ConfigMap/desk-ghostwire-gateway',

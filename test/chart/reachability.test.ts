@@ -109,6 +109,7 @@ const CHANGES: Readonly<Record<string, readonly string[]>> = {
   'chart/ci/network-private-values.yaml': [...toPrivate('desktop')],
   'chart/ci/pod-disruption-budget-values.yaml': ['+ gateway → redis'],
   'chart/ci/redis-values.yaml': ['+ gateway → redis'],
+  'chart/ci/prometheusrule-values.yaml': ['+ Prometheus → gateway, admin'],
   'chart/ci/servicemonitor-values.yaml': ['+ Prometheus → gateway, admin'],
   'chart/ci/tests-values.yaml': [
     '+ test pod test-isolation → DNS',

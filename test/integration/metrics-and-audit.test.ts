@@ -15,6 +15,7 @@ const METRICS = {
   ghostwire_authorizations_total: 'counter',
   ghostwire_build_info: 'gauge',
   ghostwire_certificate_expiry_timestamp_seconds: 'gauge',
+  ghostwire_connections_limit: 'gauge',
   ghostwire_connections_open: 'gauge',
   ghostwire_connections_refused_total: 'counter',
   ghostwire_cookies_repeated_total: 'counter',

@@ -88,6 +88,16 @@ describe('npm run verify', () => {
       ])
     })
 
+    it('stops the service that a package has started, and no other', () => {
+      putEverythingBut('promtool')
+      put('systemctl', NOTE_CALL)
+      put('apt-get', installs('promtool'))
+      expect(verify().status).toBe(0)
+      expect(calls().filter((call) => call.startsWith('systemctl'))).toEqual([
+        'systemctl disable --now prometheus',
+      ])
+    })
+
     it('stops if a package did not provide its program', () => {
       putEverythingBut('openbox')
       put('apt-get', NOTE_CALL)
