@@ -195,6 +195,7 @@ describe('a sign-in', () => {
     await expectRefused(stack, { status: 502, reason: 'provider-misconfigured' }, () =>
       signIn(stack),
     )
+    expect(await metric(stack.gateway, 'ghostwire_provider_up', { provider: 'github' })).toBe(0)
   })
 
   it.each([
